@@ -1,0 +1,130 @@
+// triptych/core/arena.hpp
+//
+// Memory for a training step: a stack of activations that is taken and given back in order, so that
+// no step after the first one allocates anything.
+//
+// A `stack_arena` grows in blocks during the first step. Whenever it is empty and holds more than
+// one block, it replaces them by a single block of the high-water mark; `growths()` then stays put,
+// which the tests assert. Cost of taking memory: an addition.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace triptych {
+
+/// Every allocation starts on a cache line, so that vector loads never straddle two.
+inline constexpr std::size_t arena_alignment = 64;
+
+/// Host memory; a backend with memory of its own supplies a type with the same two functions.
+struct host_memory {
+  static void* allocate(std::size_t bytes) {
+    return ::operator new(bytes, std::align_val_t{arena_alignment});
+  }
+  static void deallocate(void* p) noexcept {
+    ::operator delete(p, std::align_val_t{arena_alignment});
+  }
+};
+
+/// An owned, aligned, uninitialised run of `T` in `Memory`.
+template <class T, class Memory = host_memory>
+class buffer {
+ public:
+  buffer() = default;
+  explicit buffer(std::size_t size)
+      : size_(size), data_(static_cast<T*>(Memory::allocate(size * sizeof(T)))) {}
+
+  [[nodiscard]] T* data() const noexcept { return data_.get(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  struct free_it {
+    void operator()(T* p) const noexcept { Memory::deallocate(p); }
+  };
+  std::size_t size_ = 0;
+  std::unique_ptr<T, free_it> data_;
+};
+
+/// A mark/release stack of memory.
+template <class Memory = host_memory>
+class stack_arena {
+ public:
+  /// A position to which the arena can return.
+  struct mark {
+    std::size_t block, offset;
+  };
+
+  /// Gives back, at the end of its scope, all that was taken during it.
+  class frame {
+   public:
+    explicit frame(stack_arena& arena) : arena_(arena), mark_(arena.position()) {}
+    frame(const frame&) = delete;
+    frame& operator=(const frame&) = delete;
+    ~frame() { arena_.release(mark_); }
+
+   private:
+    stack_arena& arena_;
+    mark mark_;
+  };
+
+  /// Uninitialised memory for `count` values of `T`, aligned to a cache line.
+  template <class T>
+  [[nodiscard]] T* take(std::size_t count) {
+    return static_cast<T*>(take_bytes(count * sizeof(T)));
+  }
+
+  [[nodiscard]] mark position() const noexcept { return {block_, offset_}; }
+
+  /// Gives back everything taken since `m`. Never throws: if merging blocks fails they stay apart.
+  void release(mark m) noexcept {
+    block_ = m.block;
+    offset_ = m.offset;
+    if (block_ == 0 && offset_ == 0 && blocks_.size() > 1) merge();
+  }
+
+  /// The most bytes ever in use at once.
+  [[nodiscard]] std::size_t peak_bytes() const noexcept { return peak_; }
+  /// How often memory was asked of the system.
+  [[nodiscard]] std::size_t growths() const noexcept { return growths_; }
+
+ private:
+  void* take_bytes(std::size_t bytes) {
+    bytes = (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
+    while (block_ < blocks_.size() && offset_ + bytes > blocks_[block_].size()) {
+      ++block_;
+      offset_ = 0;
+    }
+    if (block_ == blocks_.size()) {
+      blocks_.emplace_back(bytes > smallest_block ? bytes : smallest_block);
+      ++growths_;
+    }
+    void* p = blocks_[block_].data() + offset_;
+    offset_ += bytes;
+    std::size_t used = offset_;
+    for (std::size_t b = 0; b < block_; ++b) used += blocks_[b].size();
+    if (used > peak_) peak_ = used;
+    return p;
+  }
+
+  void merge() noexcept {
+    try {
+      std::size_t total = 0;
+      for (const auto& b : blocks_) total += b.size();
+      blocks_.clear();
+      blocks_.emplace_back(total);
+      ++growths_;
+    } catch (const std::bad_alloc&) {
+      blocks_.clear();  // the next step asks again, block by block
+    }
+  }
+
+  static constexpr std::size_t smallest_block = std::size_t{1} << 20;
+  std::vector<buffer<std::byte, Memory>> blocks_;
+  std::size_t block_ = 0, offset_ = 0;
+  std::size_t peak_ = 0, growths_ = 0;
+};
+
+}  // namespace triptych
