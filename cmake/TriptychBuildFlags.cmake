@@ -1,0 +1,24 @@
+# How our own programs are compiled: `triptych_program` carries the library with its io part, the
+# warnings, the instruction set and the sanitizers. None of this reaches users of the library.
+add_library(triptych_program INTERFACE)
+target_link_libraries(triptych_program INTERFACE triptych::triptych)
+if(TARGET triptych_io)
+  target_link_libraries(triptych_program INTERFACE triptych::io)
+endif()
+
+# One thread per Eigen product: results may depend on shapes, never on the number of threads.
+target_compile_definitions(triptych_program INTERFACE EIGEN_DONT_PARALLELIZE)
+target_compile_options(triptych_program INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  $<$<BOOL:${TRIPTYCH_ARCH}>:-march=${TRIPTYCH_ARCH}>)
+
+if(TRIPTYCH_SANITIZE)
+  target_compile_options(triptych_program INTERFACE
+    -fsanitize=${TRIPTYCH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_link_options(triptych_program INTERFACE -fsanitize=${TRIPTYCH_SANITIZE})
+endif()
+
+# The build type `Check`: assertions stay, optimisation is enough for quick tests and quick builds.
+set(CMAKE_CXX_FLAGS_CHECK "-O2" CACHE STRING "Flags of the build type Check")
+set(CMAKE_EXE_LINKER_FLAGS_CHECK "" CACHE STRING "Linker flags of the build type Check")
+mark_as_advanced(CMAKE_CXX_FLAGS_CHECK CMAKE_EXE_LINKER_FLAGS_CHECK)

@@ -1,0 +1,30 @@
+# Everything that a user may choose. Programs are built only when triptych is the top-level project.
+option(TRIPTYCH_BUILD_APPS "Build the app triptych and its ablation builds" ${PROJECT_IS_TOP_LEVEL})
+option(TRIPTYCH_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(TRIPTYCH_BUILD_BENCH "Build the benchmarks, where Google Benchmark is found"
+       ${PROJECT_IS_TOP_LEVEL})
+option(TRIPTYCH_BUILD_DOCS "Add the target `docs` (Doxygen)" OFF)
+option(TRIPTYCH_INSTALL "Add the install rules" ${PROJECT_IS_TOP_LEVEL})
+option(TRIPTYCH_FETCH_DEPENDENCIES "Download the dependencies that find_package does not find" OFF)
+
+foreach(format IN ITEMS JPEG PNG)
+  set(TRIPTYCH_WITH_${format} AUTO CACHE STRING "Read ${format} images: AUTO, ON or OFF")
+  set_property(CACHE TRIPTYCH_WITH_${format} PROPERTY STRINGS AUTO ON OFF)
+endforeach()
+
+set(TRIPTYCH_ARCH "" CACHE STRING
+    "Value of -march for our own programs: native, x86-64-v3, ...; empty for the compiler's default")
+set(TRIPTYCH_SANITIZE "" CACHE STRING
+    "Value of -fsanitize for our own programs: address,undefined or thread; empty for none")
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Check, Release or RelWithDebInfo" FORCE)
+  endif()
+  find_program(CCACHE_PROGRAM ccache)
+  mark_as_advanced(CCACHE_PROGRAM)
+  if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  endif()
+endif()
