@@ -1,0 +1,91 @@
+// triptych/concepts/backend.hpp
+//
+// What a backend offers: memory and some thirty operations on plain row-major arrays. Networks,
+// losses and methods are written over this list alone, so one text runs on every backend.
+//
+// Conventions, for every operation below:
+//   - matrices and feature maps are row-major; pointers are to the backend's own memory;
+//   - outputs are overwritten unless a comment says "adds to"; in-place use is allowed only where a
+//     comment says so;
+//   - the same input gives the same bits for any number of threads.
+// `backend/reference.hpp` is the oracle: plain loops, nothing shared with any other backend.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include <triptych/backend/convolution/geometry.hpp>
+#include <triptych/core/arena.hpp>
+#include <triptych/core/operands.hpp>
+#include <triptych/core/tensor.hpp>
+
+namespace triptych {
+
+// clang-format off
+template <class B>
+concept Backend = requires(
+    B& b, const B& cb, typename B::real* x, const typename B::real* cx, typename B::real s,
+    std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
+    running_statistics<typename B::real> rs, logit_shape ls, subset_means sm,
+    const convolution::geometry& g, transpose t) {
+  requires std::floating_point<typename B::real>;
+  typename B::memory;
+  /// The activations of the running step.
+  { b.arena() } -> std::same_as<stack_arena<typename B::memory>&>;
+
+  // -- moving numbers --------------------------------------------------------------------------
+  b.upload(cx, n, x);        // n numbers: host -> backend
+  b.download(cx, n, x);      // n numbers: backend -> host
+  b.download_indices(ci, n, i);
+  b.copy(cx, n, x);          // x[0..n) = cx[0..n)
+  b.fill(x, n, s);
+
+  // -- flat vectors ----------------------------------------------------------------------------
+  b.add(cx, n, x);           // x += cx
+  b.scale(s, n, x);          // x *= s
+  b.interpolate(s, cx, n, x);           // x = s x + (1 - s) cx                  (EMA)
+  b.sgd(n, cx, s, s, s, s, x, x);       // gradient, lr, momentum, decay, gradient scale, buffer, weights:
+                                        // g = scale*gradient + decay*w; buf = momentum*buf + g; w -= lr*buf
+  { cb.sum_of_squares(cx, n) } -> std::convertible_to<double>;
+  { cb.all_finite(cx, n) } -> std::convertible_to<bool>;
+  b.mean(cx, n, s, x);       // x[0] = s * mean(cx[0..n))
+
+  // -- matrix product --------------------------------------------------------------------------
+  // c (m x n) = alpha op(a) (m x k) op(b) (k x n) + beta c
+  b.gemm(t, t, m, m, m, s, cx, cx, s, x);
+
+  // -- layers ----------------------------------------------------------------------------------
+  b.convolution_forward(g, cx, cx, x);                    // x, w -> y
+  b.convolution_backward_data(g, cx, cx, x, true);        // dy, w -> dx; last: adds to dx
+  b.convolution_backward_weights(g, cx, cx, x, true);     // x, dy -> dw; last: adds to dw
+  b.bias_forward(m, c, cx, true, x);                      // y (m x c, in place) += bias; relu?
+  b.bias_backward(m, c, cx, x, x);                        // y or null (relu mask), dy (masked in place), adds to dbias
+  // x, weight, bias, eps, residual or null, relu?, running -> mean, inverse deviation (groups x C), y.
+  // y may be x or the residual.
+  b.batch_norm_forward(ns, cx, cx, cx, s, cx, true, rs, x, x, x);
+  // x, weight, bias, eps, running mean, running variance, residual or null, relu? -> y; y may be x.
+  b.batch_norm_evaluate(m, c, cx, cx, cx, s, cx, cx, cx, true, x);
+  // x, y or null (relu mask), weight, mean, inverse deviation, dy (masked in place), adds to dweight and
+  // dbias; dx, which may be dy.
+  b.batch_norm_backward(ns, cx, cx, cx, cx, cx, x, x, x, x);
+  b.max_pool_forward(sh, c, c, c, cx, x, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)
+  b.max_pool_backward(sh, c, c, c, cx, ci, x);            // dy, argmax -> dx
+  b.average_pool_forward(sh, cx, x);                      // x (N,H,W,C) -> y (N,C)
+  b.average_pool_backward(sh, cx, x);                     // dy (N,C) -> dx (N,H,W,C)
+  // x (N,H,W,C) -> patches (g*g*N, H/g, W/g, C), patch-major in row-major order of the grid; sh.groups is ignored
+  b.divide(sh, c, cx, x);
+  b.combine_forward(sm, cx, x);                           // patches -> means of subsets
+  b.combine_backward(sm, cx, x);                          // d(means) -> d(patches)
+
+  // -- losses and memory -----------------------------------------------------------------------
+  b.normalize_rows_forward(m, c, cx, x, x);               // x -> y = x / max(|x|, 1e-12), 1 / max(|x|, 1e-12) per row
+  b.normalize_rows_backward(m, c, cx, cx, cx, s, x);      // y, inverse norm, dy, scale: adds scale * d to dx
+  // Cross-entropy of softmax(logits): logits become scale * d(sum of row losses)/d(logits); loss per row.
+  b.softmax_cross_entropy(ls, s, x, x);
+  b.argmax_rows(m, m, cx, i);                             // rows, columns; ties: the lowest index
+  b.gather_rows(cx, ci, m, c, x);                         // x row r = cx row ci[r]
+};
+// clang-format on
+
+}  // namespace triptych

@@ -1,0 +1,45 @@
+// triptych/core/operands.hpp
+//
+// The shapes of the operations that need more than a row and a column count: plain data, passed to
+// every backend alike.
+#pragma once
+
+#include <cstdint>
+
+namespace triptych {
+
+/// A batch normalisation: `groups` runs of `rows` rows each, every run with statistics of its own.
+struct norm_shape {
+  std::int64_t rows = 0;  ///< rows of one group
+  int groups = 1;
+  int channels = 0;
+};
+
+/// Running statistics of one BatchNorm layer, updated group after group with
+/// r <- (1 - momentum) r + momentum * batch, the variance unbiased. Null pointers: none are kept.
+template <class T>
+struct running_statistics {
+  T* mean = nullptr;
+  T* variance = nullptr;
+  T momentum = T(0.1);
+};
+
+/// Rows of logits and where their labels are.
+struct logit_shape {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t label_offset = 0;  ///< row r has the label (r + label_offset) mod columns
+  bool mask_self = false;         ///< row r leaves column r out (NT-Xent)
+};
+
+/// Means of subsets of patches: for each of `groups` views, `combinations` subsets of `size` patches
+/// out of `patches`. `table` (host memory) lists patch numbers, view-major, then subset, then member.
+/// Row order: patches ((view, patch), image), combined rows ((view, subset), image).
+struct subset_means {
+  int groups = 1, patches = 1, combinations = 1, size = 1;
+  std::int64_t images = 0;  ///< of one view
+  int channels = 0;
+  const int* table = nullptr;
+};
+
+}  // namespace triptych

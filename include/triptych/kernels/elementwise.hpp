@@ -1,0 +1,74 @@
+// triptych/kernels/elementwise.hpp
+//
+// Functors over flat arrays: functor(i) computes element i and reads nothing that another element
+// writes. They hold raw pointers, so that any backend can launch them.
+// Cost: one pass over memory.
+#pragma once
+
+#include <cstddef>
+
+#include <triptych/config.hpp>
+
+namespace triptych::kernels {
+
+/// y = x
+template <class T>
+struct copy {
+  const T* x;
+  T* y;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { y[i] = x[i]; }
+};
+
+/// x = value
+template <class T>
+struct fill {
+  T value;
+  T* x;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { x[i] = value; }
+};
+
+/// y += x
+template <class T>
+struct add {
+  const T* x;
+  T* y;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { y[i] += x[i]; }
+};
+
+/// x *= factor
+template <class T>
+struct scale {
+  T factor;
+  T* x;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { x[i] *= factor; }
+};
+
+/// target = keep * target + (1 - keep) * source: the exponential moving average of the momentum
+/// network (method.md section 1).
+template <class T>
+struct interpolate {
+  T keep;
+  const T* source;
+  T* target;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
+    target[i] = keep * target[i] + (T(1) - keep) * source[i];
+  }
+};
+
+/// Stochastic gradient descent with momentum, weight decay and a factor on the gradient
+/// (for clipping):
+///   g = scale * gradient + decay * w;  b <- momentum * b + g;  w <- w - rate * b
+template <class T>
+struct sgd {
+  const T* gradient;
+  T rate, momentum, decay, gradient_scale;
+  T* momentum_buffer;
+  T* weight;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
+    const T g = gradient_scale * gradient[i] + decay * weight[i];
+    momentum_buffer[i] = momentum * momentum_buffer[i] + g;
+    weight[i] -= rate * momentum_buffer[i];
+  }
+};
+
+}  // namespace triptych::kernels

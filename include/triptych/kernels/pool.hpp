@@ -1,0 +1,109 @@
+// triptych/kernels/pool.hpp
+//
+// Pooling over feature maps (N, H, W, C): functors over output pixels (max) or images (average).
+// Cost: one read of the larger map, one write of the smaller, or the reverse.
+#pragma once
+
+#include <cstdint>
+
+#include <triptych/config.hpp>
+#include <triptych/core/tensor.hpp>
+
+namespace triptych::kernels {
+
+/// Max pooling of one output pixel, all channels; remembers where each maximum was (index into
+/// H*W; ties: the first in row-major order). Padding never wins.
+template <class T>
+struct max_pool_pixel {
+  shape in;
+  int kernel, stride, padding, out_height, out_width;
+  const T* x;
+  T* y;
+  int* argmax;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t pixel) const {
+    const std::int64_t image = pixel / (out_height * out_width);
+    const int row = static_cast<int>(pixel / out_width % out_height) * stride - padding;
+    const int column = static_cast<int>(pixel % out_width) * stride - padding;
+    const T* map = x + image * in.height * in.width * in.channels;
+    for (int c = 0; c < in.channels; ++c) {
+      int best = -1;
+      T value{};
+      for (int i = row < 0 ? 0 : row; i < row + kernel && i < in.height; ++i) {
+        for (int j = column < 0 ? 0 : column; j < column + kernel && j < in.width; ++j) {
+          const int at = i * in.width + j;
+          const T v = map[std::int64_t{at} * in.channels + c];
+          if (best < 0 || v > value || v != v) {  // NaN wins, so that it is seen
+            best = at;
+            value = v;
+          }
+        }
+      }
+      y[pixel * in.channels + c] = value;
+      argmax[pixel * in.channels + c] = best;
+    }
+  }
+};
+
+/// dx of one image: every dy goes to the pixel that won. Windows overlap, so an image is one task.
+template <class T>
+struct max_pool_gradient {
+  shape in;
+  int out_pixels;
+  const T* dy;
+  const int* argmax;
+  T* dx;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t image) const {
+    const std::int64_t size = std::int64_t{in.height} * in.width * in.channels;
+    T* map = dx + image * size;
+    for (std::int64_t i = 0; i < size; ++i) map[i] = T(0);
+    const std::int64_t first = image * out_pixels * in.channels;
+    for (int p = 0; p < out_pixels; ++p) {
+      for (int c = 0; c < in.channels; ++c) {
+        const std::int64_t at = first + std::int64_t{p} * in.channels + c;
+        map[std::int64_t{argmax[at]} * in.channels + c] += dy[at];
+      }
+    }
+  }
+};
+
+/// y (C) = mean over the pixels of one image.
+template <class T>
+struct average_pool_image {
+  shape in;
+  const T* x;
+  T* y;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t image) const {
+    const int pixels = in.height * in.width;
+    const T* map = x + image * pixels * in.channels;
+    T* out = y + image * in.channels;
+    for (int c = 0; c < in.channels; ++c) out[c] = T(0);
+    for (int p = 0; p < pixels; ++p) {
+      for (int c = 0; c < in.channels; ++c) out[c] += map[p * in.channels + c];
+    }
+    for (int c = 0; c < in.channels; ++c) out[c] /= static_cast<T>(pixels);
+  }
+};
+
+/// dx = dy / (H W) at every pixel of one image.
+template <class T>
+struct average_pool_gradient {
+  shape in;
+  const T* dy;
+  T* dx;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t image) const {
+    const int pixels = in.height * in.width;
+    const T* g = dy + image * in.channels;
+    T* map = dx + image * pixels * in.channels;
+    for (int p = 0; p < pixels; ++p) {
+      for (int c = 0; c < in.channels; ++c) {
+        map[p * in.channels + c] = g[c] / static_cast<T>(pixels);
+      }
+    }
+  }
+};
+
+}  // namespace triptych::kernels
