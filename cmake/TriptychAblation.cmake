@@ -1,3 +1,5 @@
+include(TriptychBuildInfo)
+
 # triptych_add_ablation(<name> <header>)
 #
 # Builds `triptych-<name>` from the sources of the app, with the compile-time configuration of
@@ -19,4 +21,5 @@ function(triptych_add_app target file header)
   target_include_directories(${target} PRIVATE ${folder} ${PROJECT_BINARY_DIR}/generated)
   target_compile_definitions(${target} PRIVATE TRIPTYCH_APP_CONFIG="configs/${header}")
   target_link_libraries(${target} PRIVATE triptych_program CLI11::CLI11)
+  add_dependencies(${target} triptych_build_info)
 endfunction()
