@@ -17,8 +17,3 @@ if(TRIPTYCH_SANITIZE)
     -fsanitize=${TRIPTYCH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(triptych_program INTERFACE -fsanitize=${TRIPTYCH_SANITIZE})
 endif()
-
-# The build type `Check`: assertions stay, optimisation is enough for quick tests and quick builds.
-set(CMAKE_CXX_FLAGS_CHECK "-O2" CACHE STRING "Flags of the build type Check")
-set(CMAKE_EXE_LINKER_FLAGS_CHECK "" CACHE STRING "Linker flags of the build type Check")
-mark_as_advanced(CMAKE_CXX_FLAGS_CHECK CMAKE_EXE_LINKER_FLAGS_CHECK)
