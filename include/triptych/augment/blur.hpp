@@ -1,0 +1,75 @@
+// triptych/augment/blur.hpp
+//
+// Gaussian blur, separable, cut at three standard deviations. The border mirrors the image with its
+// edge pixels (... b a | a b c ... y z | z y ...), which keeps the sum of the pixels; torchvision's
+// border leaves the edge pixel out and does not.
+//
+// Shapes: planes (3, height, width).
+// Cost: 2 * 3 * (2 * ceil(3 sigma) + 1) multiplications a pixel.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace triptych::augment {
+
+/// Where the mirrored, periodic continuation of 0 ... n-1 finds index i.
+constexpr int mirrored(int i, int n) {
+  i %= 2 * n;
+  if (i < 0) i += 2 * n;
+  return i < n ? i : 2 * n - 1 - i;
+}
+
+/// Memory that a blur keeps from call to call.
+struct blur_workspace {
+  std::vector<float> kernel;  // (2 radius + 1)
+  std::vector<float> line;    // a row with its borders
+  std::vector<float> plane;   // (height, width)
+};
+
+/// planes (3, height, width) <- blurred with standard deviation `sigma` > 0 in pixels, in place.
+inline void blur(float* planes, int height, int width, float sigma, blur_workspace& work) {
+  if (std::exp(-0.5f / (sigma * sigma)) < 0x1p-25f) return;  // less than the last bit of a pixel
+  const int radius = static_cast<int>(std::ceil(3 * sigma));
+  const int taps = 2 * radius + 1;
+  work.kernel.resize(static_cast<std::size_t>(taps));
+  float sum = 0;
+  for (int t = 0; t < taps; ++t) {
+    const float x = static_cast<float>(t - radius) / sigma;
+    sum += work.kernel[static_cast<std::size_t>(t)] = std::exp(-0.5f * x * x);
+  }
+  for (float& k : work.kernel) k /= sum;
+
+  work.line.resize(static_cast<std::size_t>(width + 2 * radius));
+  work.plane.resize(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
+  const auto row = [width](float* p, int y) { return p + static_cast<std::ptrdiff_t>(y) * width; };
+  for (int c = 0; c < 3; ++c) {
+    float* plane = row(planes, c * height);
+    for (int y = 0; y < height; ++y) {
+      const float* from = row(plane, y);
+      float* line = work.line.data() + radius;
+      for (int x = -radius; x < 0; ++x) line[x] = from[mirrored(x, width)];
+      for (int x = 0; x < width; ++x) line[x] = from[x];
+      for (int x = width; x < width + radius; ++x) line[x] = from[mirrored(x, width)];
+      float* to = row(work.plane.data(), y);
+      for (int x = 0; x < width; ++x) to[x] = 0;
+      for (int t = 0; t < taps; ++t) {
+        const float k = work.kernel[static_cast<std::size_t>(t)];
+        const float* shifted = work.line.data() + t;
+        for (int x = 0; x < width; ++x) to[x] += k * shifted[x];
+      }
+    }
+    for (int y = 0; y < height; ++y) {
+      float* to = row(plane, y);
+      for (int x = 0; x < width; ++x) to[x] = 0;
+      for (int t = 0; t < taps; ++t) {
+        const float k = work.kernel[static_cast<std::size_t>(t)];
+        const float* from = row(work.plane.data(), mirrored(y + t - radius, height));
+        for (int x = 0; x < width; ++x) to[x] += k * from[x];
+      }
+    }
+  }
+}
+
+}  // namespace triptych::augment

@@ -1,0 +1,173 @@
+// triptych/augment/color.hpp
+//
+// The colour operations, each a functor from a pixel in [0, 1] to a pixel in [0, 1]. Formulas are
+// torchvision's for float images; hue is turned in HSV without ever forming HSV's saturation.
+//
+// Shapes: planes (3, n): n red values, n green ones, n blue ones.
+// Cost: at most 30 operations a pixel, without branches, so that compilers vectorise the loop.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <triptych/config.hpp>
+
+namespace triptych::augment {
+
+/// A colour; every channel in [0, 1].
+struct rgb {
+  float r, g, b;
+};
+
+TRIPTYCH_HOST_DEVICE constexpr float clamp01(float v) {
+  v = v < 0 ? 0.0f : v;
+  return v > 1 ? 1.0f : v;
+}
+
+/// Luma with the weights of ITU-R BT.601 as torchvision rounds them.
+TRIPTYCH_HOST_DEVICE constexpr float luma(rgb c) {
+  return 0.2989f * c.r + 0.587f * c.g + 0.114f * c.b;
+}
+
+/// f * colour + (1 - f) * level, kept in [0, 1].
+TRIPTYCH_HOST_DEVICE constexpr rgb blend(rgb c, float level, float f) {
+  const float rest = (1 - f) * level;
+  return {clamp01(f * c.r + rest), clamp01(f * c.g + rest), clamp01(f * c.b + rest)};
+}
+
+/// Towards black (factor < 1) or away from it.
+struct brightness {
+  float factor;
+  TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const { return blend(c, 0, factor); }
+};
+
+/// Towards the image's mean luma or away from it.
+struct contrast {
+  float factor, mean;
+  TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const { return blend(c, mean, factor); }
+};
+
+/// Towards the pixel's own luma or away from it.
+struct saturation {
+  float factor;
+  TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const { return blend(c, luma(c), factor); }
+};
+
+/// Turns the hue by `turns` of the colour circle, within [-1/2, 1/2]; value and chroma stay.
+struct hue {
+  float turns;
+  TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const {
+    float high = c.r > c.g ? c.r : c.g;
+    high = high > c.b ? high : c.b;
+    float low = c.r < c.g ? c.r : c.g;
+    low = low < c.b ? low : c.b;
+    const float chroma = high - low;
+    const float inverse = 1 / (chroma > 0 ? chroma : 1.0f);
+    // The hue in sixths of a turn: 0 is red, 2 green, 4 blue.
+    const float from_red = (c.g - c.b) * inverse;
+    const float from_green = 2 + (c.b - c.r) * inverse;
+    const float from_blue = 4 + (c.r - c.g) * inverse;
+    float sixths = high == c.g ? from_green : from_blue;
+    sixths = high == c.r ? from_red : sixths;
+    sixths += 6 * turns;
+    sixths = sixths < 0 ? sixths + 6 : sixths;
+    sixths = sixths >= 6 ? sixths - 6 : sixths;
+    return {channel(sixths, 5, high, chroma), channel(sixths, 3, high, chroma),
+            channel(sixths, 1, high, chroma)};
+  }
+
+ private:
+  // A channel is full for two sixths of the circle, empty for two, linear between them.
+  TRIPTYCH_HOST_DEVICE static constexpr float channel(float sixths, float offset, float high,
+                                                      float chroma) {
+    float k = sixths + offset;
+    k = k >= 6 ? k - 6 : k;
+    const float other = 4 - k;
+    return high - chroma * clamp01(k < other ? k : other);
+  }
+};
+
+/// The luma in all three channels.
+struct grayscale {
+  TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const {
+    const float y = luma(c);
+    return {y, y, y};
+  }
+};
+
+/// Inverts what is at least as bright as the threshold, channel by channel.
+struct solarise {
+  float threshold;
+  TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const {
+    return {inverted(c.r), inverted(c.g), inverted(c.b)};
+  }
+
+ private:
+  TRIPTYCH_HOST_DEVICE constexpr float inverted(float v) const {
+    return v >= threshold ? 1 - v : v;
+  }
+};
+
+/// planes (3, n) <- op(planes), in place.
+template <class Op>
+void recolour(float* planes, std::size_t n, const Op& op) {
+  float* __restrict r = planes;
+  float* __restrict g = planes + n;
+  float* __restrict b = planes + 2 * n;
+  for (std::size_t i = 0; i < n; ++i) {
+    const rgb c = op(rgb{r[i], g[i], b[i]});
+    r[i] = c.r;
+    g[i] = c.g;
+    b[i] = c.b;
+  }
+}
+
+/// The mean luma of planes (3, n), summed in sixteen lanes: the same bits on every machine.
+inline float mean_luma(const float* planes, std::size_t n) {
+  constexpr std::size_t lanes = 16;
+  std::array<float, lanes> sums{};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    for (std::size_t l = 0; l < lanes; ++l) {
+      sums[l] += luma({planes[i + l], planes[n + i + l], planes[2 * n + i + l]});
+    }
+  }
+  for (; i < n; ++i) sums[i % lanes] += luma({planes[i], planes[n + i], planes[2 * n + i]});
+  double total = 0;
+  for (const float s : sums) total += static_cast<double>(s);
+  return static_cast<float>(total / static_cast<double>(n));
+}
+
+/// The four operations of a colour jitter.
+enum class jitter_op : std::uint8_t { brightness, contrast, saturation, hue };
+
+/// A colour jitter whose random numbers are drawn: factors (1: nothing), turns (0: nothing), order.
+struct jitter_draw {
+  float brightness = 1, contrast = 1, saturation = 1, hue = 0;
+  std::array<jitter_op, 4> order{jitter_op::brightness, jitter_op::contrast, jitter_op::saturation,
+                                 jitter_op::hue};
+  friend bool operator==(const jitter_draw&, const jitter_draw&) = default;
+};
+
+/// planes (3, n) <- the jittered planes, in place.
+inline void jitter(float* planes, std::size_t n, const jitter_draw& d) {
+  for (const jitter_op op : d.order) {
+    switch (op) {
+      case jitter_op::brightness:
+        if (d.brightness != 1) recolour(planes, n, brightness{d.brightness});
+        break;
+      case jitter_op::contrast:
+        if (d.contrast != 1) recolour(planes, n, contrast{d.contrast, mean_luma(planes, n)});
+        break;
+      case jitter_op::saturation:
+        if (d.saturation != 1) recolour(planes, n, saturation{d.saturation});
+        break;
+      case jitter_op::hue:
+        if (d.hue != 0) recolour(planes, n, hue{d.hue});
+        break;
+    }
+  }
+}
+
+}  // namespace triptych::augment

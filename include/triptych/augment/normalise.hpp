@@ -1,0 +1,56 @@
+// triptych/augment/normalise.hpp
+//
+// The last step of a view: planes become channels-last pixels with mean 0 and deviation 1 over the
+// data set, mirrored on the way if the view is flipped.
+//
+// Shapes: planes (3, height, width) in, pixels (height, width, 3) out.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include <triptych/config.hpp>
+
+namespace triptych::augment {
+
+/// The mean and standard deviation of a data set's channels, of pixels scaled to [0, 1].
+struct normalisation {
+  std::array<float, 3> mean{0, 0, 0};
+  std::array<float, 3> deviation{1, 1, 1};
+};
+
+/// The column of the source that lands in column x of a view.
+struct horizontal_flip {
+  bool on;
+  int width;
+  TRIPTYCH_HOST_DEVICE constexpr int operator()(int x) const { return on ? width - 1 - x : x; }
+};
+
+/// (v - mean) / deviation of one channel.
+struct normalise {
+  float mean, inverse_deviation;
+  TRIPTYCH_HOST_DEVICE constexpr float operator()(float v) const {
+    return (v - mean) * inverse_deviation;
+  }
+};
+
+/// out (height, width, 3) <- the normalised, perhaps mirrored planes (3, height, width); overwritten.
+inline void finish(const float* planes, int height, int width, bool flip, const normalisation& n,
+                   float* out) {
+  const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(height) * width;
+  const horizontal_flip column{flip, width};
+  const normalise red{n.mean[0], 1 / n.deviation[0]};
+  const normalise green{n.mean[1], 1 / n.deviation[1]};
+  const normalise blue{n.mean[2], 1 / n.deviation[2]};
+  for (int y = 0; y < height; ++y) {
+    const float* from = planes + static_cast<std::ptrdiff_t>(y) * width;
+    for (int x = 0; x < width; ++x, out += 3) {
+      const float* p = from + column(x);
+      out[0] = red(p[0]);
+      out[1] = green(p[plane]);
+      out[2] = blue(p[2 * plane]);
+    }
+  }
+}
+
+}  // namespace triptych::augment

@@ -1,0 +1,135 @@
+// triptych/augment/recipe.hpp
+//
+// A recipe says how the views of one kind are made: plain numbers, with the published recipes under
+// their names. The operations always run in this order: crop, colour jitter, grayscale, blur,
+// solarise, flip, normalise.
+//
+// Sources: the MNCL authors' code for `mncl` (that of MoCo v2, Chen et al. 2020); the public CIFAR
+// recipes for `moco`, `simclr`, `nnclr`, `simsiam`, `byol_1` and `byol_2`, blur and solarise of the
+// latter two from BYOL (Grill et al. 2020, table 6). An asymmetric method has one recipe per view.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <string>
+#include <string_view>
+
+#include <triptych/augment/crop.hpp>
+#include <triptych/augment/resize.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/core/nearest_name.hpp>
+
+namespace triptych::augment {
+
+/// Parameters of the operations; the default is no randomness at all.
+struct recipe {
+  bool random_crop = false;  ///< false: the largest centred rectangle
+  crop_range crop{};
+  filter interpolation = filter::bilinear;
+
+  float jitter_p = 0;  ///< probability of the whole colour jitter
+  float brightness = 0, contrast = 0, saturation = 0;  ///< factors are uniform in 1 -+ this
+  float hue = 0;                                       ///< turns are uniform in -+ this, at most 1/2
+
+  float gray_p = 0;
+
+  float blur_p = 0;
+  float sigma_min = 0.1f, sigma_max = 2.0f;  ///< in pixels of an image of 224 ...
+  bool scale_blur = true;                    ///< ... or, if false, in pixels of the view
+
+  float solarise_p = 0, solarise_threshold = 0.5f;
+  float flip_p = 0;
+
+  friend bool operator==(const recipe&, const recipe&) = default;
+};
+
+namespace recipes {
+
+/// Test images: resized if need be, nothing else.
+inline constexpr recipe plain{};
+
+/// The training images of a linear evaluation.
+inline constexpr recipe linear{.random_crop = true, .crop = {.scale_min = 0.08f}, .flip_p = 0.5f};
+
+/// The recipe of the paper's authors, for all three views.
+inline constexpr recipe mncl{.random_crop = true,
+                             .jitter_p = 0.8f,
+                             .brightness = 0.4f,
+                             .contrast = 0.4f,
+                             .saturation = 0.4f,
+                             .hue = 0.1f,
+                             .gray_p = 0.2f,
+                             .blur_p = 0.5f,
+                             .flip_p = 0.5f};
+
+/// CIFAR recipes without blur.
+inline constexpr recipe simsiam = [] {
+  recipe r = mncl;
+  r.blur_p = 0;
+  return r;
+}();
+inline constexpr recipe moco = [] {
+  recipe r = simsiam;
+  r.crop.scale_min = 0.08f;
+  return r;
+}();
+
+/// BYOL's two views differ in blur and solarisation.
+inline constexpr recipe byol_1 = [] {
+  recipe r = moco;
+  r.saturation = 0.2f;
+  r.blur_p = 1.0f;
+  return r;
+}();
+inline constexpr recipe byol_2 = [] {
+  recipe r = byol_1;
+  r.blur_p = 0.1f;
+  r.solarise_p = 0.2f;
+  return r;
+}();
+
+}  // namespace recipes
+
+inline constexpr std::array<std::string_view, 10> preset_names{
+    "plain", "linear", "mncl", "fast_moco", "simsiam", "moco", "simclr", "nnclr", "byol_1", "byol_2"};
+
+/// The recipe of that name. error::usage for a name that there is not.
+inline recipe preset(std::string_view name) {
+  if (name == "plain") return recipes::plain;
+  if (name == "linear") return recipes::linear;
+  if (name == "mncl" || name == "fast_moco") return recipes::mncl;
+  if (name == "simsiam") return recipes::simsiam;
+  if (name == "moco" || name == "simclr" || name == "nnclr") return recipes::moco;
+  if (name == "byol_1") return recipes::byol_1;
+  if (name == "byol_2") return recipes::byol_2;
+  throw error::usage("there is no augmentation '" + std::string(name) + "'; did you mean '" +
+                     std::string(nearest_name<std::string_view>(name, preset_names)) + "'?");
+}
+
+/// error::usage naming the first parameter that is not a finite number of its range.
+inline void validate(const recipe& r) {
+  const auto within = [](const char* name, float v, float low, float high) {
+    if (v >= low && v <= high) return;  // false for NaN, too
+    throw error::usage("augmentation: " + std::string(name) + " is " + std::to_string(v) +
+                       "; give a number from " + std::to_string(low) + " to " +
+                       std::to_string(high));
+  };
+  within("crop.scale_min", r.crop.scale_min, 1e-4f, 1);
+  within("crop.scale_max", r.crop.scale_max, r.crop.scale_min, 1);
+  within("crop.ratio_min", r.crop.ratio_min, 0.01f, 100);
+  within("crop.ratio_max", r.crop.ratio_max, r.crop.ratio_min, 100);
+  within("jitter_p", r.jitter_p, 0, 1);
+  within("brightness", r.brightness, 0, 10);
+  within("contrast", r.contrast, 0, 10);
+  within("saturation", r.saturation, 0, 10);
+  within("hue", r.hue, 0, 0.5f);
+  within("gray_p", r.gray_p, 0, 1);
+  within("blur_p", r.blur_p, 0, 1);
+  within("sigma_min", r.sigma_min, 1e-3f, 100);
+  within("sigma_max", r.sigma_max, r.sigma_min, 100);
+  within("solarise_p", r.solarise_p, 0, 1);
+  within("solarise_threshold", r.solarise_threshold, 0, 1);
+  within("flip_p", r.flip_p, 0, 1);
+}
+
+}  // namespace triptych::augment

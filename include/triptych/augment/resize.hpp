@@ -1,0 +1,141 @@
+// triptych/augment/resize.hpp
+//
+// Cuts a rectangle out of an 8-bit image and resamples it to any size. The filter is antialiased:
+// it widens when the image shrinks, as Pillow's and torchvision's do, and is the plain 2x2 bilinear
+// (4x4 bicubic) interpolation when the image grows; it never reads outside of the rectangle.
+//
+// Definition, per axis, scale s = in / out: output i looks at centre c = (i + 1/2) s and weighs input
+// j by f((j + 1/2 - c) / max(s, 1)), over the j within the filter's reach, weights summing to 1.
+// Unlike Pillow nothing is rounded to 8 bits on the way; like Pillow the result is kept in [0, 1].
+//
+// Shapes: image (H, W, 3) bytes in; planes (3, out_h, out_w) floats out, so that everything after
+// this works on contiguous vectors.
+// Cost: taps * 3 * (out_h * width + out_h * out_w) multiplications.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <triptych/config.hpp>
+
+namespace triptych::augment {
+
+/// The interpolation of a resampling.
+enum class filter { bilinear, bicubic };
+
+/// A rectangle of pixels.
+struct box {
+  int top = 0, left = 0, height = 0, width = 0;
+  friend bool operator==(const box&, const box&) = default;
+};
+
+/// A borrowed 8-bit image, (height, width, 3).
+struct image_view {
+  std::span<const std::uint8_t> pixels;
+  int height = 0, width = 0;
+};
+
+/// How far a filter reaches, in input pixels, when the image is not shrunk.
+TRIPTYCH_HOST_DEVICE constexpr float reach(filter f) { return f == filter::bilinear ? 1.0f : 2.0f; }
+
+/// The filter's weight at distance x: the triangle, or the cubic convolution with a = -1/2 (Keys
+/// 1981, eq. 4).
+TRIPTYCH_HOST_DEVICE constexpr float weight(filter f, float x) {
+  x = x < 0 ? -x : x;
+  if (f == filter::bilinear) return x < 1 ? 1 - x : 0;
+  if (x < 1) return (1.5f * x - 2.5f) * x * x + 1;
+  if (x < 2) return ((-0.5f * x + 2.5f) * x - 4) * x + 2;
+  return 0;
+}
+
+/// The taps of one axis: output i is the sum over t of weights[i * taps + t] * input[first[i] + t].
+struct axis {
+  int taps = 0;
+  std::vector<int> first;      // (out)
+  std::vector<float> weights;  // (out, taps)
+
+  /// Prepares in -> out; memory is kept for the next call.
+  void prepare(filter f, int in, int out) {
+    const float scale = static_cast<float>(in) / static_cast<float>(out);
+    const float width = scale > 1 ? scale : 1;
+    const float support = reach(f) * width;
+    taps = static_cast<int>(std::ceil(2 * support));
+    if (taps > in) taps = in;
+    first.resize(static_cast<std::size_t>(out));
+    weights.resize(static_cast<std::size_t>(out) * static_cast<std::size_t>(taps));
+    for (int i = 0; i < out; ++i) {
+      const float centre = (static_cast<float>(i) + 0.5f) * scale;
+      int start = static_cast<int>(std::floor(centre - support + 0.5f));
+      if (start > in - taps) start = in - taps;
+      if (start < 0) start = 0;
+      first[static_cast<std::size_t>(i)] = start;
+      float* w = &weights[static_cast<std::size_t>(i * taps)];
+      float sum = 0;
+      for (int t = 0; t < taps; ++t) {
+        w[t] = weight(f, (static_cast<float>(start + t) + 0.5f - centre) / width);
+        sum += w[t];
+      }
+      for (int t = 0; t < taps; ++t) w[t] /= sum;
+    }
+  }
+};
+
+/// Memory that a resampling keeps from call to call.
+struct resize_workspace {
+  axis rows, columns;
+  std::vector<float> lines;  // (out_h, from.width, 3)
+};
+
+/// planes (3, out_h, out_w) <- the rectangle `from` of `image`, scaled to [0, 1]; overwritten.
+/// `from` must lie within the image and hold at least a pixel.
+inline void resize(image_view image, const box& from, filter f, int out_h, int out_w,
+                   resize_workspace& work, float* planes) {
+  work.rows.prepare(f, from.height, out_h);
+  work.columns.prepare(f, from.width, out_w);
+  const int line = from.width * 3;
+  work.lines.resize(static_cast<std::size_t>(out_h) * static_cast<std::size_t>(line));
+
+  // Down the columns first: whole lines are vectors.
+  for (int y = 0; y < out_h; ++y) {
+    float* to = work.lines.data() + static_cast<std::ptrdiff_t>(y) * line;
+    const int start = from.top + work.rows.first[static_cast<std::size_t>(y)];
+    const float* w = &work.rows.weights[static_cast<std::size_t>(y * work.rows.taps)];
+    for (int t = 0; t < work.rows.taps; ++t) {
+      const std::uint8_t* source =
+          image.pixels.data() +
+          (static_cast<std::ptrdiff_t>(start + t) * image.width + from.left) * 3;
+      const float factor = w[t] * (1.0f / 255.0f);
+      if (t == 0) {
+        for (int i = 0; i < line; ++i) to[i] = factor * static_cast<float>(source[i]);
+      } else {
+        for (int i = 0; i < line; ++i) to[i] += factor * static_cast<float>(source[i]);
+      }
+    }
+  }
+
+  const auto bounded = [](float v) { return v < 0 ? 0.0f : v > 1 ? 1.0f : v; };
+  const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(out_h) * out_w;
+  const int taps = work.columns.taps;
+  for (int y = 0; y < out_h; ++y) {
+    const float* source = work.lines.data() + static_cast<std::ptrdiff_t>(y) * line;
+    float* to = planes + static_cast<std::ptrdiff_t>(y) * out_w;
+    const float* w = work.columns.weights.data();
+    for (int x = 0; x < out_w; ++x, w += taps) {
+      const float* p = source + work.columns.first[static_cast<std::size_t>(x)] * 3;
+      float r = 0, g = 0, b = 0;
+      for (int t = 0; t < taps; ++t, p += 3) {
+        r += w[t] * p[0];
+        g += w[t] * p[1];
+        b += w[t] * p[2];
+      }
+      to[x] = bounded(r);
+      to[x + plane] = bounded(g);
+      to[x + 2 * plane] = bounded(b);
+    }
+  }
+}
+
+}  // namespace triptych::augment
