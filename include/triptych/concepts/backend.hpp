@@ -43,6 +43,7 @@ concept Backend = requires(
 
   // -- flat vectors ----------------------------------------------------------------------------
   b.add(cx, n, x);           // x += cx
+  b.multiply(cx, n, x);      // x *= cx
   b.scale(s, n, x);          // x *= s
   b.interpolate(s, cx, n, x);           // x = s x + (1 - s) cx                  (EMA)
   b.sgd(n, cx, s, s, s, s, x, x);       // gradient, lr, momentum, decay, gradient scale, buffer, weights:
@@ -70,7 +71,7 @@ concept Backend = requires(
   // dbias; dx, which may be dy.
   b.batch_norm_backward(ns, cx, cx, cx, cx, cx, x, x, x, x);
   b.max_pool_forward(sh, c, c, c, cx, x, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)
-  b.max_pool_backward(sh, c, c, c, cx, ci, x);            // dy, argmax -> dx
+  b.max_pool_backward(sh, c, c, cx, ci, x);               // shape of x, height and width of dy, dy, argmax -> dx
   b.average_pool_forward(sh, cx, x);                      // x (N,H,W,C) -> y (N,C)
   b.average_pool_backward(sh, cx, x);                     // dy (N,C) -> dx (N,H,W,C)
   // x (N,H,W,C) -> patches (g*g*N, H/g, W/g, C), patch-major in row-major order of the grid; sh.groups is ignored

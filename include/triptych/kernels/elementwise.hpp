@@ -35,6 +35,14 @@ struct add {
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { y[i] += x[i]; }
 };
 
+/// y *= x
+template <class T>
+struct multiply {
+  const T* x;
+  T* y;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { y[i] *= x[i]; }
+};
+
 /// x *= factor
 template <class T>
 struct scale {

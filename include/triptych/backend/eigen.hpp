@@ -1,0 +1,399 @@
+// triptych/backend/eigen.hpp
+//
+// The fast CPU backend, single precision: the functors of kernels/ launched over the library's own
+// thread pool, matrix products by Eigen, convolutions by an algorithm that is a policy
+// (backend/convolution/).
+//
+// Same bits for any number of threads: every launch is cut by shapes alone, Eigen never threads, and
+// its cache sizes are fixed, because its products change bits with the machine's caches.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <triptych/backend/convolution/direct.hpp>
+#include <triptych/concepts/backend.hpp>
+#include <triptych/core/arena.hpp>
+#include <triptych/core/operands.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/core/thread_pool.hpp>
+#include <triptych/kernels/batch_norm.hpp>
+#include <triptych/kernels/bias.hpp>
+#include <triptych/kernels/elementwise.hpp>
+#include <triptych/kernels/patches.hpp>
+#include <triptych/kernels/pool.hpp>
+#include <triptych/kernels/row_chunks.hpp>
+#include <triptych/kernels/rows.hpp>
+
+namespace triptych::backend {
+
+template <class Convolution = convolution::direct>
+class eigen {
+ public:
+  using real = float;
+  using memory = host_memory;
+
+  /// `threads` as in thread_pool: 0 means one per hardware thread.
+  explicit eigen(int threads = 0) : pool_(threads) {
+    Eigen::setCpuCacheSizes(32768, 1048576, 33554432);
+  }
+
+  [[nodiscard]] stack_arena<>& arena() noexcept { return arena_; }
+  [[nodiscard]] thread_pool& pool() noexcept { return pool_; }
+
+  // -- moving numbers ---------------------------------------------------------------------------
+
+  void upload(const real* host, std::size_t n, real* x) { copy(host, n, x); }
+  void download(const real* x, std::size_t n, real* host) { copy(x, n, host); }
+  void download_indices(const int* x, std::size_t n, int* host) { std::copy_n(x, n, host); }
+  void copy(const real* x, std::size_t n, real* y) { each(n, kernels::copy<real>{x, y}); }
+  void fill(real* x, std::size_t n, real value) { each(n, kernels::fill<real>{value, x}); }
+
+  // -- flat vectors -----------------------------------------------------------------------------
+
+  void add(const real* x, std::size_t n, real* y) { each(n, kernels::add<real>{x, y}); }
+  void multiply(const real* x, std::size_t n, real* y) { each(n, kernels::multiply<real>{x, y}); }
+  void scale(real factor, std::size_t n, real* x) { each(n, kernels::scale<real>{factor, x}); }
+  void interpolate(real keep, const real* source, std::size_t n, real* target) {
+    each(n, kernels::interpolate<real>{keep, source, target});
+  }
+  void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
+           real gradient_scale, real* momentum_buffer, real* weight) {
+    each(n, kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer,
+                               weight});
+  }
+  [[nodiscard]] double sum_of_squares(const real* x, std::size_t n) const {
+    return reduce(n, [x](std::size_t i) { return double{x[i]} * double{x[i]}; });
+  }
+  [[nodiscard]] bool all_finite(const real* x, std::size_t n) const {
+    return std::isfinite(reduce(n, [x](std::size_t i) { return double{x[i]} * 0.0; }));
+  }
+  void mean(const real* x, std::size_t n, real scale, real* y) {
+    y[0] = static_cast<real>(scale * reduce(n, [x](std::size_t i) { return double{x[i]}; }) /
+                             static_cast<double>(n));
+  }
+
+  // -- matrix product ---------------------------------------------------------------------------
+
+  /// c (m x n) = alpha op(a) op(b) + beta c, in tiles of c that depend on m and n alone.
+  void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, real alpha,
+            const real* a, const real* b, real beta, real* c) {
+    const std::int64_t tile_m = m >= 512 ? 256 : 128;
+    const std::int64_t tile_n = n >= 2048 ? 512 : 128;
+    const std::int64_t tiles_n = (n + tile_n - 1) / tile_n;
+    pool_.run((m + tile_m - 1) / tile_m * tiles_n, [=](std::int64_t tile) {
+      const std::int64_t i = tile / tiles_n * tile_m, rows = std::min(tile_m, m - i);
+      const std::int64_t j = tile % tiles_n * tile_n, columns = std::min(tile_n, n - j);
+      block out(c + i * n + j, rows, columns, stride(n));
+      const auto product = [&](const auto& left, const auto& right) {
+        if (beta == 0) {
+          out.noalias() = alpha * left * right;
+        } else {
+          if (beta != 1) out *= beta;
+          out.noalias() += alpha * left * right;
+        }
+      };
+      // The rows of op(a) and the columns of op(b) that meet in this tile.
+      const auto with_left = [&](const auto& left) {
+        if (tb == transpose::no) {
+          product(left, const_block(b + j, k, columns, stride(n)));
+        } else {
+          product(left, const_block(b + j * k, columns, k, stride(k)).transpose());
+        }
+      };
+      if (ta == transpose::no) {
+        with_left(const_block(a + i * k, rows, k, stride(k)));
+      } else {
+        with_left(const_block(a + i, k, rows, stride(m)).transpose());
+      }
+    });
+  }
+
+  // -- convolution and linear layers ------------------------------------------------------------
+
+  void convolution_forward(const convolution::geometry& g, const real* x, const real* w, real* y) {
+    Convolution::forward(pool_, arena_, g, x, w, y);
+  }
+  void convolution_backward_data(const convolution::geometry& g, const real* dy, const real* w,
+                                 real* dx, bool accumulate) {
+    Convolution::backward_data(pool_, arena_, g, dy, w, dx, accumulate);
+  }
+  void convolution_backward_weights(const convolution::geometry& g, const real* x, const real* dy,
+                                    real* dw, bool accumulate) {
+    Convolution::backward_weights(pool_, arena_, g, x, dy, dw, accumulate);
+  }
+  void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y) {
+    each_block({rows, channels}, kernels::add_bias<real>{bias, channels, relu, y});
+  }
+  void bias_backward(std::int64_t rows, int channels, const real* y, real* dy, real* dbias) {
+    const stack_arena<>::frame scope(arena_);
+    const kernels::row_chunks chunks{rows, channels};
+    real* sums = arena_.take<real>(chunk_numbers(chunks));
+    pool_.run(chunks.count(), [=, this](std::int64_t i) {
+      blocks(kernels::bias_sums<real>{y, channels, dy, sums + i * channels}, chunks, i);
+    });
+    add_chunks(chunks, sums, dbias);
+  }
+
+  // -- batch normalisation ----------------------------------------------------------------------
+
+  void batch_norm_forward(const norm_shape& s, const real* x, const real* weight, const real* bias,
+                          real epsilon, const real* residual, bool relu,
+                          running_statistics<real> running, real* mean, real* inverse_deviation,
+                          real* y) {
+    const stack_arena<>::frame scope(arena_);
+    const kernels::row_chunks chunks{s.rows, s.channels};
+    const std::int64_t per_group = chunks.count();
+    const std::size_t numbers = chunk_numbers(chunks) * static_cast<std::size_t>(s.groups);
+    real* means = arena_.take<real>(numbers);
+    real* squares = arena_.take<real>(numbers);
+    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+      blocks(kernels::moments<real>{x + i / per_group * s.rows * s.channels, s.channels,
+                                    means + i * s.channels, squares + i * s.channels},
+             chunks, i % per_group);
+    });
+
+    real* factor = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
+    real* shift = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
+    for (std::int64_t g = 0; g < s.groups; ++g) {
+      for (int c = 0; c < s.channels; ++c) {
+        // Chan, Golub, LeVeque (1979): moments of a union from the moments of its parts, in order.
+        double count = 0, average = 0, square = 0;
+        for (std::int64_t i = 0; i < per_group; ++i) {
+          const auto n = static_cast<double>(chunks.end(i) - chunks.begin(i));
+          const double d = means[(g * per_group + i) * s.channels + c] - average;
+          square += squares[(g * per_group + i) * s.channels + c] + d * d * count * n / (count + n);
+          average += d * n / (count + n);
+          count += n;
+        }
+        const double variance = square / count;
+        const std::int64_t at = g * s.channels + c;
+        mean[at] = static_cast<real>(average);
+        inverse_deviation[at] = static_cast<real>(1.0 / std::sqrt(variance + double{epsilon}));
+        factor[at] = weight[c] * inverse_deviation[at];
+        shift[at] = bias[c] - mean[at] * factor[at];
+        if (running.mean != nullptr) {
+          const double m = running.momentum;
+          running.mean[c] = static_cast<real>((1 - m) * running.mean[c] + m * average);
+          running.variance[c] =
+              static_cast<real>((1 - m) * running.variance[c] + m * square / (count - 1));
+        }
+      }
+    }
+
+    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+      const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
+      blocks(kernels::normalize<real>{x + at, residual == nullptr ? nullptr : residual + at,
+                                      factor + g * s.channels, shift + g * s.channels, s.channels,
+                                      relu, y + at},
+             chunks, i % per_group);
+    });
+  }
+
+  void batch_norm_evaluate(std::int64_t rows, int channels, const real* x, const real* weight,
+                           const real* bias, real epsilon, const real* running_mean,
+                           const real* running_variance, const real* residual, bool relu, real* y) {
+    const stack_arena<>::frame scope(arena_);
+    real* factor = arena_.take<real>(static_cast<std::size_t>(channels));
+    real* shift = arena_.take<real>(static_cast<std::size_t>(channels));
+    for (int c = 0; c < channels; ++c) {
+      factor[c] = weight[c] / std::sqrt(running_variance[c] + epsilon);
+      shift[c] = bias[c] - running_mean[c] * factor[c];
+    }
+    each_block({rows, channels},
+               kernels::normalize<real>{x, residual, factor, shift, channels, relu, y});
+  }
+
+  void batch_norm_backward(const norm_shape& s, const real* x, const real* y, const real* weight,
+                           const real* mean, const real* inverse_deviation, real* dy, real* dweight,
+                           real* dbias, real* dx) {
+    const stack_arena<>::frame scope(arena_);
+    const kernels::row_chunks chunks{s.rows, s.channels};
+    const std::int64_t per_group = chunks.count();
+    const std::size_t numbers = chunk_numbers(chunks) * static_cast<std::size_t>(s.groups);
+    real* sums = arena_.take<real>(numbers);
+    real* dots = arena_.take<real>(numbers);
+    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+      const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
+      blocks(kernels::norm_sums<real>{x + at, y == nullptr ? nullptr : y + at,
+                                      mean + g * s.channels, inverse_deviation + g * s.channels,
+                                      s.channels, dy + at, sums + i * s.channels,
+                                      dots + i * s.channels},
+             chunks, i % per_group);
+    });
+
+    real* mean_dy = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
+    real* mean_dot = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
+    for (int c = 0; c < s.channels; ++c) {
+      double all_sums = 0, all_dots = 0;
+      for (std::int64_t g = 0; g < s.groups; ++g) {
+        double sum = 0, dot = 0;
+        for (std::int64_t i = g * per_group; i < (g + 1) * per_group; ++i) {
+          sum += sums[i * s.channels + c];
+          dot += dots[i * s.channels + c];
+        }
+        mean_dy[g * s.channels + c] = static_cast<real>(sum / static_cast<double>(s.rows));
+        mean_dot[g * s.channels + c] = static_cast<real>(dot / static_cast<double>(s.rows));
+        all_sums += sum;
+        all_dots += dot;
+      }
+      dbias[c] += static_cast<real>(all_sums);
+      dweight[c] += static_cast<real>(all_dots);
+    }
+
+    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+      const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
+      blocks(kernels::norm_gradient<real>{x + at, dy + at, mean + g * s.channels,
+                                          inverse_deviation + g * s.channels, weight,
+                                          mean_dy + g * s.channels, mean_dot + g * s.channels,
+                                          s.channels, dx + at},
+             chunks, i % per_group);
+    });
+  }
+
+  // -- pooling and patches ----------------------------------------------------------------------
+
+  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const real* x,
+                        real* y, int* argmax) {
+    const int height = (in.height + 2 * padding - kernel) / stride + 1;
+    const int width = (in.width + 2 * padding - kernel) / stride + 1;
+    each_row(in.images * height * width, in.channels * kernel * kernel,
+             kernels::max_pool_pixel<real>{in, kernel, stride, padding, height, width, x, y,
+                                           argmax});
+  }
+  void max_pool_backward(const shape& in, int out_height, int out_width, const real* dy,
+                         const int* argmax, real* dx) {
+    each_row(in.images, in.height * in.width * in.channels,
+             kernels::max_pool_gradient<real>{in, out_height * out_width, dy, argmax, dx});
+  }
+  void average_pool_forward(const shape& in, const real* x, real* y) {
+    each_row(in.images, in.height * in.width * in.channels,
+             kernels::average_pool_image<real>{in, x, y});
+  }
+  void average_pool_backward(const shape& in, const real* dy, real* dx) {
+    each_row(in.images, in.height * in.width * in.channels,
+             kernels::average_pool_gradient<real>{in, dy, dx});
+  }
+  void divide(const shape& in, int grid, const real* x, real* patches) {
+    each_row(std::int64_t{grid} * grid * in.images * (in.height / grid),
+             in.width / grid * in.channels, kernels::divide_row<real>{in, grid, x, patches});
+  }
+  void combine_forward(const subset_means& s, const real* patches, real* means) {
+    each_row(s.groups * s.combinations * s.images, s.channels * s.size,
+             kernels::combine_row<real>{s, patches, means});
+  }
+  void combine_backward(const subset_means& s, const real* dmeans, real* dpatches) {
+    each_row(s.groups * s.patches * s.images, s.channels * s.combinations,
+             kernels::combine_gradient_row<real>{s, dmeans, dpatches});
+  }
+
+  // -- losses and memory ------------------------------------------------------------------------
+
+  void normalize_rows_forward(std::int64_t rows, int columns, const real* x, real* y,
+                              real* inverse_norm) {
+    each_row(rows, columns, kernels::normalize_row<real>{x, columns, y, inverse_norm});
+  }
+  void normalize_rows_backward(std::int64_t rows, int columns, const real* y,
+                               const real* inverse_norm, const real* dy, real scale, real* dx) {
+    each_row(rows, columns,
+             kernels::normalize_row_gradient<real>{y, inverse_norm, dy, columns, scale, dx});
+  }
+  void softmax_cross_entropy(const logit_shape& s, real scale, real* logits, real* row_loss) {
+    each_row(s.rows, s.columns,
+             kernels::softmax_cross_entropy_row<real>{s.columns, s.label_offset, s.mask_self, scale,
+                                                      logits, row_loss});
+  }
+  void argmax_rows(std::int64_t rows, std::int64_t columns, const real* x, int* index) {
+    each_row(rows, columns, kernels::argmax_row<real>{x, columns, index});
+  }
+  void gather_rows(const real* x, const int* index, std::int64_t rows, int columns, real* y) {
+    each_row(rows, columns, kernels::gather_row<real>{x, index, columns, y});
+  }
+
+ private:
+  using matrix = Eigen::Matrix<real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  using stride = Eigen::OuterStride<>;
+  using block = Eigen::Map<matrix, 0, stride>;
+  using const_block = Eigen::Map<const matrix, 0, stride>;
+
+  static constexpr std::size_t chunk = 16384;  // elements of a flat array in one task
+
+  /// functor(i) for 0 <= i < n.
+  template <class Functor>
+  void each(std::size_t n, const Functor& functor) {
+    pool_.run(static_cast<std::int64_t>((n + chunk - 1) / chunk), [&](std::int64_t task) {
+      const std::size_t begin = static_cast<std::size_t>(task) * chunk;
+      const std::size_t end = std::min(n, begin + chunk);
+      const Functor local = functor;
+#pragma GCC ivdep
+      for (std::size_t i = begin; i < end; ++i) local(i);
+    });
+  }
+
+  /// functor(r) for 0 <= r < rows, a row costing about `numbers` operations.
+  template <class Functor>
+  void each_row(std::int64_t rows, std::int64_t numbers, const Functor& functor) {
+    const kernels::row_chunks chunks{rows, static_cast<int>(std::min<std::int64_t>(numbers, chunk))};
+    pool_.run(chunks.count(), [&](std::int64_t task) {
+      const Functor local = functor;
+      for (std::int64_t r = chunks.begin(task); r < chunks.end(task); ++r) local(r);
+    });
+  }
+
+  /// functor.run over all rows and channels of a matrix.
+  template <class Functor>
+  void each_block(kernels::row_chunks chunks, const Functor& functor) {
+    pool_.run(chunks.count(), [&](std::int64_t i) { blocks(functor, chunks, i); });
+  }
+
+  /// One chunk of rows, all its channels: sixteen at a time while there are sixteen.
+  template <class Functor>
+  static void blocks(const Functor& functor, const kernels::row_chunks& chunks, std::int64_t i) {
+    int c = 0;
+    for (; c + 16 <= chunks.channels; c += 16) {
+      functor.template run<16>(chunks.begin(i), chunks.end(i), c);
+    }
+    for (; c < chunks.channels; ++c) functor.template run<1>(chunks.begin(i), chunks.end(i), c);
+  }
+
+  static std::size_t chunk_numbers(const kernels::row_chunks& chunks) {
+    return static_cast<std::size_t>(chunks.count()) * static_cast<std::size_t>(chunks.channels);
+  }
+
+  /// y += the per-chunk sums, in the chunks' order.
+  static void add_chunks(const kernels::row_chunks& chunks, const real* sums, real* y) {
+    for (int c = 0; c < chunks.channels; ++c) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < chunks.count(); ++i) sum += sums[i * chunks.channels + c];
+      y[c] += static_cast<real>(sum);
+    }
+  }
+
+  /// Sum of term(i) in double: eight interleaved parts a chunk, chunks in order.
+  template <class Term>
+  [[nodiscard]] static double reduce(std::size_t n, const Term& term) {
+    double total = 0;
+    for (std::size_t begin = 0; begin < n; begin += chunk) {
+      const std::size_t end = std::min(n, begin + chunk);
+      double part[8] = {};
+      std::size_t i = begin;
+      for (; i + 8 <= end; i += 8) {
+        for (std::size_t l = 0; l < 8; ++l) part[l] += term(i + l);
+      }
+      for (std::size_t l = 0; i < end; ++i, ++l) part[l] += term(i);
+      total += ((part[0] + part[1]) + (part[2] + part[3])) +
+               ((part[4] + part[5]) + (part[6] + part[7]));
+    }
+    return total;
+  }
+
+  thread_pool pool_;
+  stack_arena<> arena_;
+};
+
+}  // namespace triptych::backend

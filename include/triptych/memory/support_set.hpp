@@ -1,0 +1,148 @@
+// triptych/memory/support_set.hpp
+//
+// The queue of past projections in which positives are looked up: K unit vectors of P numbers, a
+// ring that takes any batch size.
+//
+// A batch must be looked up before it enters, or every vector finds itself. So there is no `push` on
+// the set: `look_up` returns a `reading`, and only a reading can push, once, ending itself.
+//
+//   auto reading = queue.look_up(z);            // z (n, P), unit rows
+//   use(reading.neighbours, reading.indices);   // (n, P) and their positions
+//   std::move(reading).push(rows);              // (m, P), unit rows
+//
+// Source: Dwibedi et al., "With a little help from my friends" (NNCLR, 2021); method.md section 2.
+// Cost: one product n x K x P and one pass over its n x K results.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/concepts/backend.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/core/philox.hpp>
+#include <triptych/core/tensor.hpp>
+
+namespace triptych::memory {
+
+template <class B>
+class support_set {
+ public:
+  using real = typename B::real;
+
+  support_set(B& backend, std::int64_t size, int features)
+      : backend_(&backend),
+        size_(size),
+        features_(features),
+        rows_(static_cast<std::size_t>(size) * static_cast<std::size_t>(features)) {
+    if (size < 1) throw error::usage("support_set: a queue needs at least one row; raise --queue");
+    backend_->fill(rows_.data(), rows_.size(), real(0));
+  }
+
+  /// Random unit vectors (method.md section 2: the queue's start).
+  void initialise(std::uint64_t seed) {
+    std::vector<real> values(rows_.size());
+    for (std::int64_t r = 0; r < size_; ++r) {
+      random_stream random(seed, stream::queue, static_cast<std::uint32_t>(r));
+      for (int c = 0; c < features_; ++c) {
+        values[static_cast<std::size_t>(r * features_ + c)] = static_cast<real>(random.normal());
+      }
+    }
+    backend_->upload(values.data(), values.size(), rows_.data());
+    const typename stack_arena<typename B::memory>::frame scope(backend_->arena());
+    real* unit = backend_->arena().template take<real>(rows_.size());
+    real* norms = backend_->arena().template take<real>(static_cast<std::size_t>(size_));
+    backend_->normalize_rows_forward(size_, features_, rows_.data(), unit, norms);
+    backend_->copy(unit, rows_.size(), rows_.data());
+    head_ = 0;
+    pushed_ = 0;
+  }
+
+  /// What a look-up found; lives in the arena of the running step.
+  class reading {
+   public:
+    tensor<const real> neighbours;  ///< (n, P), unit rows
+    const int* indices;             ///< (n), positions in the queue, in backend memory
+
+    /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading.
+    void push(tensor<const real> unit_rows) && {
+      std::exchange(set_, nullptr)->overwrite(unit_rows);
+    }
+
+    reading(reading&& other) noexcept
+        : neighbours(other.neighbours),
+          indices(other.indices),
+          set_(std::exchange(other.set_, nullptr)) {}
+    reading& operator=(reading&&) = delete;
+
+   private:
+    friend support_set;
+    reading(support_set& set, tensor<const real> rows, const int* at)
+        : neighbours(rows), indices(at), set_(&set) {}
+    support_set* set_;
+  };
+
+  /// The nearest row by cosine of every row of `unit_rows` (n, P); ties: the lowest position.
+  [[nodiscard]] reading look_up(tensor<const real> unit_rows) {
+    const std::int64_t n = unit_rows.shape.images;
+    if (unit_rows.shape.channels != features_) {
+      throw error::usage("support_set: look-up of " + to_string(unit_rows.shape) + " in rows of " +
+                         std::to_string(features_) + " features; give projections of that size");
+    }
+    auto& arena = backend_->arena();
+    real* found = arena.template take<real>(unit_rows.size());
+    int* indices = arena.template take<int>(static_cast<std::size_t>(n));
+    const typename stack_arena<typename B::memory>::frame scope(arena);
+    real* cosines = arena.template take<real>(static_cast<std::size_t>(n * size_));
+    backend_->gemm(transpose::no, transpose::yes, n, size_, features_, real(1), unit_rows.data,
+                   rows_.data(), real(0), cosines);
+    backend_->argmax_rows(n, size_, cosines, indices);
+    backend_->gather_rows(rows_.data(), indices, n, features_, found);
+    return {*this, {unit_rows.shape, found}, indices};
+  }
+
+  [[nodiscard]] std::int64_t size() const { return size_; }
+  [[nodiscard]] int features() const { return features_; }
+  [[nodiscard]] std::int64_t head() const { return head_; }      ///< where the next row goes
+  [[nodiscard]] std::int64_t pushed() const { return pushed_; }  ///< rows since the start
+  [[nodiscard]] real* data() { return rows_.data(); }
+  [[nodiscard]] std::size_t numbers() const { return rows_.size(); }
+
+  /// Continues a saved queue; its rows are written through data().
+  void restore(std::int64_t head, std::int64_t pushed) {
+    if (head < 0 || head >= size_ || pushed < 0) {
+      throw error::checkpoint("support_set: saved position " + std::to_string(head) +
+                              " lies outside a queue of " + std::to_string(size_) +
+                              " rows; resume from another checkpoint");
+    }
+    head_ = head;
+    pushed_ = pushed;
+  }
+
+ private:
+  void overwrite(tensor<const real> rows) {
+    const std::int64_t n = rows.shape.images;
+    if (rows.shape.channels != features_ || n > size_) {
+      throw error::usage("support_set: " + to_string(rows.shape) + " does not fit a queue of " +
+                         std::to_string(size_) + " rows of " + std::to_string(features_) +
+                         " features; raise --queue or lower --batch");
+    }
+    const std::int64_t first = std::min(n, size_ - head_);  // rows before the ring's end
+    const auto width = static_cast<std::size_t>(features_);
+    backend_->copy(rows.data, static_cast<std::size_t>(first) * width,
+                   rows_.data() + static_cast<std::size_t>(head_) * width);
+    backend_->copy(rows.data + static_cast<std::size_t>(first) * width,
+                   static_cast<std::size_t>(n - first) * width, rows_.data());
+    head_ = (head_ + n) % size_;
+    pushed_ += n;
+  }
+
+  B* backend_;
+  std::int64_t size_;
+  int features_;
+  buffer<real, typename B::memory> rows_;
+  std::int64_t head_ = 0, pushed_ = 0;
+};
+
+}  // namespace triptych::memory

@@ -1,0 +1,72 @@
+// triptych/method/step.hpp
+//
+// What every method takes and gives in a training step, and how a step can be watched.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <triptych/core/tensor.hpp>
+#include <triptych/nn/parameters.hpp>
+
+namespace triptych::method {
+
+/// What the schedule decides for one step.
+struct step_options {
+  std::int64_t step = 0;      ///< counted from 0 over the whole run
+  double rate = 0.1;          ///< learning rate of encoder and projector
+  double predictor_rate = 0.1;
+  std::uint64_t seed = 0;     ///< of the run; for combinators that draw
+};
+
+/// What a step did.
+struct step_report {
+  double loss = 0;    ///< the weighted total
+  double loss_m = 0;  ///< global term, unweighted
+  double loss_s = 0;  ///< local term, unweighted
+  double gradient_norm = 0;  ///< before clipping
+};
+
+/// An arena with the names of its tensors: what checkpoints and dumps are made of.
+template <class T>
+struct named_arena {
+  std::string prefix;
+  const nn::parameter_list* list = nullptr;
+  T* data = nullptr;
+};
+
+/// A window into a step: called with the name of each intermediate tensor. Empty by default.
+/// Names are those of `--dump-step` (docs/file_formats.md); data is in backend memory and must be
+/// copied before the call returns.
+template <class T>
+struct trace {
+  std::function<void(const std::string&, tensor<const T>)> on_tensor;
+  std::function<void(const std::string&, const int*, std::int64_t)> on_indices;
+
+  void operator()(const std::string& name, tensor<const T> t) const {
+    if (on_tensor) on_tensor(name, t);
+  }
+  /// One tensor for each view, out of equal runs of rows.
+  void rows(const std::string& name, const std::vector<int>& views, tensor<const T> t) const {
+    if (!on_tensor) return;
+    const auto count = static_cast<std::int64_t>(views.size());
+    const std::int64_t each = t.shape.images / count;
+    for (std::int64_t v = 0; v < count; ++v) {
+      on_tensor(name + "/" + std::to_string(views[static_cast<std::size_t>(v)]),
+                t.images(v * each, each));
+    }
+  }
+  void indices(const std::string& name, const std::vector<int>& views, std::int64_t rows,
+               const int* at) const {
+    if (!on_indices) return;
+    const auto count = static_cast<std::int64_t>(views.size());
+    for (std::int64_t v = 0; v < count; ++v) {
+      on_indices(name + "/" + std::to_string(views[static_cast<std::size_t>(v)]),
+                 at + v * (rows / count), rows / count);
+    }
+  }
+};
+
+}  // namespace triptych::method

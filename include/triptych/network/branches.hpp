@@ -1,0 +1,29 @@
+// triptych/network/branches.hpp
+//
+// The method's three networks as instances of one template (method.md section 1):
+//
+//   network         weights from            combinator        predictor
+//   online          its gradient            whole             yes
+//   momentum        EMA of the online's     whole             no
+//   stop-gradient   the online's, as is     2x2, all pairs    no
+#pragma once
+
+#include <triptych/network/network.hpp>
+#include <triptych/update/backprop.hpp>
+#include <triptych/update/copy.hpp>
+#include <triptych/update/ema.hpp>
+#include <triptych/views/combinator.hpp>
+
+namespace triptych {
+
+template <class B, class Update = update::backprop<>, class Patches = views::whole,
+          class Stack = nn::stack<>>
+using online_network = network<B, Update, Patches, Stack>;
+
+template <class B, class Update = update::ema, class Stack = nn::stack<>>
+using momentum_network = network<B, Update, views::whole, Stack>;
+
+template <class B, class Patches = views::grid, class Stack = nn::stack<>>
+using stop_gradient_network = network<B, update::copy, Patches, Stack>;
+
+}  // namespace triptych

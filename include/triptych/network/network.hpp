@@ -1,0 +1,342 @@
+// triptych/network/network.hpp
+//
+// THE network: divide -> encode -> combine -> project [-> predict]. Online, momentum and
+// stop-gradient networks are instances of it that differ in their update policy and combinator
+// (network/branches.hpp).
+//
+//   N images a view, V views, g x g patches, s subsets of k patches, D features, P projections
+//
+//   x (V N, H, W, 3) --divide--> (V g*g N, H/g, W/g, 3) --encoder--> h (V g*g N, D)
+//     --combine--> (V s N, D) --projector--> z (V s N, P) --predictor--> p (V s N, P)
+//
+// Source: method.md section 1 (the paper, section 3). Every view is a batch of its own for BatchNorm.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/concepts/backend.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/core/philox.hpp>
+#include <triptych/nn/parameters.hpp>
+#include <triptych/nn/pass.hpp>
+#include <triptych/nn/stack.hpp>
+#include <triptych/update/backprop.hpp>
+#include <triptych/update/copy.hpp>
+#include <triptych/update/ema.hpp>
+#include <triptych/update/policy.hpp>
+#include <triptych/views/combinator.hpp>
+
+namespace triptych {
+
+/// What a forward run leaves in the arena, until the caller's frame ends.
+template <class T>
+struct outputs {
+  tensor<const T> embedding;   ///< (V s N, D), combined
+  tensor<const T> projection;  ///< z (V s N, P)
+  tensor<const T> prediction;  ///< p (V s N, P); z itself without a predictor
+};
+
+/// What may differ from one forward run to the next.
+struct forward_options {
+  bool record = false;  ///< keep what backward needs
+  nn::mode mode = nn::mode::train;
+  random_stream random{0, stream::combine};  ///< for combinators that draw
+};
+
+template <class B, class Update, class Patches = views::whole, class Stack = nn::stack<>>
+class network {
+  static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
+  static_assert(WeightUpdate<Update>,
+                "Update must be a weight-update policy; see docs/policies/weight_update.md");
+  static_assert(Combinator<Patches>,
+                "Patches must be a patch combinator; see docs/policies/combinator.md");
+  static_assert(Update::from != update::source::peer || PeerUpdate<Update, B>,
+                "an update from a peer is called as update(backend, peer, n, own, step); see "
+                "docs/policies/weight_update.md");
+
+ public:
+  using backend_type = B;
+  using real = typename B::real;
+  using memory = typename B::memory;
+
+  static constexpr bool owns_weights = Update::from != update::source::alias;
+  static constexpr bool owns_gradients = Update::from == update::source::gradient;
+
+  network(B& backend, Stack stack, Update update = {}, Patches patches = Patches())
+      : backend_(&backend),
+        stack_(std::move(stack)),
+        update_(std::move(update)),
+        patches_(std::move(patches)) {
+    nn::declaration d;
+    predictor_begin_ = stack_.declare(d);
+    weight_list_ = std::move(d.weights);
+    statistic_list_ = std::move(d.statistics);
+    statistics_ = zeros(statistic_list_.size());
+    restart_statistics();
+    if constexpr (owns_weights) weights_ = zeros(weight_list_.size());
+    if constexpr (owns_gradients) {
+      gradients_ = zeros(weight_list_.size());
+      optimiser_state_ = zeros(weight_list_.size());
+    }
+  }
+
+  // -- weights ----------------------------------------------------------------------------------
+
+  /// Fresh weights from a seed (method.md section 1: He for convolutions, PyTorch's for linear).
+  void initialise(std::uint64_t seed)
+    requires owns_weights
+  {
+    const auto values = nn::initial_values<real>(weight_list_, seed);
+    backend_->upload(values.data(), values.size(), weights_.data());
+  }
+
+  /// The weights of a peer whose arena begins with this network's tensors.
+  template <class Peer>
+  void copy_weights(const Peer& peer)
+    requires owns_weights
+  {
+    expect_prefix(peer);
+    backend_->copy(peer.weights(), weight_list_.size(), weights_.data());
+  }
+
+  /// Reads its weights from `peer` from now on; the peer must outlive this network.
+  template <class Peer>
+  void alias(const Peer& peer)
+    requires(!owns_weights)
+  {
+    expect_prefix(peer);
+    peer_weights_ = peer.weights();
+  }
+
+  /// Keeps its running statistics in `peer`'s instead of its own (the `released` variant).
+  template <class Peer>
+  void share_statistics(Peer& peer) {
+    shared_statistics_ = peer.statistics();
+  }
+
+  [[nodiscard]] const real* weights() const {
+    if constexpr (owns_weights) return weights_.data();
+    return peer_weights_;
+  }
+  [[nodiscard]] real* weights()
+    requires owns_weights
+  {
+    return weights_.data();
+  }
+  [[nodiscard]] real* gradients()
+    requires owns_gradients
+  {
+    return gradients_.data();
+  }
+  [[nodiscard]] real* optimiser_state()
+    requires owns_gradients
+  {
+    return optimiser_state_.data();
+  }
+  [[nodiscard]] real* statistics() {
+    return shared_statistics_ != nullptr ? shared_statistics_ : statistics_.data();
+  }
+  [[nodiscard]] bool shares_statistics() const { return shared_statistics_ != nullptr; }
+
+  [[nodiscard]] const nn::parameter_list& weight_list() const { return weight_list_; }
+  [[nodiscard]] const nn::parameter_list& statistic_list() const { return statistic_list_; }
+  [[nodiscard]] std::size_t predictor_begin() const { return predictor_begin_; }
+  [[nodiscard]] const Stack& stack() const { return stack_; }
+  [[nodiscard]] const Patches& patches() const { return patches_; }
+  [[nodiscard]] Update& update_policy() { return update_; }
+  [[nodiscard]] B& backend() const { return *backend_; }
+
+  // -- forward and backward ---------------------------------------------------------------------
+
+  /// Runs the chosen views of `images` (V' N, H, W, 3), groups = V'. Views are numbered from 0.
+  outputs<real> forward(tensor<const real> images, std::span<const int> views,
+                        const forward_options& options = {}) {
+    tape_.clear();
+    const auto p = run(options);
+    const auto x = divided(images, views);
+    const auto h = stack_.encoder.forward(p, x);
+    outputs<real> out;
+    out.embedding = combined(p, h, static_cast<int>(views.size()), options.random);
+    out.projection = stack_.projector.forward(p, out.embedding);
+    out.prediction = stack_.predictor.forward(p, out.projection);
+    return out;
+  }
+
+  /// The encoder alone, whole images, running statistics: features for evaluation.
+  tensor<const real> embed(tensor<const real> images) {
+    forward_options options;
+    options.mode = nn::mode::evaluate;
+    return stack_.encoder.forward(run(options), images);
+  }
+
+  /// Adds to the gradients those of the last recorded forward run, for d(loss)/d(prediction), which
+  /// is overwritten.
+  void backward(tensor<real> dp)
+    requires owns_gradients
+  {
+    if (tape_.empty()) {
+      throw error::usage("network: backward without a recorded forward; pass .record = true");
+    }
+    auto p = run({.record = true});
+    p.gradients = gradients_.data();
+    const auto dz = stack_.predictor.backward(p, dp);
+    const auto dcombined = stack_.projector.backward(p, dz);
+    stack_.encoder.backward(p, separated(p, dcombined));
+  }
+
+  void zero_gradients()
+    requires owns_gradients
+  {
+    backend_->fill(gradients_.data(), gradients_.size(), real(0));
+  }
+
+  // -- update -----------------------------------------------------------------------------------
+
+  /// One step of the optimiser; returns the norm of the gradient before clipping. Throws
+  /// error::non_finite, the weights untouched, where that norm is not finite.
+  double update(double rate, double predictor_rate)
+    requires owns_gradients
+  {
+    const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
+    if (!std::isfinite(norm)) {
+      throw error::non_finite("the gradient of " +
+                              first_non_finite(weight_list_, gradients_.data(), "some tensor") +
+                              " is not finite; lower --lr or check the input");
+    }
+    const double scale = update_.gradient_scale(norm);
+    for (const auto& group : {update::parameter_group{0, predictor_begin_, rate},
+                              update::parameter_group{predictor_begin_, weight_list_.size(),
+                                                      predictor_rate}}) {
+      if (group.begin == group.end) continue;
+      update_.optimizer.step(*backend_, weight_list_, group, scale, gradients_.data(),
+                             optimiser_state_.data(), weights_.data());
+    }
+    return norm;
+  }
+
+  /// Moves the weights after those of a peer.
+  template <class Peer>
+  void update(const Peer& peer, std::int64_t step)
+    requires(Update::from == update::source::peer)
+  {
+    expect_prefix(peer);
+    update_(*backend_, peer.weights(), weight_list_.size(), weights_.data(), step);
+  }
+
+  /// The first tensor of `list` in `arena` that holds NaN or infinity; `otherwise` if none does.
+  [[nodiscard]] std::string first_non_finite(const nn::parameter_list& list, const real* arena,
+                                             const std::string& otherwise) const {
+    for (const auto& p : list) {
+      if (!backend_->all_finite(arena + p.offset, p.size())) return p.name;
+    }
+    return otherwise;
+  }
+
+ private:
+  using array = buffer<real, memory>;
+
+  [[nodiscard]] array zeros(std::size_t n) const {
+    array a(n);
+    backend_->fill(a.data(), n, real(0));
+    return a;
+  }
+
+  void restart_statistics() {
+    const auto values = nn::initial_values<real>(statistic_list_, 0);
+    backend_->upload(values.data(), values.size(), statistics_.data());
+  }
+
+  nn::pass<B> run(const forward_options& options) {
+    return {*backend_, weights(), statistics(), options.mode, options.record ? &tape_ : nullptr};
+  }
+
+  template <class Peer>
+  void expect_prefix(const Peer& peer) const {
+    const auto matches = [](const nn::parameter& a, const nn::parameter& b) {
+      return a.name == b.name && a.shape == b.shape && a.offset == b.offset;
+    };
+    if (peer.weight_list().tensors() < weight_list_.tensors() ||
+        !std::equal(weight_list_.begin(), weight_list_.end(), peer.weight_list().begin(),
+                    matches)) {
+      throw error::usage(
+          "network: the peer's weights do not begin with this network's; build both from one stack");
+    }
+  }
+
+  /// The chosen views, as they lie if they are adjacent whole images, else copied or cut.
+  tensor<const real> divided(tensor<const real> images, std::span<const int> views) {
+    const int side = patches_.side();
+    const std::int64_t n = images.shape.images / images.shape.groups;
+    if (images.shape.height % side != 0 || images.shape.width % side != 0) {
+      throw error::usage("network: images " + to_string(images.shape) + " cannot be cut " +
+                         std::to_string(side) + " x " + std::to_string(side) +
+                         "; choose an image size divisible by the grid");
+    }
+    const bool adjacent = std::ranges::adjacent_find(views, [](int a, int b) {
+                            return b != a + 1;
+                          }) == views.end();
+    const auto count = static_cast<int>(views.size());
+    if (side == 1 && adjacent) {
+      auto x = images.images(views.front() * n, count * n);
+      x.shape.groups = count;
+      return x;
+    }
+    const shape one{n, images.shape.height, images.shape.width, images.shape.channels};
+    shape all{n * side * side * count, one.height / side, one.width / side, one.channels, count};
+    tensor<real> x{all, backend_->arena().template take<real>(all.size())};
+    for (int v = 0; v < count; ++v) {
+      backend_->divide(one, side, images.images(views[static_cast<std::size_t>(v)] * n, n).data,
+                       x.data + static_cast<std::size_t>(v) * one.size());
+    }
+    return x;
+  }
+
+  tensor<const real> combined(const nn::pass<B>& p, tensor<const real> h, int views,
+                              random_stream random) {
+    const int cut = patches_.side() * patches_.side();
+    if (cut == 1) return h;
+    patches_.subsets(views, random, subsets_);
+    means_ = {views,
+              cut,
+              patches_.combinations(),
+              patches_.size(),
+              h.shape.images / (views * cut),
+              h.shape.channels,
+              subsets_.data()};
+    const auto means =
+        p.take(features(means_.images * views * means_.combinations, h.shape.channels, views));
+    backend_->combine_forward(means_, h.data, means.data);
+    return means;
+  }
+
+  tensor<real> separated(const nn::pass<B>& p, tensor<real> dmeans) {
+    if (patches_.side() == 1) return dmeans;
+    const auto dh = p.take(
+        features(means_.images * means_.groups * means_.patches, means_.channels, means_.groups));
+    backend_->combine_backward(means_, dmeans.data, dh.data);
+    return dh;
+  }
+
+  B* backend_;
+  Stack stack_;
+  Update update_;
+  Patches patches_;
+  nn::parameter_list weight_list_, statistic_list_;
+  std::size_t predictor_begin_ = 0;
+  array weights_, gradients_, optimiser_state_, statistics_;
+  const real* peer_weights_ = nullptr;
+  real* shared_statistics_ = nullptr;
+
+  // Of the last forward run, for backward.
+  nn::tape<real> tape_;
+  subset_means means_;
+  std::vector<int> subsets_;
+};
+
+}  // namespace triptych

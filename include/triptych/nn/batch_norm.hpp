@@ -1,0 +1,79 @@
+// triptych/nn/batch_norm.hpp
+//
+// Batch normalisation with the residual sum and the relu that follow it:
+//   y = relu(weight * (x - mean) / sqrt(variance + 1e-5) + bias + residual)
+// The statistics are those of each group (view) by itself. Running statistics follow group after
+// group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).
+#pragma once
+
+#include <string>
+
+#include <triptych/nn/parameters.hpp>
+#include <triptych/nn/pass.hpp>
+
+namespace triptych::nn {
+
+struct batch_norm {
+  int channels = 0;
+  initial weight_start = initial::one;
+  std::size_t weight = 0, bias = 0, running_mean = 0, running_variance = 0;
+
+  static constexpr double epsilon = 1e-5;
+
+  void declare(declaration& d, const std::string& name) {
+    weight = d.weight(name + ".weight", {channels}, weight_start);
+    bias = d.weight(name + ".bias", {channels}, initial::zero);
+    running_mean = d.statistic(name + ".running_mean", channels, initial::zero);
+    running_variance = d.statistic(name + ".running_var", channels, initial::one);
+  }
+
+  /// x -> y; y may be x when nothing is recorded. Keeps x, y if relu, and the batch statistics.
+  template <class B>
+  void forward(const pass<B>& p, tensor<const typename B::real> x, const typename B::real* residual,
+               bool relu, tensor<typename B::real> y) const {
+    using real = typename B::real;
+    const real eps = static_cast<real>(epsilon);
+    if (p.running == mode::evaluate) {
+      p.backend.batch_norm_evaluate(x.shape.rows(), channels, x.data, p.weights + weight,
+                                    p.weights + bias, eps, p.statistics + running_mean,
+                                    p.statistics + running_variance, residual, relu, y.data);
+      return;
+    }
+    running_statistics<real> running;
+    if (p.statistics != nullptr) {
+      running.mean = p.statistics + running_mean;
+      running.variance = p.statistics + running_variance;
+    }
+    const auto mean = p.take(features(x.shape.groups, channels));
+    const auto inverse_deviation = p.take(features(x.shape.groups, channels));
+    p.backend.batch_norm_forward(extents(x.shape), x.data, p.weights + weight, p.weights + bias, eps,
+                                 residual, relu, running, mean.data, inverse_deviation.data,
+                                 y.data);
+    if (p.recording()) {
+      p.tape->push(x);
+      p.tape->push(mean);
+      p.tape->push(inverse_deviation);
+      p.tape->push(relu ? tensor<const real>(y) : tensor<const real>{});
+    }
+  }
+
+  /// Masks dy by relu in place (it is then the residual's gradient), adds to the gradients of weight
+  /// and bias, and writes dx, which may be dy.
+  template <class B>
+  void backward(const pass<B>& p, tensor<typename B::real> dy, typename B::real* dx) const {
+    const auto y = p.tape->pop();
+    const auto inverse_deviation = p.tape->pop();
+    const auto mean = p.tape->pop();
+    const auto x = p.tape->pop();
+    p.backend.batch_norm_backward(extents(x.shape), x.data, y.data, p.weights + weight, mean.data,
+                                  inverse_deviation.data, dy.data, p.gradients + weight,
+                                  p.gradients + bias, dx);
+  }
+
+ private:
+  [[nodiscard]] norm_shape extents(const shape& x) const {
+    return {x.rows_per_group(), x.groups, channels};
+  }
+};
+
+}  // namespace triptych::nn

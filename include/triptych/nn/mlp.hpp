@@ -1,0 +1,101 @@
+// triptych/nn/mlp.hpp
+//
+// Projector and predictor: linear layers, each with the BatchNorm and relu that its entry asks for.
+//   projector  D -> 2048 BN relu -> 2048 BN relu -> 2048 BN     (method.md section 1)
+//   predictor  2048 -> 512 BN relu -> 2048
+// An empty list is the identity: a network without predictor. Names are nn.Sequential's indices.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <triptych/nn/batch_norm.hpp>
+#include <triptych/nn/linear.hpp>
+
+namespace triptych::nn {
+
+/// One layer of an mlp.
+struct mlp_layer {
+  int out = 0;
+  bool norm = true;
+  bool relu = true;
+};
+
+/// Hidden layers with BatchNorm and relu, the last one with BatchNorm alone.
+inline std::vector<mlp_layer> projector_layers(const std::vector<int>& sizes) {
+  std::vector<mlp_layer> layers;
+  for (const int size : sizes) layers.push_back({size, true, true});
+  if (!layers.empty()) layers.back().relu = false;
+  return layers;
+}
+
+/// A bottleneck with BatchNorm and relu, then a bare linear layer back to `out`.
+inline std::vector<mlp_layer> predictor_layers(int hidden, int out) {
+  return {{hidden, true, true}, {out, false, false}};
+}
+
+class mlp {
+ public:
+  mlp() = default;
+  mlp(int in, const std::vector<mlp_layer>& layers) : out_(in) {
+    for (const auto& layer : layers) {
+      stages_.push_back({{.in = out_, .out = layer.out}, {.channels = layer.out}, layer});
+      out_ = layer.out;
+    }
+  }
+
+  [[nodiscard]] int out() const { return out_; }
+  [[nodiscard]] bool empty() const { return stages_.empty(); }
+
+  void declare(declaration& d) {
+    int index = 0;  // of nn.Sequential: linear, norm and relu each count
+    for (auto& s : stages_) {
+      s.dense.declare(d, std::to_string(index++));
+      if (s.layer.norm) s.norm.declare(d, std::to_string(index++));
+      if (s.layer.relu) ++index;
+    }
+  }
+
+  /// x (N, in) -> (N, out); the result is x itself where the mlp is empty.
+  template <class B>
+  [[nodiscard]] tensor<const typename B::real> forward(const pass<B>& p,
+                                                       tensor<const typename B::real> x) const {
+    for (const auto& s : stages_) {
+      const auto y = p.take(s.dense.output(x.shape));
+      s.dense.forward(p, x, s.layer.relu && !s.layer.norm, y);
+      x = y;
+      if (s.layer.norm) {
+        const auto normal = p.recording() ? p.take(y.shape) : y;
+        s.norm.forward(p, tensor<const typename B::real>(y), nullptr, s.layer.relu, normal);
+        x = normal;
+      }
+    }
+    return x;
+  }
+
+  /// dy (N, out), overwritten -> dx (N, in); dy itself where the mlp is empty.
+  template <class B>
+  [[nodiscard]] tensor<typename B::real> backward(const pass<B>& p,
+                                                  tensor<typename B::real> dy) const {
+    for (auto s = stages_.rbegin(); s != stages_.rend(); ++s) {
+      if (s->layer.norm) s->norm.backward(p, dy, dy.data);
+      shape in = dy.shape;
+      in.channels = s->dense.in;
+      const auto dx = p.take(in);
+      s->dense.backward(p, dy, dx.data);
+      dy = dx;
+    }
+    return dy;
+  }
+
+ private:
+  struct stage {
+    linear dense;
+    batch_norm norm;
+    mlp_layer layer;
+  };
+  std::vector<stage> stages_;
+  int out_ = 0;
+};
+
+}  // namespace triptych::nn

@@ -1,0 +1,221 @@
+// triptych/nn/resnet.hpp
+//
+// ResNet of basic blocks: stem, four stages of widths w, 2w, 4w, 8w, global average pool.
+// ResNet-18 is {.width = 64, .blocks = {2, 2, 2, 2}}, -10 {1, 1, 1, 1}, -34 {3, 4, 6, 3}.
+//
+//   x (N,H,W,3) -> stem -> stage 1 (H,W) -> 2 (/2) -> 3 (/4) -> 4 (/8) -> mean -> h (N, 8w)
+//
+// The cifar stem is a 3x3 convolution with stride 1 and padding 1; the imagenet stem a 7x7 with
+// stride 2 and a 3x3 max-pool with stride 2, for images of 64 pixels and more.
+// Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's.
+// Memory of a recorded pass: four maps a basic block (each convolution's output and its
+// normalisation), six where the block changes shape.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include <triptych/nn/batch_norm.hpp>
+#include <triptych/nn/conv2d.hpp>
+
+namespace triptych::nn {
+
+enum class stem { cifar, imagenet };
+
+/// The numbers that make a ResNet.
+struct resnet_options {
+  triptych::nn::stem stem = stem::cifar;
+  int width = 64;
+  std::array<int, 4> blocks = {2, 2, 2, 2};
+  bool zero_init_residual = false;  ///< the last BatchNorm weight of every block starts at 0
+};
+
+/// Two 3x3 convolutions and a short cut: y = relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)).
+struct basic_block {
+  conv2d conv1, conv2, shortcut;
+  batch_norm bn1, bn2, shortcut_bn;
+  bool projects = false;  ///< the short cut changes shape, by a 1x1 convolution
+
+  basic_block(int in, int out, int stride, bool zero_init)
+      : conv1{in, out, 3, stride, 1},
+        conv2{out, out, 3, 1, 1},
+        shortcut{in, out, 1, stride, 0},
+        bn1{.channels = out},
+        bn2{.channels = out, .weight_start = zero_init ? initial::zero : initial::one},
+        shortcut_bn{.channels = out},
+        projects(stride != 1 || in != out) {}
+
+  void declare(declaration& d) {
+    conv1.declare(d, "conv1");
+    bn1.declare(d, "bn1");
+    conv2.declare(d, "conv2");
+    bn2.declare(d, "bn2");
+    if (projects) {
+      shortcut.declare(d, "downsample.0");
+      shortcut_bn.declare(d, "downsample.1");
+    }
+  }
+
+  template <class B>
+  void forward(const pass<B>& p, tensor<const typename B::real> x,
+               tensor<typename B::real> y) const {
+    using real = typename B::real;
+    const auto scope = p.temporaries();
+    tensor<const real> bypass = x;
+    if (projects) {
+      const auto mapped = p.take(y.shape);
+      shortcut.forward(p, x, mapped);
+      const auto normal = p.recording() ? p.take(y.shape) : mapped;
+      shortcut_bn.forward(p, tensor<const real>(mapped), nullptr, false, normal);
+      bypass = normal;
+    }
+    const auto inner = p.take(y.shape);
+    conv1.forward(p, x, inner);
+    const auto hidden = p.recording() ? p.take(y.shape) : inner;
+    bn1.forward(p, tensor<const real>(inner), nullptr, true, hidden);
+    const auto outer = p.recording() ? p.take(y.shape) : y;
+    conv2.forward(p, tensor<const real>(hidden), outer);
+    bn2.forward(p, tensor<const real>(outer), bypass.data, true, y);
+  }
+
+  /// dy (overwritten) -> dx.
+  template <class B>
+  void backward(const pass<B>& p, tensor<typename B::real> dy, tensor<typename B::real> dx) const {
+    using real = typename B::real;
+    const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
+    const auto inner = p.take(dy.shape);
+    const auto hidden = p.take(dy.shape);
+    bn2.backward(p, dy, inner.data);  // dy is now the short cut's gradient
+    conv2.backward(p, tensor<const real>(inner), hidden.data);
+    bn1.backward(p, hidden, hidden.data);
+    conv1.backward(p, tensor<const real>(hidden), dx.data);
+    if (projects) {
+      shortcut_bn.backward(p, dy, dy.data);
+      shortcut.backward(p, tensor<const real>(dy), dx.data, true);
+    } else {
+      p.backend.add(dy.data, dy.size(), dx.data);
+    }
+  }
+};
+
+class resnet {
+ public:
+  explicit resnet(const resnet_options& options = {}) : options_(options) {
+    const bool small = options.stem == stem::cifar;
+    stem_ = small ? conv2d{3, options.width, 3, 1, 1} : conv2d{3, options.width, 7, 2, 3};
+    stem_bn_ = {.channels = options.width};
+    int in = options.width;
+    for (int stage = 0; stage < 4; ++stage) {
+      const int out = options.width << stage;
+      for (int b = 0; b < options.blocks[static_cast<std::size_t>(stage)]; ++b) {
+        blocks_.emplace_back(in, out, stage > 0 && b == 0 ? 2 : 1, options.zero_init_residual);
+        in = out;
+      }
+    }
+    out_ = in;
+  }
+
+  [[nodiscard]] int out() const { return out_; }
+  [[nodiscard]] const resnet_options& options() const { return options_; }
+
+  void declare(declaration& d) {
+    stem_.declare(d, "conv1");
+    stem_bn_.declare(d, "bn1");
+    std::size_t next = 0;
+    for (int stage = 0; stage < 4; ++stage) {
+      for (int b = 0; b < options_.blocks[static_cast<std::size_t>(stage)]; ++b) {
+        d.within("layer" + std::to_string(stage + 1) + "." + std::to_string(b) + ".",
+                 [&] { blocks_[next++].declare(d); });
+      }
+    }
+  }
+
+  /// x (N,H,W,3) -> h (N, 8w).
+  template <class B>
+  [[nodiscard]] tensor<const typename B::real> forward(const pass<B>& p,
+                                                       tensor<const typename B::real> x) const {
+    using real = typename B::real;
+    const auto h = p.take(features(x.shape.images, out_, x.shape.groups));
+    const auto scope = p.temporaries();
+
+    const auto mapped = p.take(stem_.output(x.shape));
+    stem_.forward(p, x, mapped);
+    const auto normal = p.recording() ? p.take(mapped.shape) : mapped;
+    stem_bn_.forward(p, tensor<const real>(mapped), nullptr, true, normal);
+    x = normal;
+    if (options_.stem == stem::imagenet) x = max_pool(p, x);
+    for (const auto& block : blocks_) {
+      const auto y = p.take(block.conv1.output(x.shape));
+      block.forward(p, x, y);
+      if (p.recording()) p.tape->push({x.shape, nullptr});
+      x = y;
+    }
+    p.backend.average_pool_forward(x.shape, x.data, h.data);
+    if (p.recording()) {
+      p.tape->push({x.shape, nullptr});
+      p.tape->push({mapped.shape, nullptr});
+    }
+    return h;
+  }
+
+  /// dh (N, 8w); the gradient of the images is not wanted. Two maps of the largest size take turns.
+  template <class B>
+  void backward(const pass<B>& p, tensor<typename B::real> dh) const {
+    using real = typename B::real;
+    const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
+    const std::size_t most = largest_map(p.tape->pop().shape);
+    tensor<real> dy{p.tape->pop().shape, p.backend.arena().template take<real>(most)};
+    tensor<real> dx{{}, p.backend.arena().template take<real>(most)};
+    p.backend.average_pool_backward(dy.shape, dh.data, dy.data);
+    for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
+      dx.shape = p.tape->pop().shape;
+      block->backward(p, dy, dx);
+      std::swap(dy, dx);
+    }
+    if (options_.stem == stem::imagenet) {
+      dx.shape = p.tape->pop().shape;
+      p.backend.max_pool_backward(dx.shape, dy.shape.height, dy.shape.width, dy.data,
+                                  p.tape->pop_indices(), dx.data);
+      std::swap(dy, dx);
+    }
+    stem_bn_.backward(p, dy, dy.data);
+    stem_.backward(p, tensor<const real>(dy), nullptr);
+  }
+
+ private:
+  /// Numbers of the largest map between the stem's (given) and the last block's.
+  [[nodiscard]] std::size_t largest_map(shape s) const {
+    std::size_t most = s.size();
+    for (const auto& block : blocks_) {
+      s = block.conv1.output(s);
+      most = std::max(most, s.size());
+    }
+    return most;
+  }
+
+  template <class B>
+  static tensor<const typename B::real> max_pool(const pass<B>& p,
+                                                 tensor<const typename B::real> x) {
+    shape pooled = x.shape;
+    pooled.height = (x.shape.height - 1) / 2 + 1;
+    pooled.width = (x.shape.width - 1) / 2 + 1;
+    const auto y = p.take(pooled);
+    int* argmax = p.backend.arena().template take<int>(y.size());
+    p.backend.max_pool_forward(x.shape, 3, 2, 1, x.data, y.data, argmax);
+    if (p.recording()) {
+      p.tape->push({x.shape, nullptr});
+      p.tape->push_indices(argmax);
+    }
+    return y;
+  }
+
+  resnet_options options_;
+  conv2d stem_;
+  batch_norm stem_bn_;
+  std::vector<basic_block> blocks_;
+  int out_ = 0;
+};
+
+}  // namespace triptych::nn

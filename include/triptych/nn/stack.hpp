@@ -1,0 +1,54 @@
+// triptych/nn/stack.hpp
+//
+// What stands in a network, in the order of its arena: encoder, projector, predictor. The predictor
+// comes last, so that networks without one are a prefix: copy and EMA act on that prefix.
+//
+//   x (N,H,W,3) -> encoder -> h (N,D) -> [combine] -> projector -> z (N,P) -> predictor -> p (N,P)
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include <triptych/nn/mlp.hpp>
+#include <triptych/nn/resnet.hpp>
+
+namespace triptych::nn {
+
+/// The sizes of an encoder's heads.
+struct head_options {
+  std::vector<int> projector = {2048, 2048, 2048};  ///< output sizes of the layers
+  int predictor_hidden = 512;                       ///< 0: no predictor
+};
+
+/// `Encoder` has out(), declare, forward and backward as nn::resnet has.
+template <class Encoder = resnet>
+struct stack {
+  Encoder encoder;
+  mlp projector;
+  mlp predictor;
+
+  explicit stack(Encoder e = Encoder(), const head_options& head = {})
+      : encoder(std::move(e)), projector(encoder.out(), projector_layers(head.projector)) {
+    if (head.predictor_hidden > 0) {
+      predictor = {projector.out(), predictor_layers(head.predictor_hidden, projector.out())};
+    }
+  }
+
+  /// The same stack with the identity for its predictor.
+  [[nodiscard]] stack without_predictor() const {
+    stack s = *this;
+    s.predictor = mlp();
+    return s;
+  }
+
+  /// Declares all layers; returns the offset at which the predictor's weights begin.
+  std::size_t declare(declaration& d) {
+    d.within("encoder.", [&] { encoder.declare(d); });
+    d.within("projector.", [&] { projector.declare(d); });
+    const std::size_t predictor_begin = d.weights.size();
+    d.within("predictor.", [&] { predictor.declare(d); });
+    return predictor_begin;
+  }
+};
+
+}  // namespace triptych::nn
