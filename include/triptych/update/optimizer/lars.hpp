@@ -28,7 +28,8 @@ enum class lars_rule {
   skip_without_decay,  ///< as scale_gradient, but r = 1 where decay is 0    (lightly, Bolts)
 };
 
-/// The scalars that turn one step of gradient descent with momentum (kernels::sgd) into one of LARS.
+/// The scalars that turn one step of gradient descent with momentum (kernels::sgd) into one of
+/// LARS.
 struct lars_factors {
   double rate, decay, gradient_scale;
 };
@@ -44,8 +45,7 @@ struct lars {
   [[nodiscard]] double ratio(double weight_norm, double gradient_norm) const {
     if (rule == lars_rule::skip_without_decay && weight_decay == 0) return 1;
     if (!(weight_norm > 0 && gradient_norm > 0)) return 1;
-    return trust_coefficient * weight_norm /
-           (gradient_norm + weight_decay * weight_norm + epsilon);
+    return trust_coefficient * weight_norm / (gradient_norm + weight_decay * weight_norm + epsilon);
   }
 
   /// What a tensor with these norms passes to kernels::sgd, or to a backend's `sgd`, at learning
@@ -68,13 +68,10 @@ struct lars {
                          " gradients: sizes must match; pass the three of one tensor");
     }
     const lars_factors f = factors(lr, norm(std::span<const T>(weights)), norm(gradient));
-    const kernels::sgd<T> update{gradient.data(),
-                                 static_cast<T>(f.rate),
-                                 static_cast<T>(momentum),
-                                 static_cast<T>(f.decay),
-                                 static_cast<T>(f.gradient_scale),
-                                 buffer.data(),
-                                 weights.data()};
+    const kernels::sgd<T> update{
+        gradient.data(),         static_cast<T>(f.rate),           static_cast<T>(momentum),
+        static_cast<T>(f.decay), static_cast<T>(f.gradient_scale), buffer.data(),
+        weights.data()};
     for (std::size_t i = 0; i < weights.size(); ++i) update(i);
   }
 

@@ -1,0 +1,66 @@
+#include <triptych/eval/features.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include "eval/synthetic_features.hpp"
+#include "support/catch.hpp"
+
+using namespace triptych::eval;
+
+TEST_CASE("standardised training features have mean 0 and deviation 1") {
+  feature_set train = clouds(501, 7, 3, 4.0f, 0);
+  for (std::size_t i = 0; i < train.values.size(); i += 7) train.values[i] = 0.1f;  // constant
+  standardise(train, fit_standardiser(train));
+  for (std::size_t d = 0; d < 7; ++d) {
+    double sum = 0, squares = 0;
+    for (std::size_t i = d; i < train.values.size(); i += 7) {
+      sum += train.values[i];
+      squares += train.values[i] * train.values[i];
+    }
+    CHECK(std::abs(sum / 501) < 1e-6);
+    CHECK(squares / 501 == Approx(d == 0 ? 0.0 : 1.0).margin(1e-6));
+  }
+}
+
+TEST_CASE("test features are standardised by the training set's moments") {
+  const feature_set train{2, 1, 1, {1, 3}, {0, 0}};
+  feature_set test{1, 1, 1, {5}, {0}};
+  standardise(test, fit_standardiser(train));
+  CHECK(test.values[0] == 3.0f);
+}
+
+TEST_CASE("pixels become features normalised by their channel") {
+  const std::vector<std::uint8_t> pixels{0, 51, 255, 255, 0, 102};  // 1 image of 1 x 2
+  const std::vector<std::int32_t> labels{1};
+  const feature_set set = pixel_features(pixels, labels, 2, {0.5f, 0.2f, 0.0f}, {0.5f, 0.1f, 2.0f});
+  CHECK(set.size == 1);
+  CHECK(set.dim == 6);
+  const std::vector<float> expected{-1, 0, 0.5f, 1, -2, 0.2f};
+  for (std::size_t i = 0; i < 6; ++i) CHECK(set.values[i] == Approx(expected[i]).margin(1e-6));
+}
+
+TEST_CASE("unsound feature sets are refused with their row named") {
+  const auto sentence = [](const feature_set& set) {
+    try {
+      check(set, "training features");
+    } catch (const triptych::error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const feature_set sound = clouds(4, 2, 2, 1.0f, 0);
+  CHECK(sentence(sound).empty());
+  CHECK(sentence({}).find("training features: 0 rows") == 0);
+  feature_set bad = sound;
+  bad.labels[2] = 2;
+  CHECK(sentence(bad).find("row 2 has label 2, outside 0 to 1") != std::string::npos);
+  bad = sound;
+  bad.values[5] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(sentence(bad).find("row 2, feature 1 is NaN") != std::string::npos);
+  bad = sound;
+  bad.labels.pop_back();
+  CHECK(sentence(bad).find("8 values and 3 labels") != std::string::npos);
+  bad = clouds(4, 3, 2, 1.0f, 0);
+  CHECK_THROWS_AS(check_pair(sound, bad), triptych::error);
+}

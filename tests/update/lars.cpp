@@ -1,0 +1,93 @@
+#include <triptych/update/optimizer/lars.hpp>
+
+#include <array>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace triptych::update::optimizer;
+
+namespace {
+
+struct tensor {
+  std::array<double, 2> weights, buffer;
+};
+
+/// Two steps from w = (3, 4), |w| = 5, with g = (0, 2), |g| = 2, then a second, equal gradient.
+tensor two_steps(const lars& rule, double lr) {
+  tensor t{{3, 4}, {0, 0}};
+  const std::array<double, 2> gradient{0, 2};
+  for (int i = 0; i < 2; ++i) {
+    rule.step(std::span<double>(t.weights), std::span<double>(t.buffer),
+              std::span<const double>(gradient), lr);
+  }
+  return t;
+}
+
+}  // namespace
+
+// eta = 0.4, epsilon = 0, mu = 0.5, lr = 1 throughout.
+
+TEST_CASE("LARS after momentum scales the step and not the buffer") {
+  // r = 0.4 * 5 / 2 = 1; b = (0, 2); w = (3, 2).
+  // r = 0.2 sqrt(13); b = (0, 3); w = (3, 2 - 0.6 sqrt(13)).
+  const tensor t = two_steps({0.5, 0, 0.4, 0, lars_rule::after_momentum}, 1);
+  CHECK(t.buffer[1] == Approx(3).epsilon(1e-14));
+  CHECK(t.weights[0] == 3);
+  CHECK(t.weights[1] == Approx(-0.16333076527839355).epsilon(1e-14));
+}
+
+TEST_CASE("LARS that scales the gradient puts the scaled one into the buffer") {
+  // b = 1 * (0, 2); w = (3, 2). Then r = 0.2 sqrt(13); b = (0, 1 + 0.4 sqrt(13)); w_1 = 2 - b_1.
+  const tensor t = two_steps({0.5, 0, 0.4, 0, lars_rule::scale_gradient}, 1);
+  CHECK(t.buffer[1] == Approx(2.4422205101855956).epsilon(1e-14));
+  CHECK(t.weights[1] == Approx(-0.4422205101855956).epsilon(1e-14));
+}
+
+TEST_CASE("LARS that skips tensors without decay is plain momentum on them") {
+  // b = (0, 2), w = (3, 2); b = (0, 3), w = (3, -1).
+  const tensor t = two_steps({0.5, 0, 0.4, 0, lars_rule::skip_without_decay}, 1);
+  CHECK(t.buffer[1] == 3);
+  CHECK(t.weights[0] == 3);
+  CHECK(t.weights[1] == -1);
+}
+
+TEST_CASE("with weight decay the ratio and the gradient take it in") {
+  // decay = 0.2: r = 0.4 * 5 / (2 + 0.2 * 5) = 2/3; g + decay w = (0.6, 2.8).
+  for (const auto rule :
+       {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
+    tensor t{{3, 4}, {0, 0}};
+    const std::array<double, 2> gradient{0, 2};
+    lars{0.5, 0.2, 0.4, 0, rule}.step(std::span<double>(t.weights), std::span<double>(t.buffer),
+                                      std::span<const double>(gradient), 1);
+    const double r = rule == lars_rule::after_momentum ? 1 : 2.0 / 3;
+    CHECK(t.buffer[0] == Approx(0.6 * r).epsilon(1e-14));
+    CHECK(t.buffer[1] == Approx(2.8 * r).epsilon(1e-14));
+    CHECK(t.weights[0] == Approx(3 - 0.4).epsilon(1e-14));
+    CHECK(t.weights[1] == Approx(4 - 2.8 * 2 / 3).epsilon(1e-14));
+  }
+}
+
+TEST_CASE("LARS takes a plain step where a norm is zero") {
+  CHECK(lars{}.ratio(0, 2) == 1);
+  CHECK(lars{}.ratio(2, 0) == 1);
+  CHECK(lars{}.ratio(2, 4) == Approx(0.0005));
+}
+
+TEST_CASE("one LARS step moves a tensor by lr eta of its norm") {
+  std::vector<float> w{3, 4}, b(2);
+  const std::vector<float> g{1e-3f, 2e-3f};
+  lars{}.step(std::span<float>(w), std::span<float>(b), std::span<const float>(g), 0.8);
+  const double dx = 3.0 - static_cast<double>(w[0]), dy = 4.0 - static_cast<double>(w[1]);
+  CHECK(std::sqrt(dx * dx + dy * dy) == Approx(0.8 * 0.001 * 5).epsilon(1e-3));
+}
+
+TEST_CASE("LARS refuses tensors whose sizes differ") {
+  std::vector<float> w(3), b(2);
+  const std::vector<float> g(3);
+  CHECK_THROWS_AS(
+      lars{}.step(std::span<float>(w), std::span<float>(b), std::span<const float>(g), 0.8),
+      triptych::error);
+}
