@@ -1,7 +1,7 @@
-# The target `triptych_build_info` keeps <build>/generated/build_info.hpp true at every build: what
-# `triptych --version` says about the commit, the compiler and its flags.
+# The object library `triptych_build_info` defines what apps/triptych/build_info.hpp declares. The
+# commit is looked up at every build; only this file is compiled again when it has changed.
 #
-# The same file is the script that writes the header (cmake -P).
+# This file is also the script that does so (cmake -P).
 cmake_minimum_required(VERSION 3.25)
 
 if(CMAKE_SCRIPT_MODE_FILE)
@@ -15,15 +15,15 @@ if(CMAKE_SCRIPT_MODE_FILE)
       set(commit ${described})
     endif()
   endif()
-  file(CONFIGURE OUTPUT ${HEADER} @ONLY CONTENT [[
-// Written at every build by cmake/TriptychBuildInfo.cmake.
-#pragma once
+  file(CONFIGURE OUTPUT ${UNIT} @ONLY CONTENT [[
+// Written by cmake/TriptychBuildInfo.cmake.
+#include "triptych/build_info.hpp"
 
 namespace triptych::app {
 
-inline constexpr char build_commit[] = "@commit@";
-inline constexpr char build_compiler[] = "@COMPILER@";
-inline constexpr char build_flags[] = "@FLAGS@";
+const char* const build_commit = "@commit@";
+const char* const build_compiler = "@COMPILER@";
+const char* const build_flags = "@FLAGS@";
 
 }  // namespace triptych::app
 ]])
@@ -40,11 +40,14 @@ if(TRIPTYCH_SANITIZE)
 endif()
 string(STRIP "${flags}" flags)
 
-set(header ${PROJECT_BINARY_DIR}/generated/build_info.hpp)
-add_custom_target(triptych_build_info
-  COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DHEADER=${header}
+set(unit ${PROJECT_BINARY_DIR}/generated/build_info.cpp)
+add_custom_target(triptych_look_up_commit
+  COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DUNIT=${unit}
           "-DCOMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" "-DFLAGS=${flags}"
           -P ${CMAKE_CURRENT_LIST_FILE}
-  BYPRODUCTS ${header}
-  COMMENT "Looking at the commit"
+  BYPRODUCTS ${unit}
+  COMMENT "Looking up the commit"
   VERBATIM)
+add_library(triptych_build_info OBJECT ${unit})
+add_dependencies(triptych_build_info triptych_look_up_commit)
+target_include_directories(triptych_build_info PRIVATE ${PROJECT_SOURCE_DIR}/apps)
