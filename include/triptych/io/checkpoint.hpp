@@ -1,0 +1,410 @@
+// triptych/io/checkpoint.hpp
+//
+// Checkpoints that survive kill -9, full disks and power cuts, and that never load damaged. A
+// checkpoint is a directory of safetensors files and a MANIFEST.json with their sizes and
+// checksums:
+//
+//   checkpoints/step-000123/{model.safetensors, ..., MANIFEST.json}      latest -> step-000123
+//
+// Saving: make .tmp-step-N-<pid>, write and sync each file, the manifest last, rename the directory
+// into place, sync its parent, swing `latest` by rename, prune. `latest` is the commit: until it is
+// swung the previous checkpoint is the newest. Loading: the manifest, then sizes, then checksums,
+// then the files' own structure; the caller sees nothing before all has passed.
+// The manifest ends in a seal, the XXH64 of its own text before it, so that no bit can change
+// unseen. Failpoints (failpoint.hpp), in order: checkpoint.begun, .files, .manifest, .renamed,
+// .latest, .pruned. Cost: one pass over the data each way; saving is bound by the disk.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <triptych/core/error.hpp>
+#include <triptych/io/failpoint.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/hash.hpp>
+#include <triptych/io/json.hpp>
+#include <triptych/io/json_text.hpp>
+#include <triptych/io/safetensors.hpp>
+#include <triptych/version.hpp>
+
+namespace triptych::io {
+
+/// The layout of a checkpoint; a reader takes its own and all older ones.
+inline constexpr std::int64_t checkpoint_format = 1;
+
+/// A file to save: `model` becomes model.safetensors.
+struct checkpoint_file {
+  std::string name;
+  std::vector<tensor_source> tensors;
+  metadata_map metadata = {};
+};
+
+/// What a checkpoint says about itself.
+struct checkpoint_note {
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  std::string config;       ///< the run's configuration, as text
+  metadata_map extra = {};  ///< anything else the application wants back
+};
+
+/// Which checkpoints outlive a save.
+struct retention {
+  std::size_t keep = 2;                   ///< the newest ones, at least 1
+  std::optional<std::int64_t> best = {};  ///< and this step's
+};
+
+/// A checkpoint that passed every check.
+struct loaded_checkpoint {
+  fs::path path;
+  std::int64_t format = 0;
+  std::string library_version;
+  checkpoint_note note;
+  std::map<std::string, safetensors_file> files;  ///< by name, such as `model`
+
+  /// A missing file throws error::checkpoint.
+  [[nodiscard]] const safetensors_file& file(const std::string& name) const {
+    if (const auto found = files.find(name); found != files.end()) return found->second;
+    throw error::checkpoint("the checkpoint " + path.string() + " holds no " + name +
+                            ".safetensors; give one that was saved by the same command");
+  }
+};
+
+inline std::string library_version() {
+  return std::to_string(TRIPTYCH_VERSION_MAJOR) + "." + std::to_string(TRIPTYCH_VERSION_MINOR) +
+         "." + std::to_string(TRIPTYCH_VERSION_PATCH);
+}
+
+/// "step-000123"
+inline std::string checkpoint_name(std::int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step-%06lld", static_cast<long long>(step));
+  return name;
+}
+
+/// The step of a checkpoint's directory name; nothing for any other name.
+inline std::optional<std::int64_t> step_of_name(std::string_view name) {
+  if (!name.starts_with("step-")) return {};
+  name.remove_prefix(5);
+  std::int64_t step = 0;
+  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), step);
+  const bool whole = code == std::errc() && end == name.data() + name.size();
+  return whole && step >= 0 && checkpoint_name(step).substr(5) == name ? std::optional(step)
+                                                                       : std::nullopt;
+}
+
+/// Every complete checkpoint in `directory`, by ascending step; complete, not yet proven sound.
+inline std::map<std::int64_t, fs::path> list_checkpoints(const fs::path& directory) {
+  std::map<std::int64_t, fs::path> found;
+  std::error_code code;
+  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const auto step = step_of_name(entry->path().filename().string());
+    std::error_code ignored;
+    if (step && fs::exists(entry->path() / "MANIFEST.json", ignored)) {
+      found.emplace(*step, entry->path());
+    }
+  }
+  return found;
+}
+
+/// The checkpoint that `latest` names or, without one, the one of the highest step.
+inline std::optional<fs::path> newest_checkpoint(const fs::path& directory) {
+  const auto all = list_checkpoints(directory);
+  if (all.empty()) return {};
+  std::error_code ignored;
+  const auto step = step_of_name(fs::read_symlink(directory / "latest", ignored).string());
+  const auto named = step ? all.find(*step) : all.end();
+  return named != all.end() ? named->second : all.rbegin()->second;
+}
+
+// ----------------------------------------------------------------------------------------- saving
+
+namespace detail {
+
+inline constexpr std::string_view manifest_name = "MANIFEST.json";
+
+/// What follows `body`: the checksum of everything before it.
+inline std::string manifest_seal(std::string_view body) {
+  return ",\n  \"seal\": \"" + hex_text(digest_of(body).xxh64) + "\"\n}\n";
+}
+
+inline std::string manifest_text(const checkpoint_note& note,
+                                 const std::map<std::string, digest>& files) {
+  std::string text = "{\n  \"format\": " + std::to_string(checkpoint_format) +
+                     ",\n  \"library_version\": " + json_string(library_version()) +
+                     ",\n  \"step\": " + std::to_string(note.step) +
+                     ",\n  \"epoch\": " + std::to_string(note.epoch) +
+                     ",\n  \"config\": " + json_string(note.config) + ",\n  \"extra\": {";
+  for (const auto& [key, value] : note.extra) {
+    text +=
+        (text.back() == '{' ? "\n    " : ",\n    ") + json_string(key) + ": " + json_string(value);
+  }
+  text += "},\n  \"files\": {";
+  for (const auto& [name, written] : files) {
+    text += (text.back() == '{' ? "\n    " : ",\n    ") + json_string(name) +
+            ": {\"bytes\": " + std::to_string(written.bytes) + ", \"xxh64\": \"" +
+            hex_text(written.xxh64) + "\"}";
+  }
+  text += "}";
+  return text + manifest_seal(text);
+}
+
+/// A step of the save protocol at which a test can strike.
+inline void protocol_step(std::string_view name, const fs::path& path) {
+  if (const int simulated = failpoint(name); simulated > 0) throw_io("save", path, simulated);
+}
+
+/// Puts the finished directory `from` at `to`. If `to` exists the two change places, so that there
+/// is no moment without either.
+inline void place_directory(const fs::path& from, const fs::path& to) {
+  std::error_code ignored;
+  if (!fs::exists(to, ignored)) return rename_path(from, to);
+  const int result = repeat_call("rename", [&] {
+    return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE);
+  });
+  if (result == 0) return remove_tree(from);
+  if (errno != EINVAL && errno != ENOSYS) throw_io("replace", to, errno);
+  remove_tree(to);  // this file system cannot exchange
+  rename_path(from, to);
+}
+
+/// Removes a checkpoint; it is gone as a whole or there as a whole.
+inline void remove_checkpoint(const fs::path& path) {
+  const fs::path doomed = temporary_sibling(path);
+  remove_tree(doomed);
+  rename_path(path, doomed);
+  remove_tree(doomed);
+}
+
+inline void prune_checkpoints(const fs::path& directory, std::int64_t newest,
+                              const retention& policy) {
+  auto all = list_checkpoints(directory);
+  std::size_t kept = 0;
+  for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
+    const auto& [step, path] = *entry;
+    const bool current = step <= newest && kept < std::max<std::size_t>(policy.keep, 1);
+    if (current) ++kept;
+    if (!current && policy.best != step) remove_checkpoint(path);
+  }
+}
+
+}  // namespace detail
+
+/// Makes `path` the checkpoint from which a run goes on: its `latest`. After a load with --resume
+/// PATH of an older one, call this before training; a path outside of `directory` changes nothing.
+inline void mark_latest(const fs::path& directory, const fs::path& path) {
+  std::error_code ignored;
+  const fs::path name = path.filename();
+  if (!step_of_name(name.string()) || !fs::equivalent(directory / name, path, ignored)) return;
+  const fs::path link = temporary_sibling(directory / "latest");
+  remove_tree(link);
+  const int result =
+      detail::repeat_call("symlink", [&] { return ::symlink(name.c_str(), link.c_str()); });
+  if (result < 0) throw_io("make the link", link, errno);
+  rename_path(link, directory / "latest");
+  sync_directory(directory);
+}
+
+/// Saves a checkpoint under `directory` and prunes: what stays is the newest `keep` up to this
+/// step, and the best; checkpoints of later steps belong to an abandoned future and go. Returns its
+/// path. Throws error::io; the previous checkpoint is then untouched, and no half-written one is
+/// left.
+inline fs::path save_checkpoint(const fs::path& directory, const checkpoint_note& note,
+                                const std::vector<checkpoint_file>& files,
+                                const retention& policy = {}) {
+  const fs::path target = directory / checkpoint_name(note.step);
+  const fs::path temporary = temporary_sibling(target);
+  make_directories(directory);
+  try {
+    remove_tree(temporary);
+    make_directory(temporary);
+    detail::protocol_step("checkpoint.begun", target);
+
+    std::map<std::string, digest> written;
+    for (const checkpoint_file& file : files) {
+      const std::string name = file.name + ".safetensors";
+      const fs::path path = temporary / name;
+      const descriptor fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL);
+      written[name] = write_safetensors(fd, path, file.tensors, file.metadata);
+      sync_file(fd, path);
+    }
+    detail::protocol_step("checkpoint.files", target);
+
+    replace_file(temporary / detail::manifest_name, detail::manifest_text(note, written));
+    detail::protocol_step("checkpoint.manifest", target);
+
+    detail::place_directory(temporary, target);
+    sync_directory(directory);
+    detail::protocol_step("checkpoint.renamed", target);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  mark_latest(directory, target);
+  detail::protocol_step("checkpoint.latest", target);
+
+  detail::prune_checkpoints(directory, note.step, policy);
+  detail::protocol_step("checkpoint.pruned", target);
+  return target;
+}
+
+// ---------------------------------------------------------------------------------------- loading
+
+namespace detail {
+
+/// Reads one checkpoint and checks everything about it; with `advise`, a refusal names a sound one
+/// beside it.
+class checkpoint_reader {
+ public:
+  checkpoint_reader(fs::path path, bool advise) : path_(std::move(path)), advise_(advise) {}
+
+  [[nodiscard]] loaded_checkpoint read() const {
+    const auto json = manifest();
+    loaded_checkpoint loaded;
+    loaded.path = path_;
+    loaded.format = count(json, "format");
+    loaded.library_version = text(json, "library_version");
+    if (loaded.format > checkpoint_format) {
+      throw error::checkpoint("the checkpoint " + path_.string() +
+                              " was made by a newer version, triptych " +
+                              shown(loaded.library_version) + " with checkpoint format " +
+                              std::to_string(loaded.format) + "; update triptych to load it");
+    }
+    loaded.note.step = count(json, "step");
+    loaded.note.epoch = count(json, "epoch");
+    loaded.note.config = text(json, "config");
+    for (const auto& [key, value] : member(json, "extra", value_kind::object).items()) {
+      if (!value.is_string()) throw bad_member("extra");
+      loaded.note.extra.emplace(key, value.template get<std::string>());
+    }
+    const auto& files = member(json, "files", value_kind::object);
+    std::map<std::string, input_file> opened;
+    for (const auto& [name, entry] : files.items()) {
+      opened.emplace(name, open_listed(name, entry));
+    }
+    for (const auto& [name, file] : opened) {
+      const std::string stem = name.substr(0, name.size() - extension.size());
+      loaded.files.emplace(stem, read_listed(file, text(files[name], "xxh64")));
+    }
+    return loaded;
+  }
+
+ private:
+  using value_kind = nlohmann::json::value_t;
+  static constexpr std::string_view extension = ".safetensors";
+  static constexpr std::uint64_t longest_manifest = 16u << 20;
+
+  [[nodiscard]] error damaged(const std::string& file, const std::string& what) const {
+    const auto other = advise_ ? sound_sibling() : std::nullopt;
+    return error::checkpoint("the checkpoint " + path_.string() + " is damaged: " + file + " " +
+                             what + "; " +
+                             (other ? "a sound one can be loaded with --resume " + other->string()
+                                    : "no sound one lies beside it, start again with --overwrite"));
+  }
+
+  /// The newest sound checkpoint beside this one; each candidate is read in full.
+  [[nodiscard]] std::optional<fs::path> sound_sibling() const {
+    const auto all = list_checkpoints(path_.parent_path());
+    for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
+      if (entry->second.filename() == path_.filename()) continue;
+      try {
+        static_cast<void>(checkpoint_reader(entry->second, false).read());
+        return entry->second;
+      } catch (const error&) {  // damaged as well: go on with the one before
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] error bad_member(const char* key) const {
+    return damaged(std::string(manifest_name), "has no proper \"" + std::string(key) + "\"");
+  }
+
+  [[nodiscard]] nlohmann::json manifest() const {
+    const std::string name(manifest_name);
+    std::error_code ignored;
+    if (!fs::exists(path_ / name, ignored)) throw damaged(name, "is missing");
+    const input_file file = open_input(path_ / name);
+    if (file.size > longest_manifest) throw damaged(name, "is longer than 16 MiB");
+    const file_bytes contents = read_bytes(file, static_cast<std::size_t>(file.size));
+    const std::string_view text = contents.text();
+    const std::size_t seal_size = manifest_seal({}).size();
+    const std::string_view body = text.substr(0, text.size() - std::min(seal_size, text.size()));
+    if (text.substr(body.size()) != manifest_seal(body)) {
+      throw damaged(name, "does not match the checksum in its last line");
+    }
+    return parse_json_object(text, file.path.string(), "the checkpoint is damaged");
+  }
+
+  [[nodiscard]] const nlohmann::json& member(const nlohmann::json& json, const char* key,
+                                             value_kind kind) const {
+    const auto found = json.find(key);
+    if (found == json.end() || found->type() != kind) throw bad_member(key);
+    return *found;
+  }
+
+  [[nodiscard]] std::string text(const nlohmann::json& json, const char* key) const {
+    return member(json, key, value_kind::string).get<std::string>();
+  }
+
+  [[nodiscard]] std::int64_t count(const nlohmann::json& json, const char* key) const {
+    const auto& value = member(json, key, value_kind::number_unsigned);
+    if (!is_count(value)) throw bad_member(key);
+    return value.get<std::int64_t>();
+  }
+
+  /// Opens a file of the list, whose name must not lead elsewhere and whose size must be right.
+  [[nodiscard]] input_file open_listed(const std::string& name, const nlohmann::json& entry) const {
+    const bool plain = name.size() > extension.size() && name.ends_with(extension) &&
+                       name.find('/') == name.npos && name.front() != '.';
+    if (!plain || !entry.is_object()) throw bad_member("files");
+    const auto size = static_cast<std::uint64_t>(count(entry, "bytes"));
+    std::error_code ignored;
+    if (!fs::exists(path_ / name, ignored)) throw damaged(name, "is missing");
+    input_file file = open_input(path_ / name);
+    if (file.size != size) {
+      throw damaged(name, "is " + std::to_string(file.size) +
+                              " bytes long where the manifest says " + std::to_string(size));
+    }
+    return file;
+  }
+
+  [[nodiscard]] safetensors_file read_listed(const input_file& file,
+                                             const std::string& checksum) const {
+    file_bytes contents = read_bytes(file, static_cast<std::size_t>(file.size));
+    if (hex_text(digest_of(contents.bytes()).xxh64) != checksum) {
+      throw damaged(file.path.filename().string(), "does not match its checksum in the manifest");
+    }
+    return safetensors_file::parse(file.path.string(), std::move(contents));
+  }
+
+  fs::path path_;
+  bool advise_;
+};
+
+}  // namespace detail
+
+/// Reads a checkpoint: its directory, or a link to it. Throws error::checkpoint if anything about
+/// it is wrong, naming a sound one beside it if there is any, and error::io if it cannot be read.
+inline loaded_checkpoint load_checkpoint(const fs::path& given) {
+  std::error_code code;
+  const fs::path path = fs::canonical(given, code);
+  if (code || !fs::is_directory(path, code)) {
+    throw error::checkpoint("there is no checkpoint at " + given.string() +
+                            "; give a directory such as runs/NAME/checkpoints/step-000123");
+  }
+  return detail::checkpoint_reader(path, true).read();
+}
+
+}  // namespace triptych::io
