@@ -1,0 +1,91 @@
+#include <triptych/augment/pipeline.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace triptych::augment;
+
+namespace {
+
+std::vector<std::uint8_t> test_image(int height, int width) {
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * 3));
+  std::uint32_t state = 77;
+  for (auto& p : pixels) {
+    state = state * 1664525u + 1013904223u;
+    p = static_cast<std::uint8_t>(state >> 24);
+  }
+  return pixels;
+}
+
+std::vector<float> view(const recipe& r, const address& a, int size = 32) {
+  static const auto pixels = test_image(32, 32);
+  workspace work;
+  std::vector<float> out(static_cast<std::size_t>(size * size * 3));
+  apply(r, {{0.5f, 0.4f, 0.3f}, {0.2f, 0.25f, 0.3f}}, {pixels, 32, 32}, a, size, size, work,
+        out.data());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a plain view of the image's own size is the normalised image") {
+  const auto pixels = test_image(32, 32);
+  const auto out = view(recipes::plain, {});
+  const float mean[] = {0.5f, 0.4f, 0.3f}, deviation[] = {0.2f, 0.25f, 0.3f};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    REQUIRE(out[i] == Approx((static_cast<float>(pixels[i]) / 255 - mean[i % 3]) / deviation[i % 3])
+                          .margin(1e-5));
+  }
+}
+
+TEST_CASE("the same address gives the same bits, whatever was rendered before") {
+  const auto pixels = test_image(32, 32);
+  workspace used;
+  std::vector<float> out(224 * 224 * 3);
+  apply(recipes::byol_1, {}, {pixels, 32, 32}, {1, 1, 1, 1}, 224, 224, used, out.data());
+  out.resize(32 * 32 * 3);
+  for (std::int64_t sample = 0; sample < 20; ++sample) {
+    const address a{4, 2, sample, 1};
+    apply(recipes::mncl, {{0.5f, 0.4f, 0.3f}, {0.2f, 0.25f, 0.3f}}, {pixels, 32, 32}, a, 32, 32,
+          used, out.data());
+    REQUIRE(out == view(recipes::mncl, a));
+    REQUIRE(out != view(recipes::mncl, {4, 2, sample, 2}));
+    REQUIRE(out != view(recipes::mncl, {4, 3, sample, 1}));
+  }
+}
+
+TEST_CASE("every recipe gives finite views within the range of colours at every size") {
+  for (const auto name : preset_names) {
+    for (const int size : {1, 17, 64}) {
+      for (std::int64_t sample = 0; sample < 20; ++sample) {
+        for (const float v : view(preset(name), {1, 0, sample, 0}, size)) {
+          REQUIRE((v > -2.51f && v < 2.81f));  // (0 - 0.5) / 0.2 to (1 - 0.4) / 0.25, nearly
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarise, flip") {
+  const auto pixels = test_image(20, 20);
+  draw d;
+  d.crop = {2, 3, 12, 10};
+  d.jittered = d.gray = d.solarised = d.flip = true;
+  d.jitter.brightness = 1.2f;
+  d.sigma = 0.9f;
+  d.solarise_threshold = 0.5f;
+  workspace work;
+  std::vector<float> got(16 * 16 * 3), expected(got.size()), planes(got.size());
+  render(d, {}, {pixels, 20, 20}, 16, 16, work, got.data());
+
+  resize({pixels, 20, 20}, d.crop, filter::bilinear, 16, 16, work.resize, planes.data());
+  recolour(planes.data(), 256, brightness{1.2f});
+  recolour(planes.data(), 256, grayscale{});
+  blur(planes.data(), 16, 16, 0.9f, work.blur);
+  recolour(planes.data(), 256, solarise{0.5f});
+  finish(planes.data(), 16, 16, true, {}, expected.data());
+  CHECK(got == expected);
+}
