@@ -52,8 +52,8 @@ class parameter_list {
  public:
   /// Appends a tensor and returns its offset in the arena.
   std::size_t add(parameter p) {
-    p.offset = size_;
-    size_ += (p.size() + 15) / 16 * 16;
+    p.offset = (size_ + 15) / 16 * 16;
+    size_ = p.offset + p.size();
     entries_.push_back(std::move(p));
     return entries_.back().offset;
   }

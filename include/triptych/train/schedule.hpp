@@ -1,0 +1,36 @@
+// triptych/train/schedule.hpp
+//
+// Learning rates as functions of the step, t = 0 ... T-1.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace triptych::train {
+
+/// base / 2 * (1 + cos(pi t / T)): from base to almost 0 (method.md section 3).
+/// The cosine is glibc's double one; its argument is the same on every run, so are its bits.
+inline double cosine(double base, std::int64_t step, std::int64_t steps) {
+  constexpr double pi = 3.14159265358979323846;
+  return 0.5 * base *
+         (1.0 + std::cos(pi * static_cast<double>(step) / static_cast<double>(steps)));
+}
+
+/// Linear from base / warm-up to base over the first `warmup` steps, then cosine over the rest.
+struct schedule {
+  double base = 0.1;
+  std::int64_t steps = 1;
+  std::int64_t warmup = 0;
+  bool constant = false;  ///< stay at base after the warm-up
+
+  [[nodiscard]] double operator()(std::int64_t step) const {
+    if (step < warmup) {
+      return base * static_cast<double>(step + 1) / static_cast<double>(warmup);
+    }
+    if (constant) return base;
+    return cosine(base, step - warmup, std::max<std::int64_t>(1, steps - warmup));
+  }
+};
+
+}  // namespace triptych::train
