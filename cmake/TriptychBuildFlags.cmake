@@ -13,7 +13,7 @@ target_compile_options(triptych_program INTERFACE
   $<$<BOOL:${TRIPTYCH_ARCH}>:-march=${TRIPTYCH_ARCH}>)
 # g++ before 13 takes its own AVX-512 intrinsics for uninitialised variables, wherever they are inlined.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(triptych_program INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(triptych_program INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 
 if(TRIPTYCH_SANITIZE)
