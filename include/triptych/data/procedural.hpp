@@ -10,7 +10,9 @@
 //  - colour names neither the class nor (every figure having its own) the single image;
 //  - whatever part a random crop keeps shows a figure or enough of one, and flips, colour jitter,
 //    greyscale and blur leave outlines alone: two views of an image share its class;
-//  - pixel by pixel two images of a class agree no more than two of different classes.
+//  - pixel by pixel two images of a class agree hardly more than two of different classes.
+// Measured on 5,000 + 1,000 images with a width-16 ResNet-10: raw-pixel kNN 15 %, logistic regression
+// on the untrained encoder 23 %, after eight epochs of SimCLR (recipe mncl, batch 64) 52 %.
 //
 // Image i of a split depends on (seed, split, i) alone: any number of threads makes the same bits, a
 // longer set begins with a shorter one, and the classes take turns (label = i mod 10).
