@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""The three-network method in plain PyTorch, double precision: it writes golden steps and checks dumped ones.
+"""The three-network method in plain PyTorch, double precision: golden steps, checker of dumps.
 
 Written from the method's description alone, so that it shares no error with the C++ library.
 
-  mncl.py generate [--out DIR] [--set key=value ...]   golden steps of `paper` and `released`, gradient_reach.json,
-                                                       switches.json
-  mncl.py check FILE...                                recompute steps written by `triptych train --dump-step`
+  mncl.py generate [--out DIR] [--set key=value ...]
+      three golden steps of `paper` and of `released`, gradient_reach.json, switches.json
+  mncl.py check FILE...
+      recompute steps written by `triptych train --dump-step`
 
-A step is one safetensors file: view/, before/, grad/, after/, queue/, p/, z/, nn/, c/, loss/ in PyTorch's layouts, and
-the configuration as JSON under the metadata key `config`, its keys named as the options of `triptych train`.
+A step is one safetensors file: view/, before/, grad/, after/, queue/, p/, z/, nn/, c/, loss/ in
+PyTorch's layouts, and the configuration as JSON under the metadata key `config`, its keys named as
+the options of `triptych train`.
 
-Shapes: N batch, D encoder features, P projection, g grid, k patches per combination, s = C(g*g, k) combinations, K queue.
+Shapes: N batch, D encoder features, P projection, g grid, k patches per combination,
+s = C(g*g, k) combinations, K queue.
 Needs torch, numpy and safetensors from PyPI.
 """
 
@@ -35,7 +38,7 @@ PAPER = {
     "predictor-lr": "cosine",  # cosine | constant
     "zero-init-residual": "off",  # at initialisation only
     "momentum-init": "copy",  # at initialisation only: copy | independent
-    "ema-timing": "after",  # the momentum weights move after the optimiser step | before their forward pass
+    "ema-timing": "after",  # momentum weights move after the optimiser | before their forward
     "patch-statistics": "own",  # whose running statistics the patches update: own | online
     "enqueue": "z1",  # z1 | z2 | both
     "lambda": 6.0,  # weight of loss_m
@@ -59,13 +62,15 @@ RELEASED = PAPER | {
 }
 VARIANTS = {"paper": PAPER, "released": RELEASED}
 
-# Small enough to commit, awkward enough to catch errors: an identity block beside the down-sampling ones, odd maps
-# (10, 5, 3, 2 pixels; patches 5, 3, 2, 1), unequal head layers, a batch that does not divide the queue. The rate and the
-# seed were chosen so that no step comes near collapse, where gradients vanish and would test nothing.
+# Small enough to commit, awkward enough to catch errors: an identity block beside the down-sampling
+# ones, odd maps (10, 5, 3, 2 pixels; patches 5, 3, 2, 1), unequal head layers, a batch that does
+# not divide the queue. The rate and the seed were chosen so that no step comes near collapse, where
+# gradients vanish and would test nothing.
 TINY = {
-    "image-size": 10, "batch": 5, "width": 1, "blocks": "1,2,1,1", "stem": "cifar", "head": "12,10,8",
-    "predictor-hidden": 6, "queue": 13, "temperature": 0.5, "lr": 0.03, "weight-decay": 1e-4, "momentum": 0.9,
-    "momentum-m": 0.99, "steps": 10, "seed": 3, "dtype": "f64",
+    "image-size": 10, "batch": 5, "width": 1, "blocks": "1,2,1,1", "stem": "cifar",
+    "head": "12,10,8", "predictor-hidden": 6, "queue": 13, "temperature": 0.5, "lr": 0.03,
+    "weight-decay": 1e-4, "momentum": 0.9, "momentum-m": 0.99, "steps": 10, "seed": 3,
+    "dtype": "f64",
 }  # fmt: skip
 
 
@@ -78,9 +83,10 @@ def enabled(value):
     return value in (True, 1, "on", "true", "1")
 
 
-# --- networks ---------------------------------------------------------------------------------------------------------
-# The state of training is one dictionary from name to tensor: `online.…`, `momentum.…`, `stop_gradient.…` (running
-# statistics only), `momentum_buffer.online.…` (the optimiser's) and `queue`.
+# --- networks -------------------------------------------------------------------------------------
+# The state of training is one dictionary from name to tensor: `online.…`, `momentum.…`,
+# `stop_gradient.…` (running statistics only), `momentum_buffer.online.…` (the optimiser's) and
+# `queue`.
 
 
 def is_statistic(name):
@@ -92,7 +98,7 @@ def parameters(state, prefix):
 
 
 class network:
-    """The weights of one branch seen together with the running statistics of one branch: they need not be the same."""
+    """The weights of one branch with the running statistics of one branch, not always the same."""
 
     def __init__(self, state, config, weights, statistics):
         self.state, self.config, self.weights, self.statistics = state, config, weights, statistics
@@ -119,7 +125,9 @@ class network:
         y = self.batch_norm(self.conv(x, f"{name}.conv1", stride, 1), f"{name}.bn1").relu()
         y = self.batch_norm(self.conv(y, f"{name}.conv2", 1, 1), f"{name}.bn2")
         if self.has(f"{name}.downsample.0.weight"):
-            x = self.batch_norm(self.conv(x, f"{name}.downsample.0", stride, 0), f"{name}.downsample.1")
+            x = self.batch_norm(
+                self.conv(x, f"{name}.downsample.0", stride, 0), f"{name}.downsample.1"
+            )
         return (x + y).relu()
 
     def encode(self, x):
@@ -144,14 +152,20 @@ class network:
 
     def predict(self, x):
         """(rows, P) -> (rows, P): Linear, BN, ReLU, Linear"""
-        return self.linear(self.batch_norm(self.linear(x, "predictor.0"), "predictor.1").relu(), "predictor.3")
+        return self.linear(
+            self.batch_norm(self.linear(x, "predictor.0"), "predictor.1").relu(), "predictor.3"
+        )
 
     def combine(self, x, combinations):
-        """(N, 3, H, W) -> (s*N, P), rows group-major: every combination's mean of patch encodings, projected."""
+        """(N, 3, H, W) -> (s*N, P), group-major: mean patch encoding of a combination, projected."""
         grid, count = int(self.config["grid"]), len(x)
-        assert x.shape[2] % grid == 0 and x.shape[3] % grid == 0, "the image size must be divisible by the grid"
+        assert (
+            x.shape[2] % grid == 0 and x.shape[3] % grid == 0
+        ), "the image size must be divisible by the grid"
         h, w = x.shape[2] // grid, x.shape[3] // grid
-        patches = [x[:, :, r * h : r * h + h, c * w : c * w + w] for r in range(grid) for c in range(grid)]
+        patches = [
+            x[:, :, r * h : r * h + h, c * w : c * w + w] for r in range(grid) for c in range(grid)
+        ]
         encoded = self.encode(torch.cat(patches)).reshape(grid * grid, count, -1)
         return self.project(torch.cat([encoded[list(members)].mean(0) for members in combinations]))
 
@@ -162,7 +176,7 @@ def combinations(config):
 
 
 def initialise(config, generator, prefix, predictor):
-    """Convolutions Kaiming normal by fan-out, linear layers uniform ±1/√fan_in, BatchNorm 1 and 0."""
+    """Convolutions Kaiming normal by fan-out, linear uniform ±1/√fan_in, BatchNorm 1 and 0."""
     state = {}
 
     def norm(name, features, scale=1.0):
@@ -172,7 +186,9 @@ def initialise(config, generator, prefix, predictor):
         state[f"{prefix}.{name}.running_var"] = torch.ones(features, dtype=torch.float64)
 
     def conv(name, outputs, inputs, kernel):
-        draw = torch.randn(outputs, inputs, kernel, kernel, generator=generator, dtype=torch.float64)
+        draw = torch.randn(
+            outputs, inputs, kernel, kernel, generator=generator, dtype=torch.float64
+        )
         state[f"{prefix}.{name}.weight"] = draw * math.sqrt(2.0 / (outputs * kernel * kernel))
 
     def linear(name, outputs, inputs):
@@ -215,7 +231,9 @@ def initial_state(config):
         state |= initialise(config, generator, "momentum", predictor=False)
     else:
         state |= {
-            n.replace("online.", "momentum.", 1): t.clone() for n, t in state.items() if ".predictor." not in n
+            n.replace("online.", "momentum.", 1): t.clone()
+            for n, t in state.items()
+            if ".predictor." not in n
         }
     if config["patch-statistics"] == "own":
         state |= {
@@ -223,18 +241,20 @@ def initial_state(config):
             for n, t in state.items()
             if n.startswith("momentum.") and is_statistic(n)
         }
-    state |= {f"momentum_buffer.{n}": torch.zeros_like(t) for n, t in parameters(state, "online.").items()}
+    state |= {
+        f"momentum_buffer.{n}": torch.zeros_like(t) for n, t in parameters(state, "online.").items()
+    }
     features = sizes(config["head"])[-1]
     rows = torch.randn(int(config["queue"]), features, generator=generator, dtype=torch.float64)
     state["queue"] = F.normalize(rows)
     return state
 
 
-# --- losses -----------------------------------------------------------------------------------------------------------
+# --- losses ---------------------------------------------------------------------------------------
 
 
 def info_nce(k, p, temperature, anchor="target"):
-    """L(k, p): k (s*N, P) constant targets, p (N, P) predictions; mean over the s groups of the rows' mean."""
+    """L(k, p): k (s*N, P) constant targets, p (N, P) predictions; mean over rows, then groups."""
     k, p = F.normalize(k.detach()), F.normalize(p)
     losses = []
     for group in k.split(len(p)):
@@ -245,10 +265,12 @@ def info_nce(k, p, temperature, anchor="target"):
 
 
 def nt_xent(k, p, temperature):
-    """2N anchors, the rows of k (constant) and of p; each has one positive and 2N-2 negatives, itself masked."""
+    """2N anchors, the rows of k (constant) and of p: one positive, 2N-2 negatives, self masked."""
     n = len(p)
     rows = torch.cat([F.normalize(k.detach()), F.normalize(p)])
-    logits = (rows @ rows.T / temperature).masked_fill(torch.eye(2 * n, dtype=torch.bool), -math.inf)
+    logits = (rows @ rows.T / temperature).masked_fill(
+        torch.eye(2 * n, dtype=torch.bool), -math.inf
+    )
     return F.cross_entropy(logits, torch.arange(2 * n).roll(n))
 
 
@@ -256,7 +278,7 @@ def negative_cosine(k, p):
     return -(F.normalize(k.detach()) * F.normalize(p)).sum(1).mean()
 
 
-# --- one step ---------------------------------------------------------------------------------------------------------
+# --- one step -------------------------------------------------------------------------------------
 
 
 def cosine_rate(config, index):
@@ -270,19 +292,23 @@ def ema(state, m):
 
 
 def losses(config, p, neighbours, c):
-    """(loss_m, loss_s) of the three predictions, the two neighbours and the two sets of local embeddings (c1, c3)."""
+    """(loss_m, loss_s) of three predictions, two neighbours, and the local embeddings (c1, c3)."""
     tau = config["temperature"]
     compare = nt_xent if config["global-loss"] == "ntxent" else info_nce
     loss_m = (compare(neighbours[0], p[1], tau) + compare(neighbours[1], p[0], tau)) / 2
     p1, p3 = (p[0], p[2]) if enabled(config["local-gradient"]) else (p[0].detach(), p[2].detach())
-    loss_s = (info_nce(c[0], p3, tau, config["local-anchor"]) + info_nce(c[1], p1, tau, config["local-anchor"])) / 2
+    loss_s = (
+        info_nce(c[0], p3, tau, config["local-anchor"])
+        + info_nce(c[1], p1, tau, config["local-anchor"])
+    ) / 2
     return loss_m, loss_s
 
 
 def forward(config, state, views, chosen=None, nn=None):
     """All forward passes, in the order in which running statistics move; `state` changes in place.
 
-    chosen: one list of combinations per local view, default all. nn: neighbours to use instead of the nearest.
+    chosen: one list of combinations per local view, default all.
+    nn: neighbours to use instead of the nearest.
     """
     online = network(state, config, "online", "online")
     p = [online.predict(online.project(online.encode(x))) for x in views]
@@ -300,7 +326,16 @@ def forward(config, state, views, chosen=None, nn=None):
     used = nn or nearest
     loss_m, loss_s = losses(config, p, [state["queue"][i] for i in used], c)
     total = config["lambda-s"] * loss_s + config["lambda"] * loss_m
-    return {"p": p, "z": z, "c": c, "nn": nearest, "similarity": similarity, "m": loss_m, "s": loss_s, "total": total}
+    return {
+        "p": p,
+        "z": z,
+        "c": c,
+        "nn": nearest,
+        "similarity": similarity,
+        "m": loss_m,
+        "s": loss_s,
+        "total": total,
+    }
 
 
 def fresh(state):
@@ -310,7 +345,7 @@ def fresh(state):
 
 
 def optimise(config, state, gradients, index):
-    """Clip by the global norm as torch.nn.utils.clip_grad_norm_ does, then SGD with momentum and weight decay."""
+    """Clip as torch.nn.utils.clip_grad_norm_ does, then SGD with momentum and weight decay."""
     scale = 1.0
     if config["clip-norm"] > 0:
         norm = math.sqrt(sum(g.square().sum().item() for g in gradients.values()))
@@ -325,7 +360,7 @@ def optimise(config, state, gradients, index):
 
 
 def enqueue(config, state, z, index):
-    """Write the normalised projections at the cursor, which has moved on by the same count at every step before."""
+    """Write the normalised projections at the cursor; every step before moved it as far."""
     which = {"z1": z[:1], "z2": z[1:], "both": z}[config["enqueue"]]
     rows = F.normalize(torch.cat(which))
     length = len(state["queue"])
@@ -342,7 +377,9 @@ def step(config, before, views, index, chosen=None, nn=None, given=None):
     seen = forward(config, state, views, chosen, nn)
     leaves = parameters(state, "online.")
     raw = torch.autograd.grad(seen["total"], list(leaves.values()), allow_unused=True)
-    gradients = {n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(leaves.items(), raw)}
+    gradients = {
+        n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(leaves.items(), raw)
+    }
     optimise(config, state, given or gradients, index)
     if config["ema-timing"] == "after":
         ema(state, config["momentum-m"])
@@ -350,7 +387,7 @@ def step(config, before, views, index, chosen=None, nn=None, given=None):
     return {n: t.detach() for n, t in state.items()}, gradients, seen
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def prefixed(prefix, tensors):
@@ -360,11 +397,17 @@ def prefixed(prefix, tensors):
 def to_tensors(before, views, after, gradients, seen):
     """Every tensor of a step under its name in a dump."""
     tensors = {f"view/{i + 1}": x for i, x in enumerate(views)}
-    tensors |= prefixed("before/", before) | prefixed("grad/", gradients) | prefixed("after/", after)
+    tensors |= (
+        prefixed("before/", before) | prefixed("grad/", gradients) | prefixed("after/", after)
+    )
     tensors |= {"queue/before": before["queue"], "queue/after": after["queue"]}
     tensors |= {f"p/{i + 1}": t for i, t in enumerate(seen["p"])}
     for i in range(2):
-        tensors |= {f"z/{i + 1}": seen["z"][i], f"nn/{i + 1}": seen["nn"][i], f"c/{2 * i + 1}": seen["c"][i]}
+        tensors |= {
+            f"z/{i + 1}": seen["z"][i],
+            f"nn/{i + 1}": seen["nn"][i],
+            f"c/{2 * i + 1}": seen["c"][i],
+        }
     tensors |= {f"loss/{t}": seen[t] for t in ("m", "s", "total")}
     return {n: t.detach().clone().contiguous() for n, t in tensors.items()}
 
@@ -377,12 +420,23 @@ def read(path):
     double = tensors["view/1"].dtype == torch.float64
     tensors = {n: t.double() if t.is_floating_point() else t.long() for n, t in tensors.items()}
     config = VARIANTS[config.get("variant", "paper")] | config
-    numbers = ("lr", "weight-decay", "momentum", "momentum-m", "temperature", "lambda", "lambda-s", "clip-norm")
-    config |= {n: float(config[n]) for n in numbers} | {n: int(config[n]) for n in ("steps", "step")}
+    numbers = (
+        "lr",
+        "weight-decay",
+        "momentum",
+        "momentum-m",
+        "temperature",
+        "lambda",
+        "lambda-s",
+        "clip-norm",
+    )
+    config |= {n: float(config[n]) for n in numbers} | {
+        n: int(config[n]) for n in ("steps", "step")
+    }
     return config, tensors, double
 
 
-# --- generate ---------------------------------------------------------------------------------------------------------
+# --- generate -------------------------------------------------------------------------------------
 
 
 def draw_views(config, generator):
@@ -393,8 +447,8 @@ def draw_views(config, generator):
 def reach(config, before, views):
     """For each loss alone: which online tensors and predictions get gradient.
 
-    `vanishing`: connected, but a BatchNorm behind it removes whatever it adds (biases in front of a BatchNorm), so that
-    only rounding is left. `unreached`: not connected at all, the gradient is exactly zero.
+    `vanishing`: connected, but a BatchNorm behind it removes whatever it adds (the biases in front
+    of one), so that only rounding is left. `unreached`: not connected at all, exactly zero.
     """
     result = {}
     for term in ("m", "s"):
@@ -419,17 +473,21 @@ def reach(config, before, views):
 
 
 SWITCHES = [
-    {"local-gradient": "off"}, {"global-loss": "ntxent"}, {"local-anchor": "prediction"}, {"clip-norm": 1.0},
-    {"predictor-lr": "constant"}, {"ema-timing": "before"}, {"patch-statistics": "online"}, {"enqueue": "z2"},
-    {"enqueue": "both"}, {"lambda": 2.0}, {"lambda-s": 0.25}, {"combine": "random"}, {"combine-k": 1},
-    {"combine-k": 3}, {"combine-k": 4},
+    {"local-gradient": "off"}, {"global-loss": "ntxent"}, {"local-anchor": "prediction"},
+    {"clip-norm": 1.0}, {"predictor-lr": "constant"}, {"ema-timing": "before"},
+    {"patch-statistics": "online"}, {"enqueue": "z2"}, {"enqueue": "both"}, {"lambda": 2.0},
+    {"lambda-s": 0.25}, {"combine": "random"}, {"combine-k": 1}, {"combine-k": 3}, {"combine-k": 4},
 ]  # fmt: skip
 RANDOM_CHOICE = [1, 4]  # the combinations that `combine = random` takes here for views 1 and 3
 
 
 def fingerprint(config, before, views, index):
     """A few numbers that move when any part of a step does: enough to test each switch apart."""
-    chosen = [[combinations(config)[i]] for i in RANDOM_CHOICE] if config["combine"] == "random" else None
+    chosen = (
+        [[combinations(config)[i]] for i in RANDOM_CHOICE]
+        if config["combine"] == "random"
+        else None
+    )
     after, gradients, seen = step(config, before, views, index, chosen)
 
     def distance(prefix, statistics):
@@ -454,7 +512,7 @@ def generate(out, overrides):
     out.mkdir(parents=True, exist_ok=True)
     reached = {"note": "state: before/ and view/ of mncl_<variant>_step3.safetensors"}
     switches = {
-        "note": "mncl_paper_step3.safetensors with one switch changed; moved_*: L2 distance between before/ and after/",
+        "note": "mncl_paper_step3 with one switch changed; moved_*: L2 from before to after",
         "random_choice": {"view 1": RANDOM_CHOICE[0], "view 3": RANDOM_CHOICE[1]},
         "cases": [],
     }
@@ -464,7 +522,11 @@ def generate(out, overrides):
         generator = torch.Generator().manual_seed(int(config["seed"]) + 1)
         for index in range(3):
             views = draw_views(config, generator)
-            chosen = [[combinations(config)[i]] for i in RANDOM_CHOICE] if config["combine"] == "random" else None
+            chosen = (
+                [[combinations(config)[i]] for i in RANDOM_CHOICE]
+                if config["combine"] == "random"
+                else None
+            )
             after, gradients, seen = step(config, state, views, index, chosen)
             tensors = to_tensors(state, views, after, gradients, seen)
             path = out / f"mncl_{variant}_step{index + 1}.safetensors"
@@ -482,12 +544,14 @@ def generate(out, overrides):
         (out / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
-# --- check ------------------------------------------------------------------------------------------------------------
+# --- check ----------------------------------------------------------------------------------------
 
-# A difference is ‖dump - recomputed‖ / ‖recomputed‖ of one tensor: the largest entry in double precision, Euclidean in
-# single, where one ReLU input within rounding of zero may fall on the other side and move a gradient by percents: there
-# the optimiser is checked from the dump's own gradients. The divisor is at least a thousandth of the largest of its kind, because gradients that vanish by
-# construction hold only rounding. Single precision: measured with PyTorch (width 16, batch 64), then rounded up.
+# A difference is ‖dump - recomputed‖ / ‖recomputed‖ of one tensor: the largest entry in double
+# precision, Euclidean in single, where one ReLU input within rounding of zero may fall on the other
+# side and move a gradient by percents: there the optimiser is checked from the dump's own
+# gradients. The divisor is at least a thousandth of the largest of its kind, because gradients that
+# vanish by construction hold only rounding. Single precision: measured with PyTorch (width 16,
+# batch 64), then rounded up.
 TOLERANCE = {
     True: {"loss": 1e-10, "nn": 1e-12, "other": 1e-8},
     False: {"loss": 1e-5, "nn": 1e-5, "grad": 5e-2, "other": 1e-4},
@@ -504,14 +568,19 @@ def kind_of(name):
 
 
 def infer_choice(config, before, tensors):
-    """The combinations that `combine = random` took: of all, the ones whose embeddings are nearest to the dump's."""
+    """What `combine = random` took: the combinations whose embeddings are nearest to the dump's."""
     chosen = []
     for view in (1, 3):
         x, c = tensors[f"view/{view}"], tensors[f"c/{view}"]
         owner = "online" if config["patch-statistics"] == "online" else "stop_gradient"
 
         def error(members):
-            return (network(fresh(before), config, "online", owner).combine(x, [members]) - c).abs().max().item()
+            return (
+                (network(fresh(before), config, "online", owner).combine(x, [members]) - c)
+                .abs()
+                .max()
+                .item()
+            )
 
         with torch.no_grad():
             chosen.append([min(combinations(config), key=error)])
@@ -519,14 +588,19 @@ def infer_choice(config, before, tensors):
 
 
 def check(path):
-    """Recompute a dumped step; print the largest relative difference of each kind. True if all are within tolerance."""
+    """Recompute a step, print the largest difference of each kind; are all within tolerance?"""
     config, tensors, double = read(path)
     before = {n.removeprefix("before/"): t for n, t in tensors.items() if n.startswith("before/")}
     before["queue"] = tensors["queue/before"]
     if not any(n.startswith("momentum_buffer.") for n in before):
         if config["step"] != 0:
-            raise SystemExit(f"{path}: before/momentum_buffer.* is missing and step is not 0; dump it too")
-        before |= {f"momentum_buffer.{n}": torch.zeros_like(t) for n, t in parameters(before, "online.").items()}
+            raise SystemExit(
+                f"{path}: before/momentum_buffer.* is missing and step is not 0; dump it too"
+            )
+        before |= {
+            f"momentum_buffer.{n}": torch.zeros_like(t)
+            for n, t in parameters(before, "online.").items()
+        }
     views = [tensors[f"view/{i}"] for i in (1, 2, 3)]
     nn = [tensors[f"nn/{i}"].reshape(-1) for i in (1, 2)]
     chosen = infer_choice(config, before, tensors) if config["combine"] == "random" else None
@@ -538,14 +612,20 @@ def check(path):
     missing = sorted(set(expected) - set(tensors) - optional)
     unknown = sorted(set(tensors) - set(expected))
     worst, floor = {}, {}
-    compared = [n for n in expected if n in tensors and not n.startswith(("view/", "before/", "queue/before", "nn/"))]
+    compared = [
+        n
+        for n in expected
+        if n in tensors and not n.startswith(("view/", "before/", "queue/before", "nn/"))
+    ]
     size = (lambda t: t.abs().max().item()) if double else (lambda t: t.norm().item())
     for name in compared:
         floor[kind_of(name)] = max(floor.get(kind_of(name), 0.0), 1e-3 * size(expected[name]))
     for name in compared:
         want, got = expected[name], tensors[name]
         if want.shape != got.shape:
-            raise SystemExit(f"{path}: {name} has shape {tuple(got.shape)}, expected {tuple(want.shape)}")
+            raise SystemExit(
+                f"{path}: {name} has shape {tuple(got.shape)}, expected {tuple(want.shape)}"
+            )
         difference = size(want - got) / max(size(want), floor[kind_of(name)], sys.float_info.min)
         difference = math.inf if math.isnan(difference) else difference
         worst[kind_of(name)] = max(worst.get(kind_of(name), (-1.0, "")), (difference, name))
@@ -554,7 +634,10 @@ def check(path):
         gap = (seen["similarity"][i].max(1).values - taken).max().item()
         worst["nn"] = max(worst.get("nn", (-1.0, "")), (gap, f"nn/{i + 1}"))
 
-    print(f"{path}: {config['variant']}, step {config['step']}, {'double' if double else 'single'} precision")
+    print(
+        f"{path}: {config['variant']}, step {config['step']}, "
+        f"{'double' if double else 'single'} precision"
+    )
     good = not missing and not unknown
     for label, names in (("missing", missing), ("unknown", unknown)):
         for name in names:
@@ -568,11 +651,19 @@ def check(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("generate", help="write the golden steps")
     make.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "data")
-    make.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one configuration key")
+    make.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one configuration key",
+    )
     look = commands.add_parser("check", help="recompute dumped steps")
     look.add_argument("files", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
