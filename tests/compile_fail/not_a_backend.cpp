@@ -1,0 +1,9 @@
+// expect: B must be a backend; see docs/policies/backend.md
+#include <triptych/network/branches.hpp>
+
+struct no_backend {
+  using real = float;
+  using memory = triptych::host_memory;
+};
+
+template class triptych::network<no_backend, triptych::update::ema>;
