@@ -157,7 +157,7 @@ class network:
         )
 
     def combine(self, x, combinations):
-        """(N, 3, H, W) -> (s*N, P), group-major: mean patch encoding of a combination, projected."""
+        """(N, 3, H, W) -> (s*N, P), group-major: means of patch encodings, projected."""
         grid, count = int(self.config["grid"]), len(x)
         assert (
             x.shape[2] % grid == 0 and x.shape[3] % grid == 0
@@ -281,7 +281,10 @@ def negative_cosine(k, p):
 # --- one step -------------------------------------------------------------------------------------
 
 
-def cosine_rate(config, index):
+def rate(config, index):
+    """The learning rate of step `index`, counted from 0; no warm-up."""
+    if config.get("schedule") == "constant":
+        return config["lr"]
     return 0.5 * config["lr"] * (1 + math.cos(math.pi * index / config["steps"]))
 
 
@@ -353,10 +356,10 @@ def optimise(config, state, gradients, index):
     with torch.no_grad():
         for name, gradient in gradients.items():
             constant = ".predictor." in name and config["predictor-lr"] == "constant"
-            rate = config["lr"] if constant else cosine_rate(config, index)
+            lr = config["lr"] if constant else rate(config, index)
             weight, buffer = state[name], state[f"momentum_buffer.{name}"]
             buffer.mul_(config["momentum"]).add_(gradient * scale + config["weight-decay"] * weight)
-            weight.sub_(rate * buffer)
+            weight.sub_(lr * buffer)
 
 
 def enqueue(config, state, z, index):
@@ -419,6 +422,12 @@ def read(path):
         tensors = {n: file.get_tensor(n) for n in file.keys()}
     double = tensors["view/1"].dtype == torch.float64
     tensors = {n: t.double() if t.is_floating_point() else t.long() for n, t in tensors.items()}
+    for key in ("step", "steps"):
+        if key not in config:
+            raise SystemExit(f"{path}: the configuration has no `{key}`; dump the step again")
+    for key, known in (("optimizer", "sgd"), ("warmup-epochs", 0)):
+        if config.get(key, known) != known:
+            raise SystemExit(f"{path}: {key} = {config[key]} is not covered; dump with {known}")
     config = VARIANTS[config.get("variant", "paper")] | config
     numbers = (
         "lr",
