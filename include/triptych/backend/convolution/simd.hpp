@@ -1,0 +1,52 @@
+// triptych/backend/convolution/simd.hpp
+//
+// The widest vector of floats that the compiler was told the machine has, as a plain C++ type with
+// + and * (a GCC and clang extension, no intrinsics), and how many of them make a register block.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+namespace triptych::convolution::simd {
+
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64, registers = 32;
+#elif defined(__AVX__)
+inline constexpr int vector_bytes = 32, registers = 16;
+#else
+inline constexpr int vector_bytes = 16, registers = 16;
+#endif
+
+/// Floats in a vector.
+inline constexpr int width = vector_bytes / static_cast<int>(sizeof(float));
+
+using vector [[gnu::vector_size(vector_bytes)]] = float;
+
+/// The most vectors that a register block is wide: 4 of 32 registers, 2 of 16.
+inline constexpr int most_vectors = registers / 8;
+
+/// How many rows of `vectors` vectors stay in registers at once. Enough independent sums to hide the
+/// latency of an FMA, few enough to leave registers for the operands.
+inline constexpr int most_rows(int vectors) {
+  if (registers == 32) return vectors == 1 ? 16 : 24 / vectors;
+  return 12 / vectors;
+}
+
+[[gnu::always_inline]] inline vector load(const float* p) {
+  vector v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+[[gnu::always_inline]] inline void store(const vector& v, float* p) { std::memcpy(p, &v, sizeof v); }
+
+/// body(0), body(1), ... body(Count - 1) with constant arguments, written out one after the other.
+template <int Count, class Body>
+[[gnu::always_inline]] inline void unroll(const Body& body) {
+  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+    (body(std::integral_constant<int, I>{}), ...);
+  }(std::make_integer_sequence<int, Count>{});
+}
+
+}  // namespace triptych::convolution::simd

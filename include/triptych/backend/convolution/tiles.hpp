@@ -1,0 +1,46 @@
+// triptych/backend/convolution/tiles.hpp
+//
+// How a convolution is cut into tasks: even shares that depend on shapes alone, drawn by however
+// many threads there are, each with working memory of its own.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <triptych/core/thread_pool.hpp>
+
+namespace triptych::convolution {
+
+/// What fits into one core's second-level cache beside everything else that passes through it.
+inline constexpr std::int64_t tile_floats = 96 * 1024;
+inline constexpr std::int64_t panel_floats = 80 * 1024;
+
+/// The number of shares of at most `most` that `total` is cut into; at least one.
+constexpr std::int64_t shares(std::int64_t total, std::int64_t most) {
+  return total <= most ? 1 : (total + most - 1) / most;
+}
+
+/// Where share number `i` of `count` even shares of `total` begins; it ends where the next begins.
+constexpr std::int64_t share_begin(std::int64_t total, std::int64_t count, std::int64_t i) {
+  return total * i / count;
+}
+
+/// Calls body(i, memory) for i = 0 ... count - 1 on the pool's threads; `memory` has room for
+/// `floats` numbers, starts on a cache line and belongs to the call.
+template <class Arena, class Body>
+void for_each_tile(thread_pool& pool, Arena& scratch, std::int64_t count, std::int64_t floats,
+                   const Body& body) {
+  const std::int64_t workers = std::min<std::int64_t>(pool.size(), count);
+  const std::int64_t stride = (floats + 15) / 16 * 16;
+  float* const memory = scratch.template take<float>(static_cast<std::size_t>(workers * stride));
+  std::atomic<std::int64_t> next{0};
+  pool.run(workers, [&](std::int64_t worker) {
+    for (std::int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+      body(i, memory + worker * stride);
+    }
+  });
+}
+
+}  // namespace triptych::convolution

@@ -1,0 +1,200 @@
+// The convolution algorithms of the fast backend against a naive sum in double precision.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/implicit_gemm.hpp>
+#include <triptych/core/arena.hpp>
+#include <triptych/core/philox.hpp>
+#include <triptych/core/thread_pool.hpp>
+
+#include "support/catch.hpp"
+
+using namespace triptych;
+using convolution::geometry;
+using floats = std::vector<float>;
+
+namespace {
+
+floats random_floats(std::size_t size, std::uint32_t which) {
+  random_stream random(7, stream::initialise, which);
+  floats values(size);
+  for (auto& v : values) v = random.uniform(-1.0f, 1.0f);
+  return values;
+}
+
+std::size_t x_size(const geometry& g) {
+  return static_cast<std::size_t>(g.images * g.height * g.width * g.in);
+}
+std::size_t y_size(const geometry& g) {
+  return static_cast<std::size_t>(g.images * g.out_height() * g.out_width() * g.out);
+}
+std::size_t w_size(const geometry& g) {
+  return static_cast<std::size_t>(std::int64_t{g.kernel} * g.kernel * g.in * g.out);
+}
+
+/// Calls visit(index in x, index in w, index in y) for every product of a convolution.
+template <class Visit>
+void for_each_product(const geometry& g, const Visit& visit) {
+  for (int n = 0; n < g.images; ++n)
+    for (int t = 0; t < g.out_height(); ++t)
+      for (int u = 0; u < g.out_width(); ++u)
+        for (int r = 0; r < g.kernel; ++r)
+          for (int s = 0; s < g.kernel; ++s) {
+            const int i = t * g.stride - g.padding + r, j = u * g.stride - g.padding + s;
+            if (i < 0 || i >= g.height || j < 0 || j >= g.width) continue;
+            const auto x = ((n * g.height + i) * g.width + j) * g.in;
+            const auto w = (r * g.kernel + s) * g.in * g.out;
+            const auto y = ((n * g.out_height() + t) * g.out_width() + u) * g.out;
+            for (int c = 0; c < g.in; ++c)
+              for (int o = 0; o < g.out; ++o)
+                visit(static_cast<std::size_t>(x + c), static_cast<std::size_t>(w + c * g.out + o),
+                      static_cast<std::size_t>(y + o));
+          }
+}
+
+/// Root mean square of the difference over that of the expected values.
+double relative_error(const floats& got, const std::vector<double>& expected) {
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += (got[i] - expected[i]) * (got[i] - expected[i]);
+    size += expected[i] * expected[i];
+  }
+  return difference == 0 ? 0 : std::sqrt(difference / size);
+}
+
+std::string text(const geometry& g) {
+  return std::to_string(g.images) + "x" + std::to_string(g.height) + "x" + std::to_string(g.width) +
+         "x" + std::to_string(g.in) + " -> " + std::to_string(g.out) + ", kernel " +
+         std::to_string(g.kernel) + ", stride " + std::to_string(g.stride) + ", padding " +
+         std::to_string(g.padding);
+}
+
+/// Every kernel, stride and number of channels that the issue names, at odd sizes.
+std::vector<geometry> odd_shapes() {
+  std::vector<geometry> shapes;
+  const int channels[] = {1, 3, 5, 16, 17, 33, 64};
+  std::uint32_t k = 0;
+  for (const int kernel : {1, 3, 7})
+    for (const int stride : {1, 2})
+      for (const int in : channels)
+        for (const int out : channels) {
+          if (kernel == 7 && in * out > 1100) continue;
+          random_stream random(3, stream::initialise, k++);
+          const int size = kernel == 7 ? 3 : 1;
+          shapes.push_back({1 + random.below(3), size + static_cast<int>(random.below(10 - size)),
+                            size + static_cast<int>(random.below(10 - size)), in, out, kernel,
+                            stride, kernel / 2});
+        }
+  shapes.push_back({20, 4, 4, 16, 16, 3, 1, 1});     // more images than a tile takes
+  shapes.push_back({2, 9, 7, 8, 8, 3, 1, 0});        // no padding
+  shapes.push_back({1, 5, 5, 4, 4, 3, 3, 2});        // stride 3, wide padding
+  shapes.push_back({2, 1, 1, 300, 130, 3, 1, 1});    // several chunks of channels
+  shapes.push_back({3, 2, 2, 530, 70, 3, 2, 1});
+  shapes.push_back({1, 70, 90, 40, 6, 3, 1, 1});     // several bands of rows
+  shapes.push_back({1, 64, 200, 40, 6, 3, 2, 1});
+  return shapes;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[convolution]",
+                   convolution::direct, convolution::implicit_gemm) {
+  thread_pool pool(2);
+  stack_arena<> scratch;
+  for (const auto& g : odd_shapes()) {
+    INFO(text(g));
+    const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
+    const floats dy = random_floats(y_size(g), 3);
+    std::vector<double> y_expected(y_size(g)), dx_expected(x_size(g)), dw_expected(w_size(g));
+    for_each_product(g, [&](std::size_t i, std::size_t j, std::size_t k) {
+      y_expected[k] += double{x[i]} * w[j];
+      dx_expected[i] += double{dy[k]} * w[j];
+      dw_expected[j] += double{x[i]} * dy[k];
+    });
+
+    floats y(y_size(g), 99.0f), dx(x_size(g), 99.0f), dw(w_size(g), 99.0f);
+    TestType::forward(pool, scratch, g, x.data(), w.data(), y.data());
+    TestType::backward_data(pool, scratch, g, dy.data(), w.data(), dx.data(), false);
+    TestType::backward_weights(pool, scratch, g, x.data(), dy.data(), dw.data(), false);
+    // Rounding of float sums of up to some 5,000 products.
+    REQUIRE(relative_error(y, y_expected) < 1e-6);
+    REQUIRE(relative_error(dx, dx_expected) < 1e-6);
+    REQUIRE(relative_error(dw, dw_expected) < 2e-6);
+
+    floats dx_more = x, dw_more = w;
+    TestType::backward_data(pool, scratch, g, dy.data(), w.data(), dx_more.data(), true);
+    TestType::backward_weights(pool, scratch, g, x.data(), dy.data(), dw_more.data(), true);
+    for (std::size_t i = 0; i < x.size(); ++i) dx_expected[i] += x[i];
+    for (std::size_t i = 0; i < w.size(); ++i) dw_expected[i] += w[i];
+    REQUIRE(relative_error(dx_more, dx_expected) < 1e-6);
+    REQUIRE(relative_error(dw_more, dw_expected) < 2e-6);
+  }
+}
+
+namespace {
+
+/// Shapes that are cut into several tiles, bands, shards and blocks.
+std::vector<geometry> cut_shapes() {
+  return {{37, 8, 8, 16, 16, 3, 1, 1}, {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
+          {18, 8, 8, 32, 64, 1, 2, 0}, {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3}};
+}
+
+bool same_bits(const float* a, const float* b, std::size_t size) {
+  return std::memcmp(a, b, size * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads", "[convolution]",
+                   convolution::direct, convolution::implicit_gemm) {
+  for (const auto& g : cut_shapes()) {
+    INFO(text(g));
+    const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
+    const floats dy = random_floats(y_size(g), 3);
+    floats first_y, first_dx, first_dw;
+    for (const int threads : {1, 2, 3, 8}) {
+      thread_pool pool(threads);
+      stack_arena<> scratch;
+      floats y(y_size(g)), dx(x), dw(w);
+      TestType::forward(pool, scratch, g, x.data(), w.data(), y.data());
+      TestType::backward_data(pool, scratch, g, dy.data(), w.data(), dx.data(), true);
+      TestType::backward_weights(pool, scratch, g, x.data(), dy.data(), dw.data(), true);
+      if (threads == 1) {
+        first_y = y, first_dx = dx, first_dw = dw;
+      } else {
+        REQUIRE(same_bits(y.data(), first_y.data(), y.size()));
+        REQUIRE(same_bits(dx.data(), first_dx.data(), dx.size()));
+        REQUIRE(same_bits(dw.data(), first_dw.data(), dw.size()));
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("An image's result does not depend on its batch", "[convolution]",
+                   convolution::direct, convolution::implicit_gemm) {
+  thread_pool pool(2);
+  stack_arena<> scratch;
+  for (const auto& g : cut_shapes()) {
+    INFO(text(g));
+    const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
+    const floats dy = random_floats(y_size(g), 3);
+    floats y(y_size(g)), dx(x_size(g));
+    TestType::forward(pool, scratch, g, x.data(), w.data(), y.data());
+    TestType::backward_data(pool, scratch, g, dy.data(), w.data(), dx.data(), false);
+    const auto images = static_cast<std::size_t>(g.images);
+    for (const std::size_t image : {std::size_t{0}, images / 2, images - 1}) {
+      geometry one = g;
+      one.images = 1;
+      floats y_one(y_size(one)), dx_one(x_size(one));
+      const std::size_t x_at = image * x_size(one), y_at = image * y_size(one);
+      TestType::forward(pool, scratch, one, x.data() + x_at, w.data(), y_one.data());
+      TestType::backward_data(pool, scratch, one, dy.data() + y_at, w.data(), dx_one.data(), false);
+      REQUIRE(same_bits(y_one.data(), y.data() + y_at, y_one.size()));
+      REQUIRE(same_bits(dx_one.data(), dx.data() + x_at, dx_one.size()));
+    }
+  }
+}
