@@ -65,7 +65,7 @@ method_type make(backend_type& backend, const json& c) {
               : c.at("enqueue") == "z2" ? method::enqueued::z2
                                         : method::enqueued::both;
   return method_type(backend, nn::stack<>(nn::resnet(encoder), head), o, 1,
-                     {.optimizer = {c.at("momentum"), c.at("weight-decay")},
+                     {.rule = {c.at("momentum"), c.at("weight-decay")},
                       .clip_norm = c.at("clip-norm")},
                      {c.at("momentum-m")},
                      views::grid(c.at("grid"), {.k = c.at("combine-k")}));

@@ -1,6 +1,6 @@
 // triptych/core/portable_math.hpp
 //
-// Double-precision exponential and logarithm made of additions and multiplications only. The C
+// Double-precision exponential, logarithm and cosine made of additions and multiplications only. The C
 // library picks other code, and other last bits, for processors with and without FMA; these give
 // the same bits wherever the same binary runs.
 //
@@ -33,6 +33,18 @@ inline double portable_log(double x) {
   const double y = std::log(static_cast<float>(x));
   const double e = portable_exp(y);
   return y + 2.0 * (x - e) / (x + e);
+}
+
+/// cos(pi u) for u in [0, 1], within 2 units in the last place of 1: the Taylor series of sin or cos
+/// on the half turn about the nearest of 0, 1/2 and 1.
+constexpr double portable_cos_pi(double u) {
+  constexpr double pi = 3.14159265358979323846;
+  const bool middle = u > 0.25 && u < 0.75;
+  const double x = pi * (middle ? 0.5 - u : (u <= 0.25 ? u : 1.0 - u));
+  double sum = 1.0;
+  for (int k = middle ? 19 : 18; k > 1; k -= 2) sum = 1.0 - sum * x * x / (k * (k - 1));
+  if (middle) return x * sum;
+  return u <= 0.25 ? sum : -sum;
 }
 
 }  // namespace triptych

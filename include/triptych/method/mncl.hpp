@@ -199,8 +199,7 @@ class mncl {
     }
     if constexpr (Policies::global_branch) {
       const std::int64_t first = options_.enqueue == enqueued::z2 ? n : 0;
-      std::move(global->nearest)
-          .push(global->unit.images(first, options_.enqueue == enqueued::both ? 2 * n : n));
+      std::move(global->nearest).push(global->unit.images(first, pushed_rows(n)));
     }
     if (options_.ema_timing == momentum_timing::after_step) move_momentum(options.step);
     return done;
@@ -217,6 +216,11 @@ class mncl {
               (options_.global_loss == global_loss::nt_xent ? in_pairs : in_batch);
     }
     return loss;
+  }
+
+  /// Rows that a step with a batch of n pushes into the queue.
+  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const {
+    return options_.enqueue == enqueued::both ? 2 * n : n;
   }
 
   /// Everything that a checkpoint must hold, as named arenas.

@@ -210,11 +210,11 @@ class network {
                               " is not finite; lower --lr or check the input");
     }
     const double scale = update_.gradient_scale(norm);
-    for (const auto& group : {update::parameter_group{0, predictor_begin_, rate},
-                              update::parameter_group{predictor_begin_, weight_list_.size(),
-                                                      predictor_rate}}) {
+    using group_type = update::optimizer::parameter_group;
+    for (const auto& group : {group_type{0, predictor_begin_, rate},
+                              group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {
       if (group.begin == group.end) continue;
-      update_.optimizer.step(*backend_, weight_list_, group, scale, gradients_.data(),
+      update_.rule.step(*backend_, weight_list_, group, scale, gradients_.data(),
                              optimiser_state_.data(), weights_.data());
     }
     return norm;

@@ -4,17 +4,16 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
+
+#include <triptych/core/portable_math.hpp>
 
 namespace triptych::train {
 
 /// base / 2 * (1 + cos(pi t / T)): from base to almost 0 (method.md section 3).
-/// The cosine is glibc's double one; its argument is the same on every run, so are its bits.
-inline double cosine(double base, std::int64_t step, std::int64_t steps) {
-  constexpr double pi = 3.14159265358979323846;
+constexpr double cosine(double base, std::int64_t step, std::int64_t steps) {
   return 0.5 * base *
-         (1.0 + std::cos(pi * static_cast<double>(step) / static_cast<double>(steps)));
+         (1.0 + portable_cos_pi(static_cast<double>(step) / static_cast<double>(steps)));
 }
 
 /// Linear from base / warm-up to base over the first `warmup` steps, then cosine over the rest.

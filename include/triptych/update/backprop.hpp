@@ -8,10 +8,10 @@
 
 namespace triptych::update {
 
-template <class Optimizer = sgd>
+template <class Optimizer = optimizer::sgd>
 struct backprop {
   static constexpr source from = source::gradient;
-  Optimizer optimizer = {};
+  Optimizer rule = {};
   double clip_norm = 0;  ///< gradients of a larger norm are scaled to it; 0: never
 
   /// What the gradient is multiplied by, for its norm.

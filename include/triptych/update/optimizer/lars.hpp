@@ -17,6 +17,8 @@
 
 #include <triptych/core/error.hpp>
 #include <triptych/kernels/elementwise.hpp>
+#include <triptych/nn/parameters.hpp>
+#include <triptych/update/optimizer/parameter_group.hpp>
 
 namespace triptych::update::optimizer {
 
@@ -40,6 +42,7 @@ struct lars {
   double trust_coefficient = 0.001;  ///< eta
   double epsilon = 1e-8;
   lars_rule rule = lars_rule::after_momentum;
+  bool vectors = true;  ///< false: biases and BatchNorm weights get plain SGD without decay
 
   /// r of a tensor with these norms.
   [[nodiscard]] double ratio(double weight_norm, double gradient_norm) const {
@@ -73,6 +76,27 @@ struct lars {
         static_cast<T>(f.decay), static_cast<T>(f.gradient_scale), buffer.data(),
         weights.data()};
     for (std::size_t i = 0; i < weights.size(); ++i) update(i);
+  }
+
+  /// One step of the tensors of a group, each scaled by itself.
+  template <class B>
+  void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
+            double gradient_scale, const typename B::real* gradient, typename B::real* state,
+            typename B::real* weights) const {
+    using real = typename B::real;
+    for (const auto& p : list) {
+      if (p.offset < group.begin || p.offset >= group.end) continue;
+      lars_factors f{group.rate, 0, 1};
+      if (vectors || !p.is_vector()) {
+        f = factors(group.rate, std::sqrt(backend.sum_of_squares(weights + p.offset, p.size())),
+                    gradient_scale *
+                        std::sqrt(backend.sum_of_squares(gradient + p.offset, p.size())));
+      }
+      backend.sgd(p.size(), gradient + p.offset, static_cast<real>(f.rate),
+                  static_cast<real>(momentum), static_cast<real>(f.decay),
+                  static_cast<real>(f.gradient_scale * gradient_scale), state + p.offset,
+                  weights + p.offset);
+    }
   }
 
  private:

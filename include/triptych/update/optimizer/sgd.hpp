@@ -2,20 +2,12 @@
 //
 // Stochastic gradient descent with momentum and weight decay, as torch.optim.SGD computes it:
 //   g <- g + decay * w;  b <- momentum * b + g;  w <- w - rate * b
-// An optimiser works on a run of an arena's tensors and keeps one number of state per weight.
 #pragma once
 
-#include <cstddef>
-
 #include <triptych/nn/parameters.hpp>
+#include <triptych/update/optimizer/parameter_group.hpp>
 
-namespace triptych::update {
-
-/// The tensors of an arena from offset `begin` to offset `end`, and their learning rate.
-struct parameter_group {
-  std::size_t begin = 0, end = 0;
-  double rate = 0;
-};
+namespace triptych::update::optimizer {
 
 struct sgd {
   double momentum = 0.9;
@@ -32,4 +24,4 @@ struct sgd {
   }
 };
 
-}  // namespace triptych::update
+}  // namespace triptych::update::optimizer

@@ -1,0 +1,18 @@
+// Training on the reference backend, in single or double precision.
+#include <triptych/backend/reference.hpp>
+
+#include "train_backends.hpp"
+#include "train_run.hpp"
+
+namespace triptych::app {
+
+int train_reference(const train_options& options) {
+  if (options.dtype == choice::dtype::f64) {
+    backend::reference<double> backend;
+    return train_on(backend, options);
+  }
+  backend::reference<float> backend;
+  return train_on(backend, options);
+}
+
+}  // namespace triptych::app

@@ -1,0 +1,313 @@
+// apps/triptych/train_run.hpp
+//
+// A training run from its options to its directory: build, resume, step, log, save, stop.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <triptych/eval/encode.hpp>
+#include <triptych/eval/knn.hpp>
+#include <triptych/io/checkpoint.hpp>
+#include <triptych/io/metrics_log.hpp>
+#include <triptych/io/run_directory.hpp>
+#include <triptych/train/checkpoint.hpp>
+#include <triptych/train/encoder_export.hpp>
+#include <triptych/train/step_dump.hpp>
+#include <triptych/train/trainer.hpp>
+
+#include "build_info.hpp"
+#include "console.hpp"
+#include "run_config.hpp"
+#include "signals.hpp"
+
+namespace triptych::app {
+
+template <class B>
+class train_run {
+ public:
+  train_run(B& backend, train_options options)
+      : options_(std::move(options)),
+        images_(data::load(
+            data_source(options_.data, options_.data_dir, options_.limit_per_file, options_))),
+        method_(make_method(backend, options_)) {}
+
+  /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
+  int rehearse() {
+    trainer_type trainer(method_, images_.train, trainer_options(options_, method_type::views));
+    describe(trainer);
+    trainer.advance();
+    const auto start = clock::now();
+    trainer.advance();
+    const double each = seconds_since(start);
+    auto& arena = method_.online().backend().arena();
+    table t({"a step", ""});
+    t.add({"activations", size_text(static_cast<double>(arena.peak_bytes()))});
+    t.add({"seconds", fixed(each, 3)});
+    t.add({"images a second", fixed(options_.batch / each, 1)});
+    t.add({"whole run", duration_text(each * static_cast<double>(last_step(trainer)))});
+    std::cout << t;
+    return 0;
+  }
+
+  /// The run; returns the exit code.
+  int go() {
+    const bool resuming = !options_.resume.empty();
+    const std::filesystem::path root = run_directory(options_);
+    directory_.emplace(root, resuming              ? io::existing_run::resume
+                             : options_.overwrite ? io::existing_run::overwrite
+                                                  : io::existing_run::refuse);
+    std::optional<io::loaded_checkpoint> from;
+    if (resuming) from = find_checkpoint();
+    trainer_.emplace(method_, images_.train, trainer_options(options_, method_type::views),
+                     from ? from->note.step : 0);
+    if (from) {
+      train::restore(*from, method_, trainer_->queue_labels());
+      io::mark_latest(directory_->checkpoints(), from->path);
+    }
+    train_log_.open(root / "train.log", resuming ? std::ios::app : std::ios::trunc);
+    metrics_.emplace(root, columns(),
+                     resuming ? std::optional(trainer_->step()) : std::nullopt);
+    directory_->write_config(config_toml(options_));
+    directory_->write_environment(environment());
+    directory_->write_status(io::run_state::running, trainer_->step());
+    signals::install();
+    progress bar(options_.quiet, [this](std::string_view line) { log(line); });
+    bar_ = &bar;
+    if (from) {
+      bar.note("resuming " + root.string() + " after step " + std::to_string(trainer_->step()));
+    } else {
+      describe(*trainer_);
+      save();
+    }
+    try {
+      return loop();
+    } catch (const std::exception& e) {
+      bar_->clear();
+      log(e.what());
+      try {
+        directory_->write_status(io::run_state::failed, trainer_->step(), e.what());
+      } catch (const error&) {  // a full disk: the reason itself matters more
+      }
+      throw;
+    }
+  }
+
+ private:
+  using method_type = method::mncl<B, policies>;
+  using trainer_type = train::trainer<method_type>;
+  using clock = std::chrono::steady_clock;
+
+  static double seconds_since(clock::time_point start) {
+    return std::chrono::duration<double>(clock::now() - start).count();
+  }
+
+  static std::vector<std::string> columns() {
+    return {"epoch",        "wall_s",        "loss",          "loss_m",
+            "loss_s",       "lr",            "grad_norm",     "feature_std",
+            "effective_rank", "nn_same_label", "queue_age",     "knn_top1"};
+  }
+
+  [[nodiscard]] std::int64_t last_step(const trainer_type& trainer) const {
+    return options_.max_steps > 0 ? std::min(options_.max_steps, trainer.steps()) : trainer.steps();
+  }
+
+  /// The checkpoint that --resume means; none where the run was killed before its first one.
+  [[nodiscard]] std::optional<io::loaded_checkpoint> find_checkpoint() const {
+    if (options_.resume != "auto") return io::load_checkpoint(options_.resume);
+    const auto newest = io::newest_checkpoint(directory_->checkpoints());
+    if (!newest) return std::nullopt;
+    return io::load_checkpoint(*newest);
+  }
+
+  int loop() {
+    const auto start = clock::now();
+    const std::int64_t first = trainer_->step(), last = last_step(*trainer_);
+    const std::int64_t per_epoch = trainer_->steps_per_epoch();
+    while (trainer_->step() < last) {
+      const train::step_record r = step();
+      const bool epoch_ends = r.step % per_epoch == 0;
+      const std::int64_t epochs = r.step / per_epoch;
+      const bool judge =
+          epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
+      std::optional<double> knn;
+      if (judge) knn = neighbours();
+      if (r.monitors || judge) record(r, knn, seconds_since(start));
+      if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
+
+      const bool stop = signals::stop_requested() != 0;
+      const bool asked = signals::take_checkpoint_request();
+      const bool regular = epoch_ends && epochs % options_.checkpoint_every == 0;
+      if (stop || asked || regular || r.step == last) save();
+      if (stop && r.step < last) return interrupted();
+    }
+    return finished(seconds_since(start));
+  }
+
+  /// One step, dumped where --dump-step asks for it.
+  train::step_record step() {
+    if (options_.dump_step.empty() || trainer_->step() + 1 != options_.dump_at) {
+      return trainer_->advance();
+    }
+    train::step_dump dump(method_);
+    const auto r = trainer_->advance(dump.observer());
+    dump.finish(r.report);
+    dump.save(options_.dump_step,
+              config_json(options_, {{"step", static_cast<double>(r.step - 1)},
+                                     {"steps", static_cast<double>(trainer_->steps())},
+                                     {"image-size", static_cast<double>(view_size(options_))}}));
+    bar_->note("wrote step " + std::to_string(r.step) + " to " + options_.dump_step);
+    return r;
+  }
+
+  void save() {
+    metrics_->sync();
+    train::save_checkpoint(directory_->checkpoints(), method_, *trainer_, config_toml(options_));
+    io::make_directories(directory_->exports());
+    train::export_encoder(directory_->exports() / "encoder.safetensors", method_.online(),
+                          trainer_->step() * method_type::views);
+    directory_->write_status(io::run_state::running, trainer_->step());
+  }
+
+  /// Accuracy of neighbours among the plain training images: cheap enough for every few epochs.
+  [[nodiscard]] double neighbours() {
+    auto& online = method_.online();
+    thread_pool pool(options_.threads);
+    const auto train = eval::encode(online, images_.train, view_size(options_), pool);
+    const auto test = eval::encode(online, images_.test, view_size(options_), pool);
+    return eval::knn(train, test, {}, pool).top1;
+  }
+
+  void record(const train::step_record& r, std::optional<double> knn, double wall) {
+    const auto see = [&](double train::monitor_record::*field) {
+      return r.monitors ? std::optional((*r.monitors).*field) : std::nullopt;
+    };
+    metrics_->append(r.step, std::vector<io::metric>{
+                                 {"epoch", r.epoch},
+                                 {"wall_s", wall},
+                                 {"loss", r.report.loss},
+                                 {"loss_m", r.report.loss_m},
+                                 {"loss_s", r.report.loss_s},
+                                 {"lr", r.rate},
+                                 {"grad_norm", r.report.gradient_norm},
+                                 {"feature_std", see(&train::monitor_record::spread)},
+                                 {"effective_rank", see(&train::monitor_record::effective_rank)},
+                                 {"nn_same_label", see(&train::monitor_record::same_label)},
+                                 {"queue_age", see(&train::monitor_record::queue_age)},
+                                 {"knn_top1", knn}});
+    if (r.monitors && r.monitors->spread * std::sqrt(static_cast<double>(options_.head.back())) < 0.1) {
+      bar_->note("step " + std::to_string(r.step) +
+                 ": the projections have nearly collapsed (their spread is a tenth of a healthy "
+                 "one's); lower --lr or check the configuration");
+    }
+  }
+
+  void show(const train::step_record& r, std::optional<double> knn, std::int64_t last,
+            std::int64_t first, double wall) {
+    const double each = wall / static_cast<double>(r.step - first);
+    std::string line = "epoch " + std::to_string(r.epoch + 1) + "/" +
+                       std::to_string(options_.epochs) + "  step " + std::to_string(r.step) + "/" +
+                       std::to_string(last) + "  loss " + fixed(r.report.loss, 4);
+    if (policies::global_branch) line += "  m " + fixed(r.report.loss_m, 4);
+    if (policies::local_branch) line += "  s " + fixed(r.report.loss_s, 4);
+    line += "  " + fixed(options_.batch / each, 1) + " images/s  " +
+            duration_text(each * static_cast<double>(last - r.step)) + " left";
+    if (knn) {
+      bar_->note(line + "  kNN " + fixed(*knn, 2) + " %");
+    } else {
+      bar_->update(line);
+    }
+  }
+
+  int interrupted() {
+    const int signal = signals::stop_requested();
+    directory_->write_status(io::run_state::interrupted, trainer_->step(),
+                             "signal " + std::to_string(signal));
+    bar_->note("stopped by signal " + std::to_string(signal) + " after step " +
+               std::to_string(trainer_->step()) + "; continue with: triptych train --out " +
+               directory_->root().string() + " --resume");
+    return 128 + signal;
+  }
+
+  int finished(double wall) {
+    directory_->write_status(io::run_state::done, trainer_->step());
+    bar_->note("trained " + std::to_string(trainer_->step()) + " steps in " + duration_text(wall));
+    const std::string root = directory_->root().string();
+    if (options_.json) {
+      std::cout << "{\"run\": " << io::json_string(root) << ", \"steps\": " << trainer_->step()
+                << ", \"seconds\": " << fixed(wall, 1) << "}\n";
+    } else {
+      std::cout << "run      " << root << "\n"
+                << "encoder  " << (directory_->exports() / "encoder.safetensors").string() << "\n"
+                << "next     triptych eval " << root << "\n";
+    }
+    return 0;
+  }
+
+  /// What is about to be trained: sizes, and the loss that unrelated embeddings would have.
+  void describe(trainer_type& trainer) {
+    const auto line = [this](const std::string& text) {
+      if (bar_ != nullptr) {
+        bar_->note(text);
+      } else {
+        std::cout << text << "\n";
+      }
+    };
+    const int size = view_size(options_);
+    line("data     " + images_.train.name + ", " + std::to_string(images_.train.size()) +
+         " training and " + std::to_string(images_.test.size()) + " test images, views of " +
+         std::to_string(size) + " px");
+    line("weights  " + std::to_string(method_.online().weight_list().count()) +
+         " in the online network, " +
+         std::to_string(method_.online().stack().encoder.out()) + " features");
+    line("steps    " + std::to_string(last_step(trainer)) + ", " +
+         std::to_string(trainer.steps_per_epoch()) + " an epoch, batch " +
+         std::to_string(options_.batch));
+    line("loss     starts near " + fixed(method_.expected_start(options_.batch), 3) +
+         " (unrelated embeddings)");
+  }
+
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() {
+    return {{"triptych", io::library_version()},
+            {"build", std::string(app_config::name)},
+            {"commit", build_commit},
+            {"compiler", build_compiler},
+            {"flags", build_flags},
+            {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
+            {"directory", std::filesystem::current_path().string()}};
+  }
+
+  void log(std::string_view line) {
+    train_log_ << line << '\n';
+    train_log_.flush();
+  }
+
+  train_options options_;
+  data::split images_;
+  method_type method_;
+  std::optional<io::run_directory> directory_;
+  std::optional<trainer_type> trainer_;
+  std::optional<io::metrics_log> metrics_;
+  std::ofstream train_log_;
+  progress* bar_ = nullptr;
+};
+
+/// Instantiated once per backend, in train_eigen.cpp and train_reference.cpp.
+template <class B>
+int train_on(B& backend, const train_options& options) {
+  train_run<B> run(backend, options);
+  return options.dry_run ? run.rehearse() : run.go();
+}
+
+}  // namespace triptych::app

@@ -1,0 +1,59 @@
+// triptych/eval/encode.hpp
+//
+// Features of images under a frozen encoder: running statistics, no gradient, no augmentation unless
+// a recipe asks for it.
+//
+// N images -> (N, D) on the host. Cost: one encoder forward an image.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include <triptych/augment/recipe.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/core/thread_pool.hpp>
+#include <triptych/data/fill.hpp>
+#include <triptych/data/image_set.hpp>
+#include <triptych/eval/features.hpp>
+
+namespace triptych::eval {
+
+/// Writes the features (n, D) of normalised images (n, size, size, 3) to `out`.
+template <class Network>
+void encode(Network& network, std::span<const float> images, std::int64_t n, int size, float* out) {
+  using B = typename Network::backend_type;
+  using real = typename B::real;
+  B& backend = network.backend();
+  const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+  const shape s{n, size, size, 3};
+  real* x = backend.arena().template take<real>(s.size());
+  const std::vector<real> host(images.begin(), images.end());
+  backend.upload(host.data(), host.size(), x);
+  const auto h = network.embed({s, x});
+  std::vector<real> features(h.size());
+  backend.download(h.data, h.size(), features.data());
+  std::transform(features.begin(), features.end(), out,
+                 [](real v) { return static_cast<float>(v); });
+}
+
+/// The features of a whole set as it is, resized to `size`; `pool` makes the inputs.
+template <class Network>
+feature_set encode(Network& network, const data::image_set& set, int size, thread_pool& pool,
+                   std::int64_t batch = 256) {
+  const int dim = network.stack().encoder.out();
+  feature_set features{set.size(), dim, set.classes,
+                       std::vector<float>(static_cast<std::size_t>(set.size() * dim)), set.labels};
+  std::vector<float> images;
+  for (std::int64_t first = 0; first < set.size(); first += batch) {
+    const std::int64_t n = std::min(batch, set.size() - first);
+    images.resize(static_cast<std::size_t>(n * size * size * 3));
+    data::fill_plain(set, first, n, size, images.data(), &pool);
+    encode(network, images, n, size, features.values.data() + first * dim);
+  }
+  return features;
+}
+
+}  // namespace triptych::eval

@@ -1,0 +1,117 @@
+// triptych/train/checkpoint.hpp
+//
+// A training run as files and back: model.safetensors (weights and running statistics of all
+// networks), optimiser.safetensors (momentum) and queue.safetensors (rows and their labels). The
+// loop's whole state besides is the step and the queue's position, in the manifest.
+// How files are saved and checked is io/checkpoint.hpp; nothing is loaded before all has passed.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/core/error.hpp>
+#include <triptych/io/checkpoint.hpp>
+#include <triptych/train/host_tensor.hpp>
+
+namespace triptych::train {
+
+namespace detail {
+
+/// The file in which an arena is kept, by its prefix.
+inline std::string file_of(const std::string& prefix) {
+  if (prefix.empty()) return "queue";
+  return prefix.starts_with("momentum_buffer.") ? "optimiser" : "model";
+}
+
+}  // namespace detail
+
+/// Saves method and trainer after `trainer.step()` steps; returns the checkpoint's path.
+template <class Method, class Trainer>
+std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Method& method,
+                                      Trainer& trainer, const std::string& config,
+                                      const io::retention& policy = {}) {
+  using real = typename Method::real;
+  std::map<std::string, std::vector<host_tensor<real>>> tensors;
+  for (const auto& arena : method.arenas()) {
+    auto& file = tensors[detail::file_of(arena.prefix)];
+    for (auto& t : download(method.online().backend(), arena)) file.push_back(std::move(t));
+  }
+  std::vector<io::checkpoint_file> files;
+  for (const auto& [name, list] : tensors) files.push_back({name, sources(list)});
+  const auto& labels = trainer.queue_labels();
+  for (auto& file : files) {
+    if (file.name != "queue") continue;
+    file.tensors.push_back(io::tensor_of<std::int32_t>(
+        "labels", {static_cast<std::uint64_t>(labels.size())}, labels));
+  }
+  io::checkpoint_note note{trainer.step(), trainer.epoch(), config};
+  const auto counters = method.counters();
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    note.extra["counter." + std::to_string(i)] = std::to_string(counters[i]);
+  }
+  return io::save_checkpoint(directory, note, files, policy);
+}
+
+/// Fills the method from a checkpoint, and `queue_labels`. Throws error::checkpoint, listing the
+/// tensors that do not fit, with the method untouched.
+template <class Method>
+void restore(const io::loaded_checkpoint& checkpoint, Method& method,
+             std::vector<std::int32_t>& queue_labels) {
+  using real = typename Method::real;
+  struct wanted {
+    std::string name;
+    io::dtype type;
+    io::tensor_shape shape;
+  };
+  const auto arenas = method.arenas();
+  std::map<std::string, std::vector<wanted>> expected;
+  for (const auto& arena : arenas) {
+    for (const auto& p : *arena.list) {
+      expected[detail::file_of(arena.prefix)].push_back(
+          {arena.prefix + p.name, io::dtype_of<real>(),
+           io::tensor_shape(p.shape.begin(), p.shape.end())});
+    }
+  }
+  if (expected.contains("queue")) {
+    expected["queue"].push_back({"labels", io::dtype_of<std::int32_t>(), {queue_labels.size()}});
+  }
+  std::string problems;
+  for (const auto& [file, list] : expected) {
+    const std::string text = io::difference(list, checkpoint.file(file).header());
+    if (!text.empty()) problems += (problems.empty() ? "" : "; ") + file + ": " + text;
+  }
+  for (const auto& [name, file] : checkpoint.files) {
+    if (!expected.contains(name)) problems += (problems.empty() ? "" : "; ") + name + " unexpected";
+  }
+  std::vector<std::int64_t> counters;
+  for (std::size_t i = 0; i < method.counters().size(); ++i) {
+    const auto found = checkpoint.note.extra.find("counter." + std::to_string(i));
+    std::int64_t value = -1;
+    if (found != checkpoint.note.extra.end()) {
+      std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+    }
+    if (value < 0) problems += (problems.empty() ? "" : "; ") + std::string("no queue position");
+    counters.push_back(value);
+  }
+  if (!problems.empty()) {
+    throw error::checkpoint("the checkpoint " + checkpoint.path.string() +
+                            " is of another architecture: " + problems +
+                            "; give the options that it was trained with, or another --out");
+  }
+  method.restore_counters(counters);
+  for (const auto& arena : arenas) {
+    const auto& file = checkpoint.file(detail::file_of(arena.prefix));
+    upload(method.online().backend(), arena,
+           [&](const std::string& name) { return file.template values<real>(name); });
+  }
+  if (expected.contains("queue")) {
+    checkpoint.file("queue").copy_to("labels", std::span(queue_labels));
+  }
+}
+
+}  // namespace triptych::train

@@ -1,0 +1,58 @@
+// triptych/train/encoder_export.hpp
+//
+// The online encoder as a file that PyTorch users load: torchvision's ResNet names and shapes, in
+// single precision. `load_state_dict(load_file(path), strict=True)` fits a torchvision ResNet
+// without its classifier; the stem is named in the metadata, because shapes cannot show padding.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <triptych/io/safetensors.hpp>
+#include <triptych/method/step.hpp>
+#include <triptych/nn/resnet.hpp>
+#include <triptych/train/host_tensor.hpp>
+
+namespace triptych::train {
+
+/// Writes the encoder of a network; `batches` is what num_batches_tracked becomes.
+template <class Network>
+void export_encoder(const std::filesystem::path& path, Network& network, std::int64_t batches) {
+  using real = typename Network::real;
+  const std::string part = "encoder.";
+  std::vector<host_tensor<float>> tensors;
+  std::vector<host_tensor<std::int64_t>> counts;
+  const std::vector<method::named_arena<real>> arenas = {
+      {"", &network.weight_list(), network.weights()},
+      {"", &network.statistic_list(), network.statistics()}};
+  for (const auto& arena : arenas) {
+    for (const auto& t : download(network.backend(), arena)) {
+      if (!t.name.starts_with(part)) continue;
+      const std::string name = t.name.substr(part.size());
+      tensors.push_back({name, t.shape, {t.values.begin(), t.values.end()}});
+      const std::string statistic = "running_var";
+      if (name.ends_with(statistic)) {
+        counts.push_back({name.substr(0, name.size() - statistic.size()) + "num_batches_tracked",
+                          {},
+                          {batches}});
+      }
+    }
+  }
+  auto all = sources(tensors);
+  for (const auto& c : sources(counts)) all.push_back(c);
+  const nn::resnet_options& o = network.stack().encoder.options();
+  const bool cifar = o.stem == nn::stem::cifar;
+  std::string blocks;
+  for (const int b : o.blocks) blocks += (blocks.empty() ? "" : ",") + std::to_string(b);
+  io::save_safetensors(path, all,
+                       {{"format", "pt"},
+                        {"triptych.arch", "resnet basic blocks " + blocks + " width " +
+                                              std::to_string(o.width)},
+                        {"triptych.stem", cifar ? "3x3 stride 1 padding 1, no max-pool"
+                                                : "7x7 stride 2 padding 3, max-pool"}});
+}
+
+}  // namespace triptych::train

@@ -1,0 +1,209 @@
+// triptych/train/trainer.hpp
+//
+// The training loop of any method, one step at a time:
+//
+//   while (!trainer.done()) { record r = trainer.advance(); ... }
+//
+// A step is a function of (seed, step): batches, augmentation and learning rate are found from its
+// number, so a trainer that continues at a step does what one that arrived there does. The monitors
+// (collapse, neighbours' labels, age of the queue) look at the step through method::trace and take
+// no part in training; labels serve them alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/augment/recipe.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/data/image_set.hpp>
+#include <triptych/data/loader.hpp>
+#include <triptych/eval/collapse.hpp>
+#include <triptych/method/step.hpp>
+#include <triptych/train/schedule.hpp>
+
+namespace triptych::train {
+
+struct trainer_options {
+  std::vector<augment::recipe> recipes;  ///< one per view of the method
+  int epochs = 200;
+  int batch = 256;
+  int image_size = 32;
+  double rate = 0.1;               ///< base learning rate
+  int warmup_epochs = 0;
+  bool constant_rate = false;
+  bool constant_predictor_rate = false;  ///< the predictor keeps the base rate
+  std::uint64_t seed = 0;
+  int monitor_every = 10;  ///< steps between looks of the monitors
+};
+
+/// What the monitors saw in a step; computed every `monitor_every` steps.
+struct monitor_record {
+  double spread = 0;          ///< std of normalised z, about 1/sqrt(P) when healthy, 0 collapsed
+  double effective_rank = 0;  ///< of z
+  double same_label = 0;      ///< share of neighbours of the same class
+  double queue_age = 0;       ///< mean age of neighbours, in steps
+};
+
+struct step_record {
+  std::int64_t step = 0;   ///< steps done, this one included
+  std::int64_t epoch = 0;  ///< epochs done before this step
+  method::step_report report;
+  double rate = 0;
+  std::optional<monitor_record> monitors;
+};
+
+template <class Method>
+class trainer {
+ public:
+  using real = typename Method::real;
+
+  /// `first` steps have been done already. The set must outlive the trainer.
+  trainer(Method& method, const data::image_set& set, trainer_options options,
+          std::int64_t first = 0)
+      : method_(&method), options_(std::move(options)), step_(first) {
+    if (options_.batch < 2) {
+      throw error::usage("a batch of " + std::to_string(options_.batch) +
+                         " image cannot be normalised or contrasted; give --batch 2 or more");
+    }
+    const std::int64_t per_epoch = set.size() / options_.batch;
+    if (per_epoch > 0) {
+      loader_.emplace(set, data::loader_options{options_.recipes, options_.batch,
+                                                options_.image_size, options_.seed,
+                                                {first / per_epoch, first % per_epoch}});
+    } else {
+      throw error::usage("the batch of " + std::to_string(options_.batch) + " exceeds the " +
+                         std::to_string(set.size()) +
+                         " training images; lower --batch or take more images");
+    }
+    schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
+                 options_.constant_rate};
+    if constexpr (has_queue) {
+      queue_labels_.assign(static_cast<std::size_t>(method.queue().size()), -1);
+    }
+  }
+
+  [[nodiscard]] std::int64_t steps_per_epoch() const { return loader_->steps_per_epoch(); }
+  [[nodiscard]] std::int64_t steps() const { return options_.epochs * steps_per_epoch(); }
+  [[nodiscard]] std::int64_t step() const { return step_; }
+  [[nodiscard]] std::int64_t epoch() const { return step_ / steps_per_epoch(); }
+  [[nodiscard]] bool done() const { return step_ >= steps(); }
+  [[nodiscard]] const trainer_options& options() const { return options_; }
+
+  /// One step. `watch` sees what the monitors see; they share the trace. Throws
+  /// error::non_finite, naming step and tensor, before any weight has changed.
+  step_record advance(const method::trace<real>& watch = {}) {
+    const data::batch& batch = loader_->next();
+    auto& backend = method_->online().backend();
+    const typename stack_arena<typename Method::backend_type::memory>::frame scope(backend.arena());
+    const std::int64_t images = std::int64_t{batch.views} * batch.size;
+    const shape s{images, options_.image_size, options_.image_size, 3, batch.views};
+    real* x = backend.arena().template take<real>(s.size());
+    host_.assign(batch.images.begin(), batch.images.end());
+    backend.upload(host_.data(), host_.size(), x);
+
+    const double rate = schedule_(step_);
+    const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
+    sight_.clear();
+    step_record r;
+    r.report = method_->step({s, x},
+                             {step_, rate, options_.constant_predictor_rate ? options_.rate : rate,
+                              options_.seed},
+                             look ? watching(watch) : watch);
+    r.rate = rate;
+    r.epoch = epoch();
+    r.step = ++step_;
+    if (look) r.monitors = examine(batch);
+    remember(batch);
+    return r;
+  }
+
+  /// Labels of the queue's rows, -1 where unknown: part of a checkpoint, for the log alone.
+  [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
+
+ private:
+  static constexpr bool has_queue = requires(Method& m) { m.queue(); };
+
+  /// What a look at a step has copied.
+  struct sight {
+    std::vector<float> z;
+    std::int64_t rows = 0;
+    int columns = 0;
+    std::vector<std::int64_t> neighbours;
+
+    void clear() {
+      z.clear();
+      neighbours.clear();
+    }
+  };
+
+  method::trace<real> watching(const method::trace<real>& also) {
+    method::trace<real> t;
+    t.on_tensor = [this, also](const std::string& name, tensor<const real> rows) {
+      also(name, rows);
+      // The projections of the first view; without a momentum network, the predictions.
+      if (name != (has_queue ? "z/1" : "p/1")) return;
+      std::vector<real> copy(rows.size());
+      method_->online().backend().download(rows.data, rows.size(), copy.data());
+      sight_.z.assign(copy.begin(), copy.end());
+      sight_.rows = rows.shape.images;
+      sight_.columns = rows.shape.channels;
+    };
+    t.on_indices = [this, also](const std::string& name, const int* at, std::int64_t count) {
+      if (also.on_indices) also.on_indices(name, at, count);
+      if (name != "nn/1") return;
+      std::vector<int> copy(static_cast<std::size_t>(count));
+      method_->online().backend().download_indices(at, copy.size(), copy.data());
+      sight_.neighbours.assign(copy.begin(), copy.end());
+    };
+    return t;
+  }
+
+  [[nodiscard]] monitor_record examine(const data::batch& batch) {
+    monitor_record m;
+    m.spread = eval::direction_spread(sight_.z, sight_.rows, sight_.columns);
+    m.effective_rank = eval::effective_rank(sight_.z, sight_.rows, sight_.columns);
+    if constexpr (has_queue) {
+      std::vector<std::int32_t> found;
+      for (const auto at : sight_.neighbours) {
+        found.push_back(queue_labels_[static_cast<std::size_t>(at)]);
+      }
+      m.same_label = eval::same_label_share(batch.labels, found);
+      const auto& queue = method_->queue();
+      const std::int64_t size = queue.size();
+      const std::int64_t pushed = method_->pushed_rows(batch.size);
+      m.queue_age = eval::queue_age(sight_.neighbours, size, (queue.head() - pushed + size) % size,
+                                    pushed, queue.pushed() - pushed)
+                        .mean_steps;
+    }
+    return m;
+  }
+
+  /// Labels the rows that the step has pushed.
+  void remember(const data::batch& batch) {
+    if constexpr (has_queue) {
+      const auto size = static_cast<std::int64_t>(queue_labels_.size());
+      const std::int64_t pushed = method_->pushed_rows(batch.size);
+      const std::int64_t first = method_->queue().head() - pushed + size;
+      for (std::int64_t i = 0; i < pushed; ++i) {
+        queue_labels_[static_cast<std::size_t>((first + i) % size)] =
+            batch.labels[static_cast<std::size_t>(i % batch.size)];
+      }
+    }
+  }
+
+  Method* method_;
+  trainer_options options_;
+  std::int64_t step_;
+  std::optional<data::loader> loader_;
+  schedule schedule_;
+  std::vector<real> host_;
+  sight sight_;
+  std::vector<std::int32_t> queue_labels_;
+};
+
+}  // namespace triptych::train

@@ -1,0 +1,30 @@
+// triptych/update/optimizer/any.hpp
+//
+// One of the optimisers, chosen at run time: for programs that take the choice from an option.
+#pragma once
+
+#include <variant>
+
+#include <triptych/nn/parameters.hpp>
+#include <triptych/update/optimizer/lars.hpp>
+#include <triptych/update/optimizer/parameter_group.hpp>
+#include <triptych/update/optimizer/sgd.hpp>
+
+namespace triptych::update::optimizer {
+
+struct any {
+  std::variant<sgd, lars> choice = sgd{};
+
+  template <class B>
+  void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
+            double gradient_scale, const typename B::real* gradient, typename B::real* state,
+            typename B::real* weights) const {
+    std::visit(
+        [&](const auto& one) {
+          one.step(backend, list, group, gradient_scale, gradient, state, weights);
+        },
+        choice);
+  }
+};
+
+}  // namespace triptych::update::optimizer
