@@ -152,6 +152,14 @@ TEMPLATE_TEST_CASE("a kernel of ones sums each neighbourhood, and padding is zer
   }
 }
 
+TEMPLATE_TEST_CASE("images need not be square, and do not touch each other", "", float, double) {
+  backend::reference<TestType> b;
+  const std::vector<TestType> x{1, 2, 3, 4, 5, 6}, ones(9, 1);
+  std::vector<TestType> y(6, junk);
+  b.convolution_forward({2, 1, 3, 1, 1, 3, 1, 1}, x.data(), ones.data(), y.data());
+  CHECK(y == std::vector<TestType>{3, 6, 5, 9, 15, 11});
+}
+
 TEMPLATE_TEST_CASE("the tap above the centre moves an image down, and its gradient up", "", float,
                    double) {
   backend::reference<TestType> b;

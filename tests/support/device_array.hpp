@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <triptych/core/arena.hpp>
@@ -20,6 +21,11 @@ inline std::vector<double> random_numbers(std::int64_t n, std::uint64_t seed, fl
   return numbers;
 }
 
+/// `n` times NaN: what an operation that overwrites its output must not leave behind.
+inline std::vector<double> unwritten(std::int64_t n) {
+  return std::vector<double>(static_cast<std::size_t>(n), std::numeric_limits<double>::quiet_NaN());
+}
+
 /// An array in the memory of backend `B`.
 template <class B>
 class device_array {
@@ -31,10 +37,9 @@ class device_array {
     const std::vector<real> host(numbers.begin(), numbers.end());
     backend_.upload(host.data(), host.size(), array_.data());
   }
-  device_array(B& backend, std::int64_t size, double value = 0)
-      : device_array(backend, std::vector<double>(static_cast<std::size_t>(size), value)) {}
 
-  operator real*() const { return array_.data(); }  // NOLINT: passes as the pointer it is
+  [[nodiscard]] real* data() const { return array_.data(); }
+  operator real*() const { return data(); }  // NOLINT: passes as the pointer it is
 
   /// The numbers, appended to `all`.
   void append_to(std::vector<double>& all) const {

@@ -1,0 +1,48 @@
+// How far a backend may lie from the oracle: every number of the equivalence tests, and its reason.
+//
+// The tests draw inputs from [-1, 1) unless they say otherwise, so that all tolerances are
+// absolute.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace triptych::test {
+
+template <class Backend>
+struct tolerance {
+  /// The gap between 1 and the next number: twice the relative error of one rounding.
+  static constexpr double epsilon = std::numeric_limits<typename Backend::real>::epsilon();
+
+  /// Numbers that are moved and not computed.
+  static constexpr double exact = 0;
+
+  /// One rounding of a number below 2.
+  static constexpr double rounding = epsilon;
+
+  /// A handful of roundings of numbers below 4; fused multiply-adds leave some of them out.
+  static constexpr double elementwise = 8 * epsilon;
+
+  /// A sum of `terms` products. Partial sums of random terms grow as the root of their number, and
+  /// so do the accumulated roundings: together as the number itself. A third of it is typical; the
+  /// 4 is for the few terms.
+  static constexpr double sum(std::int64_t terms) {
+    return epsilon * (4 + static_cast<double>(terms));
+  }
+
+  /// A sum of `terms` squares that is kept in double: the i-th rounding is at most half an epsilon
+  /// of i.
+  static constexpr double double_sum(std::int64_t terms) {
+    const auto n = static_cast<double>(terms);
+    return std::numeric_limits<double>::epsilon() * n * n / 4;
+  }
+
+  /// Batch normalisation: roundings of the mean and of x, times an inverse deviation below 8.
+  static constexpr double normalised = 64 * epsilon;
+
+  /// Softmax of logits in [-10, 10): a few roundings of differences and losses below 32, 16 epsilon
+  /// each.
+  static constexpr double softmax = 64 * epsilon;
+};
+
+}  // namespace triptych::test
