@@ -1,0 +1,17 @@
+// apps/triptych/commands.hpp
+//
+// The commands of the app: each takes its checked options, prints results on stdout and progress on
+// stderr, and returns the exit code. What goes wrong is thrown as triptych::error.
+#pragma once
+
+#include "options.hpp"
+
+namespace triptych::app {
+
+int train(const train_options& options);
+int evaluate(const eval_options& options);
+int embed(const embed_options& options);
+int inspect(const inspect_options& options);
+int data(const data_options& options);
+
+}  // namespace triptych::app

@@ -1,0 +1,167 @@
+// apps/triptych/console.hpp
+//
+// What is seen on the terminal: results as tables on stdout, everything else on stderr. Progress is
+// one line that is redrawn on a terminal, and elsewhere one plain line every few seconds. No colour
+// is ever used.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace triptych::app {
+
+/// One line of the app's own on stderr.
+inline void say(std::string_view sentence) {
+  std::fprintf(stderr, "triptych: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+}
+
+/// True if stderr is a terminal that can redraw a line.
+inline bool can_redraw() {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && terminal != nullptr &&
+         std::string_view(terminal) != "dumb";
+}
+
+/// Columns of the terminal on stderr; 80 if it does not tell.
+inline std::size_t terminal_width() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+/// The progress of one long task on stderr.
+class progress {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  /// `quiet` shows nothing; `log`, if any, is given every plain line, also when quiet.
+  explicit progress(bool quiet, std::function<void(std::string_view)> log = {},
+                    std::chrono::seconds period = std::chrono::seconds(10))
+      : quiet_(quiet), redraws_(can_redraw()), period_(period), log_(std::move(log)) {}
+
+  progress(const progress&) = delete;
+  progress& operator=(const progress&) = delete;
+  ~progress() { clear(); }
+
+  /// True if `update` would show or log a line now: composing one is worth the time.
+  [[nodiscard]] bool due() const {
+    const auto now = clock::now();
+    return now >= next_line_ || (redraws_ && !quiet_ && now >= next_drawing_);
+  }
+
+  /// Where the task stands now; shown when it is due.
+  void update(std::string_view line) {
+    const auto now = clock::now();
+    if (now >= next_line_) {
+      next_line_ = now + period_;
+      if (log_) log_(line);
+      if (!quiet_ && !redraws_) print(line);
+    }
+    if (redraws_ && !quiet_ && now >= next_drawing_) {
+      next_drawing_ = now + std::chrono::milliseconds(100);
+      const auto shown = line.substr(0, terminal_width() - 1);
+      std::fprintf(stderr, "\r%.*s\x1b[K", static_cast<int>(shown.size()), shown.data());
+      drawn_ = true;
+    }
+  }
+
+  /// A line that stays.
+  void note(std::string_view line) {
+    if (log_) log_(line);
+    if (quiet_) return;
+    clear();
+    print(line);
+  }
+
+  /// Takes the redrawn line away.
+  void clear() {
+    if (drawn_) std::fputs("\r\x1b[K", stderr);
+    drawn_ = false;
+  }
+
+ private:
+  static void print(std::string_view line) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  }
+
+  bool quiet_, redraws_, drawn_ = false;
+  clock::duration period_;
+  clock::time_point next_line_{}, next_drawing_{};
+  std::function<void(std::string_view)> log_;
+};
+
+/// "59 s", "12 min 05 s", "3 h 20 min"
+inline std::string duration_text(double seconds) {
+  const auto total = static_cast<long long>(std::clamp(seconds, 0.0, 1e9) + 0.5);
+  char text[48];
+  if (total < 60) {
+    std::snprintf(text, sizeof text, "%lld s", total);
+  } else if (total < 3600) {
+    std::snprintf(text, sizeof text, "%lld min %02lld s", total / 60, total % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%lld h %02lld min", total / 3600, total / 60 % 60);
+  }
+  return text;
+}
+
+/// `number` with `digits` after the point.
+inline std::string fixed(double number, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, number);
+  return text;
+}
+
+/// "12 B", "3.4 MiB"
+inline std::string size_text(double bytes) {
+  if (bytes < 1024) return fixed(bytes, 0) + " B";
+  constexpr const char* units[]{"KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (bytes /= 1024; bytes >= 1024 && unit + 1 < std::size(units); ++unit) bytes /= 1024;
+  return fixed(bytes, 1) + " " + units[unit];
+}
+
+/// Text in columns: the first aligned left, the others as `right` says.
+class table {
+ public:
+  explicit table(std::vector<std::string> header, bool right = true) : right_(right) {
+    rows_.push_back(std::move(header));
+  }
+
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  friend std::ostream& operator<<(std::ostream& out, const table& t) {
+    std::vector<std::size_t> widths;
+    for (const auto& row : t.rows_) {
+      widths.resize(std::max(widths.size(), row.size()));
+      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    }
+    for (const auto& row : t.rows_) {
+      std::string line;
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const std::string gap(widths[i] - row[i].size(), ' ');
+        line += (i == 0 ? "" : "  ") + (t.right_ && i > 0 ? gap + row[i] : row[i] + gap);
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      out << line << '\n';
+    }
+    return out;
+  }
+
+ private:
+  bool right_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace triptych::app

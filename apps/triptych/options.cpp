@@ -1,0 +1,630 @@
+// Every option of every command, declared once, and the order in which their sources count.
+#include "options.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <Eigen/Core>
+
+#include <triptych/augment/recipe.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/version.hpp>
+
+#include "app_config.hpp"
+#include "build_info.hpp"
+#include "command_line.hpp"
+#include "settings.hpp"
+
+namespace triptych::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// -------------------------------------------------------------------------------------------
+// tables
+
+const std::vector<std::string_view> data_names{"cifar10", "cifar100", "tiny_imagenet", "folder",
+                                               "procedural"};
+const std::vector<std::string_view> split_names{"train", "test"};
+
+constexpr int most_threads = 1024, most_pixels = 4096, most_epochs = 1'000'000;
+constexpr int largest_batch = 1 << 20;
+constexpr const char* limit_help = "take the first N records of each file, 0 = all";
+constexpr const char* data_dir_help =
+    "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych";
+
+/// `auto` and `cpu`, and a sentence of its own for what will come.
+field<train_options> device_field() {
+  auto result = one_of(&train_options::device, {"auto", "cpu"});
+  result.read = [read = result.read](train_options& o, std::string_view text) {
+    return text == "cuda" || text.starts_with("cuda:")
+               ? "is not in this build, which computes on the CPU"
+               : read(o, text);
+  };
+  result.example = "cpu";
+  return result;
+}
+
+/// --resume is --resume=auto.
+field<train_options> resume_field() {
+  auto result = text(&train_options::resume, "auto|PATH", "auto");
+  result.shape = form::maybe;
+  result.read = [](train_options& o, std::string_view given) -> std::string {
+    if (given.empty()) return "is empty";
+    o.resume = given == "true" ? "auto" : given == "false" ? "" : std::string(given);
+    return {};
+  };
+  return result;
+}
+
+const settings<train_options>& train_settings() {
+  using o = train_options;
+  static const settings<train_options> table{
+      {"out", "Run", text(&o::out, "DIR", "runs/first"),
+       "run directory; default: runs/ and a name made of data, method, variant and seed",
+       role::habit},
+      {"seed", "Run", whole(&o::seed, 0), "of everything that is random"},
+      {"resume", "Run", resume_field(), "continue the run, from its newest checkpoint or from PATH",
+       role::session},
+      {"overwrite", "Run", flag(&o::overwrite), "replace the run that is there", role::session},
+      {"max-steps", "Run", whole(&o::max_steps, 0),
+       "stop, with a checkpoint, after step N of the run; 0 = at its end", role::session},
+      {"checkpoint-every", "Run", whole(&o::checkpoint_every, 1, most_epochs), "epochs",
+       role::habit},
+      {"knn-every", "Run", whole(&o::knn_every, 0, most_epochs),
+       "epochs between kNN accuracies in the log, 0 = never", role::habit},
+      {"log-every", "Run", whole(&o::log_every, 1), "steps between lines of the metrics",
+       role::habit},
+      {"dump-step", "Run", text(&o::dump_step, "FILE", "step.safetensors"),
+       "write every tensor of one step, to be recomputed elsewhere", role::session},
+      {"dump-at", "Run", whole(&o::dump_at, 1), "which step to dump, from 1", role::session},
+      {"config", "Run", text(&o::config, "FILE", "run.toml"),
+       "read options from FILE, lines of name = value", role::session},
+      {"print-config", "Run", flag(&o::print_config),
+       "print all options, with their sources, as such a file, and exit", role::session},
+      {"dry-run", "Run", flag(&o::dry_run), "print shapes, sizes and steps; write nothing",
+       role::session},
+      {"quiet", "Run", flag(&o::quiet), "no progress on stderr", role::session},
+      {"json", "Run", flag(&o::json), "results as JSON", role::session},
+
+      {"backend", "Machine", one_of(&o::backend, {"reference", "eigen"}),
+       "reference: plain and slow; eigen: fast"},
+      {"device", "Machine", device_field(), "where to compute", role::habit},
+      {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
+      {"convolution", "Machine", one_of(&o::convolution, {"direct", "implicit_gemm"}),
+       "algorithm of the backend eigen"},
+      {"threads", "Machine", whole(&o::threads, 0, most_threads),
+       "0 = all; results do not depend on it", role::habit},
+
+      {"data", "Images", one_of(&o::data, data_names), "data set"},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,
+       role::habit},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"procedural-train", "Images", whole(&o::procedural_train, 1, 10'000'000),
+       "generated training images"},
+      {"procedural-test", "Images", whole(&o::procedural_test, 1, 10'000'000),
+       "generated test images"},
+      {"image-size", "Images", whole(&o::image_size, 0, most_pixels),
+       "pixels on a side of a view, 0 = the data set's own"},
+      {"augment", "Images", name_among(&o::augment, augment::preset_names),
+       "recipe of the views: " + join(augment::preset_names, ", ")},
+
+      {"width", "Networks", whole(&o::width, 1, 4096), "channels of the first stage"},
+      {"blocks", "Networks", wholes(&o::blocks, 1, 1000, "N,N,N,N"),
+       "residual blocks of the stages"},
+      {"stem", "Networks", one_of(&o::stem, {"cifar", "imagenet"}),
+       "cifar: 3x3, for small images; imagenet: 7x7 stride 2 and max-pool"},
+      {"head", "Networks", wholes(&o::head, 1, 1 << 20, "N,N,..."),
+       "output sizes of the projector's layers"},
+      {"predictor-hidden", "Networks", whole(&o::predictor_hidden, 1, 1 << 20),
+       "hidden size of the predictor"},
+
+      {"epochs", "Optimiser", whole(&o::epochs, 1, most_epochs), "passes over the images"},
+      {"batch", "Optimiser", whole(&o::batch, 2, largest_batch), "images in a step"},
+      {"optimizer", "Optimiser", one_of(&o::optimizer, {"sgd", "lars"}), "update rule"},
+      {"lr", "Optimiser", real(&o::lr, positive), "learning rate"},
+      {"momentum", "Optimiser", real(&o::momentum, {.low = 0, .high = 1, .below = true}),
+       "of the optimiser"},
+      {"weight-decay", "Optimiser", real(&o::weight_decay, not_negative), "on all parameters"},
+      {"schedule", "Optimiser", one_of(&o::schedule, {"cosine", "constant"}),
+       "of the learning rate"},
+      {"warmup-epochs", "Optimiser", whole(&o::warmup_epochs, 0, most_epochs),
+       "epochs of linear warm-up"},
+
+      {"method", "Method", one_of(&o::method, {"mncl"}), "what is learned from"},
+      {"variant", "Method", one_of(&o::variant, {"paper", "released"}),
+       "sets all switches below, as in the paper or in its authors' code"},
+      {"temperature", "Method", real(&o::temperature, positive), "of the losses"},
+      {"lambda", "Method", real(&o::lambda, not_negative), "weight of the global loss"},
+      {"lambda-s", "Method", real(&o::lambda_s, not_negative), "weight of the local loss"},
+      {"momentum-m", "Method", real(&o::momentum_m, {.low = 0, .high = 1}),
+       "of the momentum network"},
+      {"queue", "Method", whole(&o::queue, 1, std::int64_t{1} << 32),
+       "projections in the support set"},
+      {"grid", "Method", whole(&o::grid, 1, 16), "patches on a side of an image"},
+      {"combine-k", "Method", whole(&o::combine_k, 1, 256), "patches in a combination"},
+      {"combine", "Method", one_of(&o::combine, {"all", "random"}),
+       "all combinations, or one at random"},
+
+      {"local-gradient", "Switches", toggle(&o::local_gradient),
+       "whether the local loss carries gradient"},
+      {"global-loss", "Switches", one_of(&o::global_loss, {"infonce", "ntxent"}), "kind"},
+      {"local-anchor", "Switches", one_of(&o::local_anchor, {"target", "prediction"}),
+       "rows of the local loss"},
+      {"clip-norm", "Switches", real(&o::clip_norm, not_negative),
+       "largest norm of the gradient, 0 = any"},
+      {"predictor-lr", "Switches", one_of(&o::predictor_lr, {"cosine", "constant"}),
+       "schedule of the predictor; cosine: that of the others"},
+      {"zero-init-residual", "Switches", toggle(&o::zero_init_residual),
+       "residual blocks start as the identity"},
+      {"momentum-init", "Switches", one_of(&o::momentum_init, {"copy", "independent"}),
+       "how the momentum network starts"},
+      {"ema-timing", "Switches", one_of(&o::ema_timing, {"after", "before"}),
+       "momentum update after the step, or before its own forward pass"},
+      {"patch-statistics", "Switches", one_of(&o::patch_statistics, {"own", "online"}),
+       "whose running statistics patches move"},
+      {"enqueue", "Switches", one_of(&o::enqueue, {"z1", "z2", "both"}),
+       "which projections enter the support set"},
+  };
+  return table;
+}
+
+const settings<eval_options>& eval_settings() {
+  using o = eval_options;
+  static const settings<eval_options> table{
+      {"run", "", positional(text(&o::run, "RUN", "runs/first")),
+       "run directory, or one of its checkpoints"},
+      {"protocol", "Evaluation", several_of(&o::protocol, {"linear", "logistic", "knn"}),
+       "what to measure"},
+      {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
+       "measure the same encoder untrained, too"},
+      {"seed", "Evaluation", whole(&o::seed, 0), "of classifier and order of images"},
+      {"epochs", "Linear evaluation", whole(&o::epochs, 1, most_epochs), "passes over the images"},
+      {"batch", "Linear evaluation", whole(&o::batch, 1, largest_batch), "images in a step"},
+      {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
+      {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
+      {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"threads", "Output", whole(&o::threads, 0, most_threads), "0 = all"},
+      {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+      {"json", "Output", flag(&o::json), "results as JSON"},
+  };
+  return table;
+}
+
+const settings<embed_options>& embed_settings() {
+  using o = embed_options;
+  static const settings<embed_options> table{
+      {"run", "", positional(text(&o::run, "RUN", "runs/first")),
+       "run directory, or one of its checkpoints"},
+      {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
+       "where features and labels go"},
+      {"split", "Images", one_of(&o::split, split_names), "which images"},
+      {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"batch", "Machine", whole(&o::batch, 1, largest_batch), "images at a time"},
+      {"threads", "Machine", whole(&o::threads, 0, most_threads), "0 = all"},
+      {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+  };
+  return table;
+}
+
+const settings<inspect_options>& inspect_settings() {
+  using o = inspect_options;
+  static const settings<inspect_options> table{
+      {"file", "", positional(text(&o::file, "FILE", "runs/first")),
+       "safetensors file, checkpoint or run directory"},
+      {"json", "Output", flag(&o::json), "as JSON"},
+  };
+  return table;
+}
+
+const settings<data_options>& data_settings() {
+  using o = data_options;
+  static const settings<data_options> table{
+      {"action", "", positional(one_of(&o::action, {"list", "verify", "show"})),
+       "list the data sets; verify one; or show its images"},
+      {"name", "", positional(one_of(&o::name, data_names)), join(data_names, ", ")},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"procedural-train", "Images", whole(&o::procedural_train, 1, 10'000'000),
+       "generated training images"},
+      {"procedural-test", "Images", whole(&o::procedural_test, 1, 10'000'000),
+       "generated test images"},
+      {"seed", "Images", whole(&o::seed, 0), "of generated images and of views"},
+      {"split", "Contact sheet", one_of(&o::split, split_names), "which images"},
+      {"out", "Contact sheet", text(&o::out, "FILE", "sheet.png"), "a .png or .ppm file"},
+      {"count", "Contact sheet", whole(&o::count, 1, 1000), "images, one in a row"},
+      {"views", "Contact sheet", whole(&o::views, 0, 16), "augmented views beside each"},
+      {"augment", "Contact sheet", name_among(&o::augment, augment::preset_names),
+       "recipe of the views: " + join(augment::preset_names, ", ")},
+      {"image-size", "Contact sheet", whole(&o::image_size, 0, most_pixels),
+       "pixels on a side of a view, 0 = the data set's own"},
+  };
+  return table;
+}
+
+template <class Options>
+command_text described(const settings<Options>& table, std::string name, std::string summary,
+                       std::string more) {
+  command_text text{std::move(name), std::move(summary), std::move(more), {}};
+  for (const auto& s : table) {
+    auto help = s.help;
+    const auto initial = s.value.write(Options{});
+    if ((s.value.shape == form::value) && !initial.empty()) help += " [" + initial + "]";
+    text.options.push_back({s.name, s.group, s.value.hint, help, s.value.shape});
+  }
+  return text;
+}
+
+}  // namespace
+
+const std::vector<command_text>& command_texts() {
+  static const std::vector<command_text> all{
+      described(
+          train_settings(), "train", "Train an encoder without labels.",
+          "A value may be a flag, TRIPTYCH_<NAME> in the environment, or a line of\n"
+          "--config's file: the first of these counts, then --variant, then the default.\n"
+          "Example:\n  triptych train --data procedural --width 16 --epochs 6 --out runs/first"),
+      described(eval_settings(), "eval", "Measure how good a trained encoder's features are.",
+                "Example:\n  triptych eval runs/first --protocol logistic,knn"),
+      described(embed_settings(), "embed", "Write features and labels to a safetensors file.",
+                "Example:\n  triptych embed runs/first --split test --out features.safetensors"),
+      described(inspect_settings(), "inspect", "Print what a file or a run holds, and check it.",
+                "Example:\n  triptych inspect runs/first"),
+      described(data_settings(), "data", "List, verify and show data sets.",
+                "Example:\n  triptych data show procedural --out sheet.png"),
+  };
+  return all;
+}
+
+// ------------------------------------------------------------------------------------------
+// sources
+
+namespace {
+
+/// The environment's values for the options of `table`. A TRIPTYCH_ variable that belongs to no
+/// command is refused: it is a misspelled one.
+template <class Options>
+std::vector<given_value> from_environment(const settings<Options>& table) {
+  constexpr std::string_view prefix = "TRIPTYCH_";
+  std::vector<given_value> values;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view line = *entry;
+    const auto equals = line.find('=');
+    const auto variable = line.substr(0, equals);
+    if (!variable.starts_with(prefix) || equals == line.npos || variable == "TRIPTYCH_FAILPOINT") {
+      continue;
+    }
+    std::string name(variable.substr(prefix.size()));
+    for (char& c : name) {
+      c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    const auto source = "environment " + std::string(variable);
+    const auto* own = find(table, name);
+    if (own != nullptr && own->value.shape != form::positional) {
+      values.push_back({name, std::string(line.substr(equals + 1)), source});
+      continue;
+    }
+    std::vector<std::string_view> known;
+    for (const auto& command : command_texts()) {
+      for (const auto& option : command.options) {
+        if (option.shape != form::positional) known.push_back(option.name);
+      }
+    }
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw error::usage(source + ": " + unknown_option(name, known) + "; unset the variable");
+    }
+  }
+  return values;
+}
+
+std::string read_text(const std::string& path) {
+  const auto file = io::open_input(path);
+  constexpr std::uint64_t longest = 1 << 20;
+  if (file.size > longest) {
+    throw error::usage(path +
+                       " is too long for a configuration; give a file of lines like lr = 0.1");
+  }
+  return std::string(io::read_bytes(file, static_cast<std::size_t>(file.size)).text());
+}
+
+/// The directory of the run that --resume continues: --out, or that of the checkpoint it names.
+fs::path resumed_run(const train_options& options) {
+  const bool named = options.out.empty() && options.resume != "auto";
+  if (!named) return run_directory(options);
+  const fs::path path = options.resume;
+  std::error_code failure;
+  if (!fs::exists(path, failure)) {
+    throw error::checkpoint("resume: there is no checkpoint '" + options.resume + "' (from " +
+                            options.from.of("resume") +
+                            "); give --resume alone for the newest one");
+  }
+  if (fs::exists(path / "config.toml", failure)) return path;
+  return fs::absolute(path / "").parent_path().parent_path().parent_path();
+}
+
+/// The configuration stored in a run; nothing if there is none yet.
+std::vector<given_value> from_run(const fs::path& run) {
+  const auto path = run / "config.toml";
+  if (std::error_code failure; !fs::exists(path, failure)) return {};
+  auto values = parse_config(read_text(path.string()), path.string());
+  std::erase_if(values, [](const given_value& v) { return v.name == "out"; });  // it may have moved
+  return values;
+}
+
+/// The values of `layers`, the later over the earlier, over the variant that they choose.
+train_options merged(const std::vector<std::vector<given_value>>& layers) {
+  train_options options;
+  app_config::defaults(options);
+  train_options chosen = options;
+  for (const auto& layer : layers) {
+    for (const auto& value : layer) {
+      if (value.name == "variant") assign(train_settings(), chosen, value);
+    }
+  }
+  if (chosen.from.has("variant")) apply_variant(options, chosen.variant);
+  for (const auto& layer : layers) {
+    for (const auto& value : layer) assign(train_settings(), options, value);
+  }
+  return options;
+}
+
+/// The values of --config's file.
+std::vector<given_value> from_config(const train_options& options) {
+  if (options.config.empty()) return {};
+  if (std::error_code failure; !fs::exists(options.config, failure)) {
+    throw error::usage("config: there is no file '" + options.config + "' (from " +
+                       options.from.of("config") + "); check the path");
+  }
+  auto values = parse_config(read_text(options.config), options.config);
+  for (const auto& value : values) {
+    if (value.name == "config") {
+      throw error::usage(value.source + ": a configuration file names no other; put all options "
+                                        "into one");
+    }
+  }
+  return values;
+}
+
+train_options train_from(const std::vector<given_value>& flags) {
+  const auto environment = from_environment(train_settings());
+  const auto file = from_config(merged({environment, flags}));
+  auto options = merged({file, environment, flags});
+  if (!options.resume.empty()) {
+    const auto run = resumed_run(options);
+    options = merged({from_run(run), file, environment, flags});
+    options.out = run.string();
+  }
+  return options;
+}
+
+template <class Options>
+Options others_from(const settings<Options>& table, const std::vector<given_value>& flags) {
+  Options options;
+  for (const auto& value : from_environment(table)) assign(table, options, value);
+  for (const auto& value : flags) assign(table, options, value);
+  return options;
+}
+
+/// Throws error::usage unless a positional argument was given.
+template <class Options>
+void require(const Options& options, const std::string& name, const std::string& sentence) {
+  if (!options.from.has(name)) throw error::usage(sentence);
+}
+
+/// C(n, k), or a number above `most` if it is larger than that.
+std::int64_t combinations(std::int64_t n, std::int64_t k, std::int64_t most) {
+  std::int64_t count = 1;
+  k = std::min(k, n - k);
+  for (std::int64_t i = 1; i <= k && count <= most; ++i) count = count * (n - k + i) / i;
+  return count;
+}
+
+}  // namespace
+
+// -------------------------------------------------------------------------------------------
+// public
+
+std::string version_text() {
+  std::string text = "triptych " + std::to_string(TRIPTYCH_VERSION_MAJOR) + "." +
+                     std::to_string(TRIPTYCH_VERSION_MINOR) + "." +
+                     std::to_string(TRIPTYCH_VERSION_PATCH);
+  text += std::string(" (") + build_commit + "), " + build_compiler + ", flags " + build_flags;
+  text += ", Eigen " + std::to_string(EIGEN_WORLD_VERSION) + "." +
+          std::to_string(EIGEN_MAJOR_VERSION) + "." + std::to_string(EIGEN_MINOR_VERSION);
+  return text + ", configuration " + std::string(app_config::name);
+}
+
+any_options options_of(const command_request& request) {
+  if (request.command == "train") return train_from(request.values);
+  if (request.command == "eval") {
+    auto options = others_from(eval_settings(), request.values);
+    require(options, "run", "eval needs a run; give e.g. triptych eval runs/first");
+    return options;
+  }
+  if (request.command == "embed") {
+    auto options = others_from(embed_settings(), request.values);
+    require(options, "run", "embed needs a run; give e.g. triptych embed runs/first --out FILE");
+    require(options, "out", "embed needs a file to write; give e.g. --out features.safetensors");
+    return options;
+  }
+  if (request.command == "inspect") {
+    auto options = others_from(inspect_settings(), request.values);
+    require(options, "file", "inspect needs a file; give e.g. triptych inspect runs/first");
+    return options;
+  }
+  auto options = others_from(data_settings(), request.values);
+  require(options, "action", "data needs to know what to do; give e.g. triptych data list");
+  if (options.action != choice::data_action::list) {
+    require(options, "name", "data needs the name of a data set; triptych data list shows them");
+  }
+  return options;
+}
+
+std::vector<std::string> check(const train_options& o) {
+  const auto from = [&](const char* name) { return " (from " + o.from.of(name) + ")"; };
+  const auto number = [](auto n) { return std::to_string(n); };
+
+  if (!o.resume.empty() && o.overwrite) {
+    throw error::usage("resume and overwrite exclude each other; give --resume to continue the run "
+                       "or --overwrite to replace it");
+  }
+  if (o.dtype == choice::dtype::f64 && o.backend != choice::backend::reference) {
+    throw error::usage("dtype: f64" + from("dtype") + " is not offered by the backend eigen" +
+                       from("backend") + "; give --backend reference");
+  }
+  if (o.data == choice::data::folder && o.image_size == 0) {
+    throw error::usage("image-size: a folder of images has no size of its own; give e.g. "
+                       "--image-size 32");
+  }
+  const int pixels = view_size(o);
+  if (app_config::local_branch) {
+    if (pixels % o.grid != 0) {
+      throw error::usage("image-size: " + number(pixels) + from("image-size") +
+                         " is not divisible by the grid " + number(o.grid) + from("grid") +
+                         "; give --image-size " + number((pixels / o.grid + 1) * o.grid));
+    }
+    const int patches = o.grid * o.grid;
+    if (o.combine_k > patches) {
+      throw error::usage("combine-k: " + number(o.combine_k) + from("combine-k") +
+                         " is more than the " + number(patches) + " patches of the grid " +
+                         number(o.grid) + from("grid") + "; give --combine-k " + number(patches) +
+                         " or less");
+    }
+    constexpr std::int64_t most = 10'000;
+    if (combinations(patches, o.combine_k, most) > most) {
+      throw error::usage("combine-k: " + number(o.combine_k) + " of " + number(patches) +
+                         " patches are more than 10000 combinations; give a smaller --grid or "
+                         "another --combine-k");
+    }
+  }
+  if (app_config::global_branch) {
+    const std::int64_t pushed = o.batch * (o.enqueue == choice::enqueue::both ? 2 : 1);
+    if (o.queue < pushed) {
+      throw error::usage("queue: " + number(o.queue) + from("queue") + " is smaller than the " +
+                         number(pushed) + " projections that a step puts in; give --queue " +
+                         number(pushed) + " or more, or a smaller --batch");
+    }
+  }
+  const bool global_learns = app_config::global_branch && o.lambda > 0;
+  const bool local_learns = app_config::local_branch && o.lambda_s > 0 && o.local_gradient;
+  if (!global_learns && !local_learns) {
+    throw error::usage("nothing would be learned: no loss has both a weight and a gradient; give "
+                       "e.g. --lambda 6, or --lambda-s 1 with --local-gradient on");
+  }
+  if (o.warmup_epochs >= o.epochs) {
+    throw error::usage("warmup-epochs: " + number(o.warmup_epochs) + from("warmup-epochs") +
+                       " leaves nothing of the " + number(o.epochs) + " epochs" + from("epochs") +
+                       "; give a smaller --warmup-epochs");
+  }
+  if (o.dump_step.empty() && o.from.has("dump-at")) {
+    throw error::usage("dump-at" + from("dump-at") + " needs a file; give --dump-step FILE, too");
+  }
+  if (!o.dump_step.empty() && o.max_steps > 0 && o.dump_at > o.max_steps) {
+    throw error::usage("dump-at: step " + number(o.dump_at) + from("dump-at") +
+                       " comes after the last one, " + number(o.max_steps) + from("max-steps") +
+                       "; give a larger --max-steps");
+  }
+
+  std::vector<std::string> warnings;
+  const int smallest = app_config::local_branch ? pixels / o.grid : pixels;
+  if (o.stem == choice::stem::imagenet && smallest < 64) {
+    warnings.push_back("the stem imagenet divides the image's side by 32, so that its " +
+                       number(smallest) +
+                       "-pixel inputs end as maps of less than 2x2; consider "
+                       "--stem cifar or a larger --image-size");
+  }
+  if (o.predictor_lr == choice::schedule::cosine && o.schedule == choice::schedule::constant &&
+      o.from.has("predictor-lr")) {
+    warnings.push_back(
+        "predictor-lr: cosine follows the schedule of the other parameters, which is "
+        "constant");
+  }
+  return warnings;
+}
+
+int view_size(const train_options& o) {
+  if (o.image_size > 0) return o.image_size;
+  return o.data == choice::data::tiny_imagenet ? 64 : 32;
+}
+
+std::string run_directory(const train_options& o) {
+  if (!o.out.empty()) return o.out;
+  const auto word = [&](const char* name) { return find(train_settings(), name)->value.write(o); };
+  return "runs/" + word("data") + "-" + word("method") + "-" + word("variant") + "-seed" +
+         word("seed");
+}
+
+std::string config_toml(const train_options& options, bool annotated) {
+  std::string toml = "# " + version_text() + "\n", group;
+  for (const auto& s : train_settings()) {
+    const auto value = s.value.write(options);
+    if (s.use == role::session || value.empty()) continue;
+    if (s.group != group) toml += "\n# " + s.group + "\n";
+    group = s.group;
+    toml += s.name + " = " + (s.value.number ? value : io::json_string(value));
+    if (annotated && options.from.has(s.name)) toml += "  # from " + options.from.of(s.name);
+    toml += "\n";
+  }
+  return toml;
+}
+
+train_options config_from_toml(std::string_view text, const std::string& name) {
+  return merged({parse_config(text, name)});
+}
+
+std::string config_json(const train_options& given,
+                        const std::vector<std::pair<std::string, double>>& more) {
+  train_options options = given;
+  options.image_size = view_size(given);
+  options.out = run_directory(given);
+  std::string json;
+  const auto add = [&](const std::string& name, const std::string& value) {
+    json += (json.empty() ? "{" : ", ") + io::json_string(name) + ": " + value;
+  };
+  for (const auto& s : train_settings()) {
+    if (s.use == role::session) continue;
+    const auto value = s.value.write(options);
+    add(s.name, s.value.number ? value : io::json_string(value));
+  }
+  for (const auto& [name, value] : more) add(name, io::number_text(value));
+  return json + "}";
+}
+
+std::vector<std::string> differences(const train_options& stored, const train_options& asked) {
+  std::vector<std::string> list;
+  for (const auto& s : train_settings()) {
+    const auto before = s.value.write(stored), after = s.value.write(asked);
+    if (s.use != role::result || before == after) continue;
+    list.push_back(s.name + " is " + before + ", not " + after + " (from " + asked.from.of(s.name) +
+                   ")");
+  }
+  return list;
+}
+
+train_options resumed(const train_options& stored, const train_options& asked) {
+  train_options merged = asked;
+  for (const auto& s : train_settings()) {
+    if (s.use == role::session || asked.from.has(s.name)) continue;
+    s.value.read(merged, s.value.write(stored));
+  }
+  std::string changed;
+  for (const auto& one : differences(stored, merged)) changed += (changed.empty() ? "" : ", ") + one;
+  if (!changed.empty()) {
+    throw error::checkpoint("the run to resume was trained otherwise: " + changed +
+                            "; leave these options out, or start a new run in another --out");
+  }
+  return merged;
+}
+
+std::string_view name_of(choice::data data) { return data_names[static_cast<std::size_t>(data)]; }
+
+}  // namespace triptych::app

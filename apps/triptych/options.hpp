@@ -1,0 +1,241 @@
+// apps/triptych/options.hpp
+//
+// What a user can ask of the app, as plain structs with typed fields: one per command, no trace of
+// how a value was given. The fields are declared to the outside in options.cpp, once each; there
+// they get name, limits and help. The defaults of training are the paper's protocol.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace triptych::app {
+
+/// The enumerators are spelled as on the command line; `automatic` is written "auto".
+namespace choice {
+enum class backend { reference, eigen };
+enum class device { automatic, cpu };
+enum class dtype { f32, f64 };
+enum class method { mncl };
+enum class variant { paper, released };
+enum class data { cifar10, cifar100, tiny_imagenet, folder, procedural };
+enum class optimizer { sgd, lars };
+enum class schedule { cosine, constant };
+enum class combine { all, random };
+enum class stem { cifar, imagenet };
+enum class global_loss { infonce, ntxent };
+enum class local_anchor { target, prediction };
+enum class momentum_init { copy, independent };
+enum class ema_timing { after, before };
+enum class patch_statistics { own, online };
+enum class enqueue { z1, z2, both };
+enum class convolution { direct, implicit_gemm };
+enum class protocol { linear, logistic, knn };
+enum class split { train, test };
+enum class data_action { list, verify, show };
+}  // namespace choice
+
+/// Where the values came from: option name -> "flag --lr", "environment TRIPTYCH_LR", "run.toml:3".
+struct sources {
+  std::map<std::string, std::string, std::less<>> given;
+
+  [[nodiscard]] bool has(std::string_view name) const { return given.find(name) != given.end(); }
+  [[nodiscard]] std::string of(std::string_view name) const {
+    const auto found = given.find(name);
+    return found == given.end() ? "the defaults" : found->second;
+  }
+};
+
+struct train_options {
+  // the run
+  std::string out;  ///< see run_directory()
+  std::uint64_t seed = 0;
+  std::string resume;  ///< empty: a new run; "auto": its newest checkpoint; or a checkpoint's path
+  bool overwrite = false;
+  std::int64_t max_steps = 0;  ///< stop after this step of the run; 0: at its end
+  int checkpoint_every = 1;    ///< epochs
+  int knn_every = 0;           ///< epochs; 0: never
+  int log_every = 10;          ///< steps
+  std::string dump_step;       ///< file for the tensors of one step
+  std::int64_t dump_at = 1;    ///< which step, from 1
+  std::string config;
+  bool print_config = false, dry_run = false, quiet = false, json = false;
+
+  // the machine
+  choice::backend backend = choice::backend::eigen;
+  choice::device device = choice::device::automatic;
+  choice::dtype dtype = choice::dtype::f32;
+  choice::convolution convolution = choice::convolution::implicit_gemm;
+  int threads = 0;  ///< 0: all
+
+  // the images
+  choice::data data = choice::data::cifar10;
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;  ///< 0: no limit
+  std::int64_t procedural_train = 5000, procedural_test = 1000;
+  int image_size = 0;  ///< 0: the data set's own; see view_size()
+  std::string augment = "mncl";
+
+  // the networks
+  int width = 64;
+  std::array<int, 4> blocks{2, 2, 2, 2};
+  choice::stem stem = choice::stem::cifar;
+  std::vector<int> head{2048, 2048, 2048};
+  int predictor_hidden = 512;
+
+  // the optimiser
+  int epochs = 200, batch = 256;
+  choice::optimizer optimizer = choice::optimizer::sgd;
+  double lr = 0.1, momentum = 0.9, weight_decay = 1e-4;
+  choice::schedule schedule = choice::schedule::cosine;
+  int warmup_epochs = 0;
+
+  // the method
+  choice::method method = choice::method::mncl;
+  choice::variant variant = choice::variant::paper;
+  double temperature = 1, lambda = 6, lambda_s = 1;
+  double momentum_m = 0.99;
+  std::int64_t queue = 16384;
+  int grid = 2, combine_k = 2;
+  choice::combine combine = choice::combine::all;
+
+  // the switches between the variants; see apply_variant()
+  bool local_gradient = true;
+  choice::global_loss global_loss = choice::global_loss::infonce;
+  choice::local_anchor local_anchor = choice::local_anchor::target;
+  double clip_norm = 0;  ///< 0: gradients are not clipped
+  choice::schedule predictor_lr = choice::schedule::cosine;
+  bool zero_init_residual = false;
+  choice::momentum_init momentum_init = choice::momentum_init::copy;
+  choice::ema_timing ema_timing = choice::ema_timing::after;
+  choice::patch_statistics patch_statistics = choice::patch_statistics::own;
+  choice::enqueue enqueue = choice::enqueue::z1;
+
+  sources from{};
+};
+
+/// Sets every switch as the variant has it.
+inline void apply_variant(train_options& o, choice::variant variant) {
+  const bool released = variant == choice::variant::released;
+  o.variant = variant;
+  o.local_gradient = !released;
+  o.global_loss = released ? choice::global_loss::ntxent : choice::global_loss::infonce;
+  o.local_anchor = released ? choice::local_anchor::prediction : choice::local_anchor::target;
+  o.clip_norm = released ? 1 : 0;
+  o.predictor_lr = released ? choice::schedule::constant : choice::schedule::cosine;
+  o.zero_init_residual = released;
+  o.momentum_init = released ? choice::momentum_init::independent : choice::momentum_init::copy;
+  o.ema_timing = released ? choice::ema_timing::before : choice::ema_timing::after;
+  o.patch_statistics = released ? choice::patch_statistics::online : choice::patch_statistics::own;
+  o.enqueue = released ? choice::enqueue::z2 : choice::enqueue::z1;
+}
+
+struct eval_options {
+  std::string run;  ///< a run directory or one of its checkpoints
+  std::vector<choice::protocol> protocol{choice::protocol::linear, choice::protocol::logistic,
+                                         choice::protocol::knn};
+  bool untrained_baseline = true;
+  int epochs = 90, batch = 256;
+  double lr = 0.8;
+  std::uint64_t seed = 0;
+  bool resume = false;
+  int threads = 0;
+  bool quiet = false, json = false;
+
+  // the images: those of the run, unless given; see inherit_data()
+  choice::data data = choice::data::cifar10;
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+
+  sources from{};
+};
+
+struct embed_options {
+  std::string run;
+  choice::split split = choice::split::test;
+  std::string out;
+  int batch = 256;
+  int threads = 0;
+  bool quiet = false;
+
+  choice::data data = choice::data::cifar10;
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+
+  sources from{};
+};
+
+struct inspect_options {
+  std::string file;  ///< a safetensors file, a checkpoint or a run directory
+  bool json = false;
+
+  sources from{};
+};
+
+struct data_options {
+  choice::data_action action = choice::data_action::list;
+  choice::data name = choice::data::cifar10;
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+  std::int64_t procedural_train = 5000, procedural_test = 1000;
+  choice::split split = choice::split::train;
+  std::string out;
+  std::string augment = "mncl";
+  int count = 8, views = 5;
+  int image_size = 0;
+  std::uint64_t seed = 0;
+
+  sources from{};
+};
+
+/// `own` takes the run's images where the user gave none.
+template <class Options>
+void inherit_data(Options& own, const train_options& run) {
+  if (own.from.has("data")) return;
+  own.data = run.data;
+  if (!own.from.has("data-dir")) own.data_dir = run.data_dir;
+  if (!own.from.has("limit-per-file")) own.limit_per_file = run.limit_per_file;
+}
+
+using any_options =
+    std::variant<train_options, eval_options, embed_options, inspect_options, data_options>;
+
+/// Refuses what does not go together (error::usage); returns warnings.
+std::vector<std::string> check(const train_options& options);
+
+/// Pixels on a side of a view: --image-size, or the data set's own.
+int view_size(const train_options& options);
+
+/// --out, or a name made of the choices that tell runs apart.
+std::string run_directory(const train_options& options);
+
+/// The configuration as TOML, to be given back by --config. `annotated` adds where each value that
+/// is not a default came from.
+std::string config_toml(const train_options& options, bool annotated = false);
+
+/// The options that a text of config_toml() stands for; `name` is for messages. Throws
+/// error::usage.
+train_options config_from_toml(std::string_view text, const std::string& name);
+
+/// The configuration as one JSON object, keys named as the options, numbers as numbers; `more` adds
+/// numbers under further names.
+std::string config_json(const train_options& options,
+                        const std::vector<std::pair<std::string, double>>& more = {});
+
+/// What computes something else in `asked` than in `stored`: "lr is 0.1, not 0.2". Empty if a run
+/// with the one can be continued with the other.
+std::vector<std::string> differences(const train_options& stored, const train_options& asked);
+
+/// What a resumed run goes on with: the stored configuration where `asked` is silent. An option that
+/// would compute something else throws error::checkpoint.
+train_options resumed(const train_options& stored, const train_options& asked);
+
+/// "cifar10", for messages and file names.
+std::string_view name_of(choice::data data);
+
+}  // namespace triptych::app

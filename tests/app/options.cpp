@@ -1,0 +1,435 @@
+#include "triptych/options.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <triptych/core/philox.hpp>
+
+#include "support/catch.hpp"
+#include "support/temporary_directory.hpp"
+#include "support/thrown.hpp"
+#include "triptych/command_line.hpp"
+
+using namespace triptych;
+using namespace triptych::app;
+
+namespace {
+
+/// An environment variable for the time of a scope.
+class variable {
+ public:
+  variable(std::string name, const std::string& value) : name_(std::move(name)) {
+    ::setenv(name_.c_str(), value.c_str(), 1);
+  }
+  variable(const variable&) = delete;
+  variable& operator=(const variable&) = delete;
+  ~variable() { ::unsetenv(name_.c_str()); }
+
+ private:
+  std::string name_;
+};
+
+std::string variable_of(const std::string& option) {
+  std::string name = "TRIPTYCH_";
+  for (const char c : option) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+using pairs = std::vector<std::pair<std::string, std::string>>;
+
+/// The options of `triptych train` with these flags.
+train_options train_with(const pairs& flags) {
+  command_request request{"train", {}};
+  for (const auto& [name, text] : flags) request.values.push_back({name, text, "flag --" + name});
+  return std::get<train_options>(options_of(request));
+}
+
+train_options checked(const pairs& flags) {
+  auto options = train_with(flags);
+  static_cast<void>(check(options));
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("The defaults of training are the paper's protocol") {
+  const auto o = checked({});
+  CHECK(o.batch == 256);
+  CHECK(o.epochs == 200);
+  CHECK(o.lr == 0.1);
+  CHECK(o.momentum == 0.9);
+  CHECK(o.weight_decay == 1e-4);
+  CHECK(o.momentum_m == 0.99);
+  CHECK(o.queue == 16384);
+  CHECK(o.temperature == 1);
+  CHECK(o.lambda == 6);
+  CHECK(o.head == std::vector<int>{2048, 2048, 2048});
+  CHECK(o.blocks == std::array<int, 4>{2, 2, 2, 2});
+  CHECK(view_size(o) == 32);
+  CHECK(run_directory(o) == "runs/cifar10-mncl-paper-seed0");
+  CHECK(o.from.of("lr") == "the defaults");
+}
+
+TEST_CASE("A flag counts more than the environment, that more than the file, that more than the "
+          "variant") {
+  const temporary_directory directory;
+  const auto file = directory.write(
+      "run.toml", std::string("lr = 0.3\nbatch = 64\nepochs = 7\nvariant = \"released\"\n"
+                              "clip-norm = 5\n"));
+  const variable lr("TRIPTYCH_LR", "0.2"), batch("TRIPTYCH_BATCH", "32");
+  const auto o = checked({{"config", file.string()}, {"lr", "0.1"}});
+  CHECK(o.lr == 0.1);
+  CHECK(o.from.of("lr") == "flag --lr");
+  CHECK(o.batch == 32);
+  CHECK(o.from.of("batch") == "environment TRIPTYCH_BATCH");
+  CHECK(o.epochs == 7);
+  CHECK(o.from.of("epochs") == file.string() + ":3");
+  CHECK(o.clip_norm == 5);
+  CHECK(o.enqueue == choice::enqueue::z2);
+  CHECK_FALSE(o.from.has("enqueue"));
+}
+
+TEST_CASE("The variant sets every switch and single switches override it") {
+  const auto paper = checked({}), released = checked({{"variant", "released"}});
+  CHECK(paper.local_gradient);
+  CHECK_FALSE(released.local_gradient);
+  CHECK(released.global_loss == choice::global_loss::ntxent);
+  CHECK(released.local_anchor == choice::local_anchor::prediction);
+  CHECK(released.clip_norm == 1);
+  CHECK(released.predictor_lr == choice::schedule::constant);
+  CHECK(released.zero_init_residual);
+  CHECK(released.momentum_init == choice::momentum_init::independent);
+  CHECK(released.ema_timing == choice::ema_timing::before);
+  CHECK(released.patch_statistics == choice::patch_statistics::online);
+  CHECK(released.enqueue == choice::enqueue::z2);
+
+  const auto mixed = checked({{"enqueue", "both"}, {"variant", "released"}, {"clip-norm", "0"}});
+  CHECK(mixed.enqueue == choice::enqueue::both);
+  CHECK(mixed.clip_norm == 0);
+  CHECK(mixed.zero_init_residual);
+}
+
+TEST_CASE("The written configuration reads back as the same options") {
+  const auto o = checked({{"variant", "released"},
+                          {"lr", "0.030000000000000002"},
+                          {"data-dir", "a \"quoted\"\tpath \\ ä"},
+                          {"head", "256,128"},
+                          {"blocks", "1,2,3,4"},
+                          {"seed", "18446744073709551615"},
+                          {"combine", "random"},
+                          {"out", "runs/x"}});
+  const auto again = config_from_toml(config_toml(o), "config.toml");
+  CHECK(config_toml(again) == config_toml(o));
+  CHECK(config_json(again) == config_json(o));
+  CHECK(again.seed == 18446744073709551615u);
+  CHECK(again.data_dir == o.data_dir);
+  CHECK(differences(o, again).empty());
+
+  const auto annotated = config_toml(o, true);
+  CHECK(annotated.find("lr = 0.030000000000000002  # from flag --lr\n") != std::string::npos);
+  CHECK(config_toml(config_from_toml(annotated, "config.toml")) == config_toml(o));
+}
+
+TEST_CASE("The configuration as JSON has the options' names and typed values") {
+  const auto json = config_json(checked({{"temperature", "0.2"}}), {{"steps", 10}});
+  for (const auto* part : {"{\"out\": \"runs/", "\"temperature\": 0.2", "\"lambda\": 6,",
+                           "\"image-size\": 32", "\"blocks\": \"2,2,2,2\"", "\"combine-k\": 2",
+                           "\"local-gradient\": \"on\"", "\"steps\": 10}"}) {
+    INFO(part);
+    CHECK(json.find(part) != std::string::npos);
+  }
+  CHECK(json.find("overwrite") == std::string::npos);
+}
+
+TEST_CASE("What computes something else is listed, habits are not") {
+  const auto stored = checked({{"lr", "0.1"}, {"threads", "1"}});
+  const auto asked = checked({{"lr", "0.2"}, {"width", "16"}, {"threads", "2"}, {"out", "x"}});
+  CHECK(differences(stored, asked) ==
+        std::vector<std::string>{"width is 64, not 16 (from flag --width)",
+                                 "lr is 0.1, not 0.2 (from flag --lr)"});
+}
+
+TEST_CASE("A resumed run goes on with its own configuration") {
+  const temporary_directory directory;
+  const auto run = directory.path() / "run";
+  directory.write(
+      "run/config.toml",
+      config_toml(checked(
+          {{"width", "16"}, {"variant", "released"}, {"clip-norm", "3"}, {"out", "elsewhere"}})));
+  const auto resumed = checked({{"out", run.string()}, {"resume", "true"}});
+  CHECK(resumed.resume == "auto");
+  CHECK(resumed.width == 16);
+  CHECK(resumed.clip_norm == 3);
+  CHECK(resumed.out == run.string());
+
+  directory.write("run/checkpoints/step-000004/MANIFEST.json", std::string("{}"));
+  const auto named = checked({{"resume", (run / "checkpoints/step-000004").string()}});
+  CHECK(named.out == run.string());
+  CHECK(named.enqueue == choice::enqueue::z2);
+  CHECK(checked({{"resume", run.string()}, {"lr", "0.5"}}).lr == 0.5);
+
+  const auto missing = thrown_by([&] { checked({{"resume", (run / "nothing").string()}}); });
+  CHECK(missing.kind == error_kind::checkpoint);
+}
+
+TEST_CASE("Bad values are refused wherever they come from, naming option and source") {
+  struct bad {
+    std::string option, text, complaint;
+  };
+  const std::vector<bad> cases{
+      {"lr", "nan", "is not a finite number"},
+      {"lr", "-nan", "is not a finite number"},
+      {"lr", "inf", "is not a finite number"},
+      {"lr", "1e999", "is out of range"},
+      {"lr", "", "is empty"},
+      {"lr", "0", "is not above 0"},
+      {"lr", "-0.1", "is not above 0"},
+      {"lr", "0.1x", "is not a number"},
+      {"lr", "0,1", "is not a number"},
+      {"lr", "0x10", "is not a number"},
+      {"lr", "fast", "is not a number"},
+      {"lr", "true", "is not a number"},
+      {"momentum", "1", "is not below 1"},
+      {"momentum", "-1", "is below 0"},
+      {"momentum-m", "1.01", "is above 1"},
+      {"weight-decay", "-1e-4", "is below 0"},
+      {"temperature", "0", "is not above 0"},
+      {"temperature", "NaN", "is not a finite number"},
+      {"lambda", "-6", "is below 0"},
+      {"clip-norm", "infinity", "is not a finite number"},
+      {"epochs", "0", "is below 1"},
+      {"epochs", "-3", "is below 1"},
+      {"epochs", "1.5", "is not a whole number"},
+      {"epochs", "1e3", "is not a whole number"},
+      {"epochs", "nan", "is not a whole number"},
+      {"epochs", "", "is empty"},
+      {"epochs", "99999999999999999999", "is out of range"},
+      {"batch", "1", "is below 2"},
+      {"queue", "many", "is not a whole number"},
+      {"queue", "0", "is below 1"},
+      {"seed", "-1", "is below 0"},
+      {"seed", "1.0", "is not a whole number"},
+      {"seed", "18446744073709551616", "is out of range"},
+      {"threads", "-2", "is below 0"},
+      {"threads", "100000", "is above 1024"},
+      {"width", "0", "is below 1"},
+      {"image-size", "-32", "is below 0"},
+      {"blocks", "2,2,2", "does not have 4 elements"},
+      {"blocks", "2,2,0,2", "has the element '0', which is below 1"},
+      {"blocks", "2,,2,2", "has the element '', which is empty"},
+      {"head", "2048,big", "has the element 'big', which is not a whole number"},
+      {"head", "2048,", "has the element '', which is empty"},
+      {"data", "cifar", "(did you mean cifar10?)"},
+      {"data", "CIFAR10", "is none of"},
+      {"data", "", "is empty"},
+      {"variant", "published", "is none of paper, released"},
+      {"dtype", "f16", "(did you mean f32?)"},
+      {"backend", "eigne", "(did you mean eigen?)"},
+      {"device", "cuda", "is not in this build"},
+      {"device", "cuda:1", "is not in this build"},
+      {"augment", "mcnl", "(did you mean mncl?)"},
+      {"local-gradient", "maybe", "is none of on, off"},
+      {"quiet", "yes", "is none of on, off"},
+      {"out", "", "is empty"},
+      {"grid", "17", "is above 16"},
+  };
+  const temporary_directory directory;
+  for (const auto& one : cases) {
+    const auto &option = one.option, &text = one.text;
+    INFO(option << " = '" << text << "'");
+    const std::string start = option + ": '" + text + "' from ";
+    const auto refuses = [&](const thrown_error& thrown, const std::string& source) {
+      INFO(source << ": " << thrown.sentence);
+      CHECK(thrown.kind == error_kind::usage);
+      CHECK(thrown.says(start + source));
+      CHECK(thrown.says(one.complaint));
+      CHECK(thrown.says("; give e.g. "));
+    };
+    refuses(thrown_by([&] { train_with({{option, text}}); }), "flag --" + option);
+    {
+      const variable set(variable_of(option), text);
+      refuses(thrown_by([&] { train_with({}); }), "environment " + variable_of(option));
+    }
+    const auto file =
+        directory.write("run.toml", "# a comment\n" + option + " = \"" + text + "\"\n").string();
+    refuses(thrown_by([&] { train_with({{"config", file}}); }), file + ":2");
+  }
+}
+
+TEST_CASE("Unknown names are refused with the nearest known one") {
+  const auto flag = thrown_by([] { train_with({{"weigth-decay", "1"}}); });
+  CHECK(flag.kind == error_kind::usage);
+  CHECK(flag.says("there is no option 'weigth-decay' (did you mean weight-decay?)"));
+
+  const variable set("TRIPTYCH_TEMPRATURE", "1");
+  const auto environment = thrown_by([] { train_with({}); });
+  CHECK(environment.kind == error_kind::usage);
+  CHECK(environment.says("environment TRIPTYCH_TEMPRATURE"));
+  CHECK(environment.says("(did you mean temperature?)"));
+}
+
+TEST_CASE("A variable of another command is none of this one's business") {
+  const variable set("TRIPTYCH_PROTOCOL", "knn");
+  CHECK_NOTHROW(train_with({}));
+}
+
+TEST_CASE("A configuration file is refused where it is not understood") {
+  struct bad {
+    std::string text, complaint;
+  };
+  const std::vector<bad> cases{
+      {"lr = 0.1\nlr = 0.2\n", "run.toml:2 gives 'lr' again, after "},
+      {"lrr = 0.1\n", "run.toml:1: there is no option 'lrr' (did you mean lr?)"},
+      {"lr\n", "run.toml:1 is no line of the form key = value"},
+      {"= 3\n", "run.toml:1 is no line of the form key = value"},
+      {"lr = 0.1 0.2\n", "run.toml:1 goes on after its value"},
+      {"lr =\n", "lr: '' from"},
+      {"out = \"runs\n", "run.toml:1 has a string without its closing quote"},
+      {"out = \"a\\", "run.toml:1 has a string without its closing quote"},
+      {"out = \"a\\qb\"\n", "run.toml:1 has an escape that is not known"},
+      {"blocks = [2, 2\n", "run.toml:1 has an array without its ]"},
+      {"blocks = [2 2]\n", "run.toml:1 has an array without its ]"},
+      {"[train]\nlr = 0.1\n", "run.toml:1 begins a table"},
+      {"config = \"other.toml\"\n", "a configuration file names no other"},
+      {"run = \"x\"\n", "there is no option 'run'"},
+      {std::string("lr = 0.1\0", 9), "is no text file"},
+      {"out = \"\xff\"\n", "is no text file"},
+      {std::string(2'000'000, '#'), "is too long"},
+  };
+  const temporary_directory directory;
+  for (const auto& [text, complaint] : cases) {
+    const auto file = directory.write("run.toml", text).string();
+    const auto thrown = thrown_by([&] { train_with({{"config", file}}); });
+    INFO(thrown.sentence);
+    CHECK(thrown.kind == error_kind::usage);
+    CHECK(thrown.says(complaint));
+  }
+  const auto missing = thrown_by([] { train_with({{"config", "/nowhere/run.toml"}}); });
+  CHECK(missing.kind == error_kind::usage);
+  CHECK(missing.says("there is no file '/nowhere/run.toml' (from flag --config)"));
+}
+
+TEST_CASE("A configuration file may use all of TOML's ways to write a value") {
+  const temporary_directory directory;
+  const auto file = directory.write("run.toml", std::string("\n  # comment\r\n"
+                                                            "lr = +0.5 # half\r\n"
+                                                            "\"batch\"=64\n"
+                                                            "blocks = [1, 2,3 , 4]\n"
+                                                            "head = \"8,8\"\n"
+                                                            "out = 'C:\\runs'\n"
+                                                            "data-dir = \"a\\tb\\u0001#\"\n"
+                                                            "zero-init-residual = true\n"
+                                                            "data = procedural"));
+  const auto o = checked({{"config", file.string()}});
+  CHECK(o.lr == 0.5);
+  CHECK(o.batch == 64);
+  CHECK(o.blocks == std::array<int, 4>{1, 2, 3, 4});
+  CHECK(o.head == std::vector<int>{8, 8});
+  CHECK(o.out == "C:\\runs");
+  CHECK(o.data_dir == "a\tb\x01#");
+  CHECK(o.zero_init_residual);
+  CHECK(o.data == choice::data::procedural);
+}
+
+TEST_CASE("Whatever a configuration file holds, it is read or refused") {
+  const auto sound = config_toml(train_with({{"data-dir", "\t\"\\\x01"}})) + "blocks = [1, 2]\n";
+  random_stream random(7, stream::evaluate);
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = sound;
+    for (std::uint32_t change = 0; change <= random.below(4); ++change) {
+      const auto at = random.below(static_cast<std::uint32_t>(text.size()));
+      switch (random.below(3)) {
+      case 0:
+        text[at] = static_cast<char>(random.below(256));
+        break;
+      case 1:
+        text.erase(at, random.below(40));
+        break;
+      default:
+        text.insert(at, 1, "\"'\\#=[],\n0"[random.below(10)]);
+        break;
+      }
+    }
+    try {
+      static_cast<void>(config_from_toml(text, "mutant.toml"));
+    } catch (const error& refused) {
+      CHECK(refused.kind() == error_kind::usage);
+    }
+  }
+}
+
+TEST_CASE("What does not go together is refused before anything starts") {
+  struct bad {
+    pairs flags;
+    std::string complaint;
+  };
+  const std::vector<bad> cases{
+      {{{"image-size", "33"}}, "33 (from flag --image-size) is not divisible by the grid 2"},
+      {{{"grid", "3"}}, "32 (from the defaults) is not divisible by the grid 3 (from flag --grid)"},
+      {{{"combine-k", "5"}}, "is more than the 4 patches of the grid 2"},
+      {{{"grid", "8"}, {"combine-k", "32"}}, "are more than 10000 combinations"},
+      {{{"dtype", "f64"}}, "f64 (from flag --dtype) is not offered by the backend eigen"},
+      {{{"queue", "255"}}, "255 (from flag --queue) is smaller than the 256 projections"},
+      {{{"queue", "300"}, {"enqueue", "both"}}, "smaller than the 512 projections"},
+      {{{"lambda", "0"}, {"lambda-s", "0"}}, "nothing would be learned"},
+      {{{"lambda", "0"}, {"local-gradient", "off"}}, "nothing would be learned"},
+      {{{"epochs", "5"}, {"warmup-epochs", "5"}}, "leaves nothing of the 5 epochs"},
+      {{{"dump-at", "2"}}, "needs a file"},
+      {{{"dump-step", "x"}, {"dump-at", "9"}, {"max-steps", "8"}}, "comes after the last one"},
+      {{{"data", "folder"}}, "a folder of images has no size of its own"},
+      {{{"resume", "auto"}, {"overwrite", "on"}}, "exclude each other"},
+  };
+  for (const auto& [flags, complaint] : cases) {
+    const auto thrown = thrown_by([&given = flags] { checked(given); });
+    INFO(thrown.sentence);
+    CHECK(thrown.kind == error_kind::usage);
+    CHECK(thrown.says(complaint));
+  }
+  CHECK_NOTHROW(checked({{"dtype", "f64"}, {"backend", "reference"}}));
+  CHECK_NOTHROW(checked({{"grid", "1"}, {"combine-k", "1"}, {"image-size", "33"}}));
+  CHECK(check(train_with({})).empty());
+  CHECK(check(train_with({{"stem", "imagenet"}})).size() == 1);
+  CHECK(check(train_with({{"stem", "imagenet"}, {"image-size", "224"}})).empty());
+}
+
+TEST_CASE("Evaluation takes the run's images unless others are named") {
+  const auto eval_with = [](const pairs& flags) {
+    command_request request{"eval", {{"run", "runs/x", "argument run"}}};
+    for (const auto& [name, text] : flags) request.values.push_back({name, text, "flag --" + name});
+    return std::get<eval_options>(options_of(request));
+  };
+  train_options run;
+  run.data = choice::data::cifar100;
+  run.data_dir = "there";
+  run.limit_per_file = 5;
+
+  auto own = eval_with({});
+  CHECK(own.protocol.size() == 3);
+  inherit_data(own, run);
+  CHECK(own.data == choice::data::cifar100);
+  CHECK(own.data_dir == "there");
+  CHECK(own.limit_per_file == 5);
+
+  auto moved = eval_with({{"data-dir", "here"}, {"protocol", "knn,linear"}});
+  inherit_data(moved, run);
+  CHECK(moved.data == choice::data::cifar100);
+  CHECK(moved.data_dir == "here");
+  CHECK(moved.protocol ==
+        std::vector<choice::protocol>{choice::protocol::linear, choice::protocol::knn});
+
+  auto other = eval_with({{"data", "procedural"}});
+  inherit_data(other, run);
+  CHECK(other.data_dir.empty());
+}
+
+TEST_CASE("A command that lacks what it works on says so") {
+  CHECK(thrown_by([] { options_of({"eval", {}}); }).says("eval needs a run"));
+  CHECK(thrown_by([] { options_of({"inspect", {}}); }).says("inspect needs a file"));
+  CHECK(thrown_by([] { options_of({"data", {}}); }).says("data needs to know what to do"));
+  const given_value run{"run", "x", "argument run"}, show{"action", "show", "argument action"};
+  CHECK(thrown_by([&] { options_of({"embed", {run}}); }).says("embed needs a file to write"));
+  CHECK(thrown_by([&] { options_of({"data", {show}}); }).says("needs the name of a data set"));
+}
