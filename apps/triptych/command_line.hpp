@@ -54,8 +54,8 @@ const std::vector<command_text>& command_texts();
 /// "triptych 0.1.0, g++ 12.2.0, Eigen 3.4.0, configuration default"
 std::string version_text();
 
-/// The options that a request stands for: flag over environment over configuration file over the
-/// resumed run's own configuration over variant over default. Throws error::usage.
+/// The options that a request stands for: flag over environment over configuration file over
+/// variant over default. Throws error::usage.
 any_options options_of(const command_request& request);
 
 // ----------------------------------------------------------------------------------------

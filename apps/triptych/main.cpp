@@ -19,13 +19,7 @@ namespace triptych::app {
 
 namespace {
 
-int run(const train_options& options) {
-  for (const auto& warning : check(options)) say("warning: " + warning);
-  if (!options.print_config) return train(options);
-  std::cout << config_toml(options, true);
-  return 0;
-}
-
+int run(const train_options& options) { return train(options); }
 int run(const eval_options& options) { return evaluate(options); }
 int run(const embed_options& options) { return embed(options); }
 int run(const inspect_options& options) { return inspect(options); }

@@ -336,30 +336,6 @@ std::string read_text(const std::string& path) {
   return std::string(io::read_bytes(file, static_cast<std::size_t>(file.size)).text());
 }
 
-/// The directory of the run that --resume continues: --out, or that of the checkpoint it names.
-fs::path resumed_run(const train_options& options) {
-  const bool named = options.out.empty() && options.resume != "auto";
-  if (!named) return run_directory(options);
-  const fs::path path = options.resume;
-  std::error_code failure;
-  if (!fs::exists(path, failure)) {
-    throw error::checkpoint("resume: there is no checkpoint '" + options.resume + "' (from " +
-                            options.from.of("resume") +
-                            "); give --resume alone for the newest one");
-  }
-  if (fs::exists(path / "config.toml", failure)) return path;
-  return fs::absolute(path / "").parent_path().parent_path().parent_path();
-}
-
-/// The configuration stored in a run; nothing if there is none yet.
-std::vector<given_value> from_run(const fs::path& run) {
-  const auto path = run / "config.toml";
-  if (std::error_code failure; !fs::exists(path, failure)) return {};
-  auto values = parse_config(read_text(path.string()), path.string());
-  std::erase_if(values, [](const given_value& v) { return v.name == "out"; });  // it may have moved
-  return values;
-}
-
 /// The values of `layers`, the later over the earlier, over the variant that they choose.
 train_options merged(const std::vector<std::vector<given_value>>& layers) {
   train_options options;
@@ -397,13 +373,7 @@ std::vector<given_value> from_config(const train_options& options) {
 train_options train_from(const std::vector<given_value>& flags) {
   const auto environment = from_environment(train_settings());
   const auto file = from_config(merged({environment, flags}));
-  auto options = merged({file, environment, flags});
-  if (!options.resume.empty()) {
-    const auto run = resumed_run(options);
-    options = merged({from_run(run), file, environment, flags});
-    options.out = run.string();
-  }
-  return options;
+  return merged({file, environment, flags});
 }
 
 template <class Options>
@@ -437,7 +407,8 @@ std::string version_text() {
   std::string text = "triptych " + std::to_string(TRIPTYCH_VERSION_MAJOR) + "." +
                      std::to_string(TRIPTYCH_VERSION_MINOR) + "." +
                      std::to_string(TRIPTYCH_VERSION_PATCH);
-  text += std::string(" (") + build_commit + "), " + build_compiler + ", flags " + build_flags;
+  text += std::string(" (") + build_commit + "), " + build_compiler;
+  if (*build_flags != '\0') text += std::string(" ") + build_flags;
   text += ", Eigen " + std::to_string(EIGEN_WORLD_VERSION) + "." +
           std::to_string(EIGEN_MAJOR_VERSION) + "." + std::to_string(EIGEN_MINOR_VERSION);
   return text + ", configuration " + std::string(app_config::name);
@@ -617,7 +588,8 @@ train_options resumed(const train_options& stored, const train_options& asked) {
     s.value.read(merged, s.value.write(stored));
   }
   std::string changed;
-  for (const auto& one : differences(stored, merged)) changed += (changed.empty() ? "" : ", ") + one;
+  for (const auto& one : differences(stored, merged))
+    changed += (changed.empty() ? "" : ", ") + one;
   if (!changed.empty()) {
     throw error::checkpoint("the run to resume was trained otherwise: " + changed +
                             "; leave these options out, or start a new run in another --out");

@@ -231,8 +231,8 @@ std::string config_json(const train_options& options,
 /// with the one can be continued with the other.
 std::vector<std::string> differences(const train_options& stored, const train_options& asked);
 
-/// What a resumed run goes on with: the stored configuration where `asked` is silent. An option that
-/// would compute something else throws error::checkpoint.
+/// What a resumed run goes on with: the stored configuration where `asked` is silent. An option
+/// that would compute something else throws error::checkpoint.
 train_options resumed(const train_options& stored, const train_options& asked);
 
 /// "cifar10", for messages and file names.

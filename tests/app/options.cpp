@@ -152,27 +152,27 @@ TEST_CASE("What computes something else is listed, habits are not") {
                                  "lr is 0.1, not 0.2 (from flag --lr)"});
 }
 
-TEST_CASE("A resumed run goes on with its own configuration") {
-  const temporary_directory directory;
-  const auto run = directory.path() / "run";
-  directory.write(
-      "run/config.toml",
-      config_toml(checked(
-          {{"width", "16"}, {"variant", "released"}, {"clip-norm", "3"}, {"out", "elsewhere"}})));
-  const auto resumed = checked({{"out", run.string()}, {"resume", "true"}});
-  CHECK(resumed.resume == "auto");
-  CHECK(resumed.width == 16);
-  CHECK(resumed.clip_norm == 3);
-  CHECK(resumed.out == run.string());
+TEST_CASE("A resumed run goes on with its own configuration, and habits may change") {
+  const auto stored = checked({{"width", "16"},
+                               {"variant", "released"},
+                               {"clip-norm", "3"},
+                               {"threads", "1"},
+                               {"out", "there"}});
+  const auto silent = resumed(stored, train_with({{"resume", "true"}}));
+  CHECK(silent.resume == "auto");
+  CHECK(config_toml(silent) == config_toml(stored));
 
-  directory.write("run/checkpoints/step-000004/MANIFEST.json", std::string("{}"));
-  const auto named = checked({{"resume", (run / "checkpoints/step-000004").string()}});
-  CHECK(named.out == run.string());
-  CHECK(named.enqueue == choice::enqueue::z2);
-  CHECK(checked({{"resume", run.string()}, {"lr", "0.5"}}).lr == 0.5);
+  const auto asked = train_with({{"resume", "auto"}, {"threads", "2"}, {"out", "here"}});
+  const auto moved = resumed(stored, asked);
+  CHECK(moved.threads == 2);
+  CHECK(moved.out == "here");
+  CHECK(moved.width == 16);
 
-  const auto missing = thrown_by([&] { checked({{"resume", (run / "nothing").string()}}); });
-  CHECK(missing.kind == error_kind::checkpoint);
+  const auto other = thrown_by([&] {
+    resumed(stored, train_with({{"resume", "auto"}, {"width", "32"}}));
+  });
+  CHECK(other.kind == error_kind::checkpoint);
+  CHECK(other.says("width is 16, not 32 (from flag --width)"));
 }
 
 TEST_CASE("Bad values are refused wherever they come from, naming option and source") {
