@@ -32,7 +32,8 @@ TEST_CASE("mirroring repeats the edge and is periodic") {
   CHECK(mirrored(-17, 1) == 0);
 }
 
-TEST_CASE("blur keeps constants, and the sum of any image, even where the kernel is wider than it") {
+TEST_CASE(
+    "blur keeps constants, and the sum of any image, even where the kernel is wider than it") {
   blur_workspace work;
   for (const float sigma : {0.05f, 0.3f, 1.0f, 4.0f}) {
     std::vector<float> constant(3 * 7 * 11, 0.375f);
@@ -62,8 +63,9 @@ TEST_CASE("blur is the two-dimensional Gaussian, cut at three deviations, of the
           for (int i = -radius; i <= radius; ++i) {
             const double w = std::exp(-(i * i + j * j) / (2.0 * 0.8 * 0.8));
             weights += w;
-            sum += w * static_cast<double>(original[static_cast<std::size_t>(
-                           (c * height + mirrored(y + j, height)) * width + mirrored(x + i, width))]);
+            sum +=
+                w * static_cast<double>(original[static_cast<std::size_t>(
+                        (c * height + mirrored(y + j, height)) * width + mirrored(x + i, width))]);
           }
         }
         CHECK(static_cast<double>(planes[static_cast<std::size_t>((c * height + y) * width + x)]) ==

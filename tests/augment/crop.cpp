@@ -17,7 +17,8 @@ TEST_CASE("the centred rectangle has the output's ratio and lies in the middle")
   CHECK(centre_crop(1, 2, 1, 100) == box{0, 0, 1, 2});
 }
 
-TEST_CASE("random crops lie within the image, have the asked areas and ratios, and reach every corner") {
+TEST_CASE(
+    "random crops lie within the image, have the asked areas and ratios, and reach every corner") {
   const crop_range range{.scale_min = 0.2f};
   const int height = 64, width = 64;
   bool top_left = false, bottom_right = false;

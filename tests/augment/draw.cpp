@@ -20,8 +20,8 @@ TEST_CASE("a draw depends on its address alone, and on every part of it") {
   const recipe r = recipes::mncl;
   const address a{5, 3, 100, 1};
   CHECK(decide32(r, a) == decide32(r, a));
-  for (const address& other :
-       {address{6, 3, 100, 1}, address{5, 4, 100, 1}, address{5, 3, 101, 1}, address{5, 3, 100, 2}}) {
+  for (const address& other : {address{6, 3, 100, 1}, address{5, 4, 100, 1}, address{5, 3, 101, 1},
+                               address{5, 3, 100, 2}}) {
     CHECK_FALSE(decide32(r, a).crop == decide32(r, other).crop);
     CHECK_FALSE(decide32(r, a).jitter == decide32(r, other).jitter);
   }

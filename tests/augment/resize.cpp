@@ -33,7 +33,8 @@ double kernel(filter f, double x) {
 /// The definition in the header's comment, in double, over all pixels of the rectangle.
 double naive(const std::vector<std::uint8_t>& pixels, int image_width, const box& b, filter f,
              int out_h, int out_w, int y, int x, int c) {
-  const double sy = static_cast<double>(b.height) / out_h, sx = static_cast<double>(b.width) / out_w;
+  const double sy = static_cast<double>(b.height) / out_h,
+               sx = static_cast<double>(b.width) / out_w;
   double sum = 0, weights = 0;
   for (int j = 0; j < b.height; ++j) {
     for (int i = 0; i < b.width; ++i) {
@@ -48,7 +49,8 @@ double naive(const std::vector<std::uint8_t>& pixels, int image_width, const box
 
 }  // namespace
 
-TEST_CASE("resampling a rectangle agrees with the definition for both filters, growing and shrinking") {
+TEST_CASE(
+    "resampling a rectangle agrees with the definition for both filters, growing and shrinking") {
   const int height = 23, width = 31;
   const auto pixels = test_image(height, width);
   resize_workspace work;
@@ -58,7 +60,8 @@ TEST_CASE("resampling a rectangle agrees with the definition for both filters, g
   };
   for (const auto& [from, out_h, out_w] :
        {example{{0, 0, 23, 31}, 8, 8}, example{{4, 7, 11, 5}, 16, 16}, example{{1, 2, 20, 3}, 7, 9},
-        example{{22, 30, 1, 1}, 5, 4}, example{{0, 0, 23, 31}, 1, 1}, example{{3, 3, 2, 9}, 9, 2}}) {
+        example{{22, 30, 1, 1}, 5, 4}, example{{0, 0, 23, 31}, 1, 1},
+        example{{3, 3, 2, 9}, 9, 2}}) {
     for (const filter f : {filter::bilinear, filter::bicubic}) {
       std::vector<float> planes(static_cast<std::size_t>(3 * out_h * out_w));
       resize({pixels, height, width}, from, f, out_h, out_w, work, planes.data());

@@ -72,8 +72,8 @@ TEST_CASE("every truncation of a ten-record training file is refused, naming fil
   CHECK(scratch.labels.empty());
   for (std::size_t records = 0; records < 10; ++records) {
     dir.write("data_batch_3.bin",
-              std::vector<std::uint8_t>(whole.begin(), whole.begin() +
-                                        static_cast<std::ptrdiff_t>(records * 3073)));
+              std::vector<std::uint8_t>(
+                  whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(records * 3073)));
     const auto e = thrown_by([&] { read_cifar(layout, dir.path()); });
     CHECK(e.kind == error_kind::data);
     CHECK(e.says("data_batch_3.bin"));
@@ -85,8 +85,7 @@ TEST_CASE("a file with more records than the original is refused before it is re
   const auto file = dir.write("big.bin", std::string());
   std::filesystem::resize_file(file, 3073 * 10001);
   image_set scratch;
-  const auto e =
-      thrown_by([&] { append_cifar_file(cifar10_layout(), file, 10000, 0, scratch); });
+  const auto e = thrown_by([&] { append_cifar_file(cifar10_layout(), file, 10000, 0, scratch); });
   CHECK(e.kind == error_kind::data);
   CHECK(e.says("big.bin"));
   CHECK(e.says("byte 30730000"));
@@ -100,23 +99,20 @@ TEST_CASE("a label out of range is refused at its byte, coarse or fine") {
   auto bytes = cifar_records(10, {10});
   bytes[3073 * 7] = 10;
   image_set scratch;
-  auto e = thrown_by([&] {
-    append_cifar_file(cifar10_layout(), dir.write("a.bin", bytes), 10000, 0, scratch);
-  });
+  auto e = thrown_by(
+      [&] { append_cifar_file(cifar10_layout(), dir.write("a.bin", bytes), 10000, 0, scratch); });
   CHECK(e.kind == error_kind::data);
   CHECK(e.says("label 10 at byte 21511"));
 
   bytes = cifar_records(10, {20, 100});
   bytes[3074 * 2] = 20;
-  e = thrown_by([&] {
-    append_cifar_file(cifar100_layout(), dir.write("b.bin", bytes), 50000, 0, scratch);
-  });
+  e = thrown_by(
+      [&] { append_cifar_file(cifar100_layout(), dir.write("b.bin", bytes), 50000, 0, scratch); });
   CHECK(e.says("label 20 at byte 6148"));
   bytes[3074 * 2] = 3;
   bytes[3074 * 4 + 1] = 255;
-  e = thrown_by([&] {
-    append_cifar_file(cifar100_layout(), dir.write("b.bin", bytes), 50000, 0, scratch);
-  });
+  e = thrown_by(
+      [&] { append_cifar_file(cifar100_layout(), dir.write("b.bin", bytes), 50000, 0, scratch); });
   CHECK(e.says("label 255 at byte 12297"));
 }
 

@@ -66,8 +66,8 @@ TEST_CASE("raw pixels hardly tell the classes apart") {
         best = i;
       }
     }
-    right += train.labels[static_cast<std::size_t>(best)] ==
-             test.labels[static_cast<std::size_t>(q)];
+    right +=
+        train.labels[static_cast<std::size_t>(best)] == test.labels[static_cast<std::size_t>(q)];
   }
   CHECK(right <= 30);  // the nearest neighbour; chance is 10
 }

@@ -7,13 +7,21 @@
 #include <string>
 #include <vector>
 
+/// Where files live in memory, if there is such a place: for tests that sync thousands of times.
+inline std::filesystem::path memory_parent() {
+  std::error_code ignored;
+  return std::filesystem::is_directory("/dev/shm", ignored)
+             ? std::filesystem::path("/dev/shm")
+             : std::filesystem::temp_directory_path();
+}
+
 class temporary_directory {
  public:
-  temporary_directory() {
+  explicit temporary_directory(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
     std::random_device entropy;
     do {
-      path_ = std::filesystem::temp_directory_path() /
-              ("triptych-test-" + std::to_string(entropy()) + std::to_string(entropy()));
+      path_ = parent / ("triptych-test-" + std::to_string(entropy()) + std::to_string(entropy()));
     } while (!std::filesystem::create_directory(path_));
   }
   temporary_directory(const temporary_directory&) = delete;

@@ -154,18 +154,18 @@ struct jitter_draw {
 inline void jitter(float* planes, std::size_t n, const jitter_draw& d) {
   for (const jitter_op op : d.order) {
     switch (op) {
-      case jitter_op::brightness:
-        if (d.brightness != 1) recolour(planes, n, brightness{d.brightness});
-        break;
-      case jitter_op::contrast:
-        if (d.contrast != 1) recolour(planes, n, contrast{d.contrast, mean_luma(planes, n)});
-        break;
-      case jitter_op::saturation:
-        if (d.saturation != 1) recolour(planes, n, saturation{d.saturation});
-        break;
-      case jitter_op::hue:
-        if (d.hue != 0) recolour(planes, n, hue{d.hue});
-        break;
+    case jitter_op::brightness:
+      if (d.brightness != 1) recolour(planes, n, brightness{d.brightness});
+      break;
+    case jitter_op::contrast:
+      if (d.contrast != 1) recolour(planes, n, contrast{d.contrast, mean_luma(planes, n)});
+      break;
+    case jitter_op::saturation:
+      if (d.saturation != 1) recolour(planes, n, saturation{d.saturation});
+      break;
+    case jitter_op::hue:
+      if (d.hue != 0) recolour(planes, n, hue{d.hue});
+      break;
     }
   }
 }

@@ -39,8 +39,8 @@ inline box centre_crop(int height, int width, int out_h, int out_w) {
   return b;
 }
 
-/// A random rectangle within `range`; after ten that do not fit, the largest centred one whose ratio
-/// is allowed.
+/// A random rectangle within `range`; after ten that do not fit, the largest centred one whose
+/// ratio is allowed.
 inline box random_crop(const crop_range& range, int height, int width, random_stream& random) {
   const float area = static_cast<float>(height) * static_cast<float>(width);
   const float log_min = std::log(range.ratio_min), log_max = std::log(range.ratio_max);

@@ -40,11 +40,11 @@ inline random_stream operation_stream(const address& a, operation op) {
 
 /// One view's decisions.
 struct draw {
-  box crop;                         ///< in pixels of the image
+  box crop;  ///< in pixels of the image
   filter interpolation{};
   bool jittered = false, gray = false, solarised = false, flip = false;
   jitter_draw jitter{};
-  float sigma = 0;                  ///< of the blur, in pixels of the view; 0: none
+  float sigma = 0;  ///< of the blur, in pixels of the view; 0: none
   float solarise_threshold = 0;
   friend bool operator==(const draw&, const draw&) = default;
 };

@@ -34,7 +34,8 @@ struct normalise {
   }
 };
 
-/// out (height, width, 3) <- the normalised, perhaps mirrored planes (3, height, width); overwritten.
+/// out (height, width, 3) <- the normalised, perhaps mirrored planes (3, height, width);
+/// overwritten.
 inline void finish(const float* planes, int height, int width, bool flip, const normalisation& n,
                    float* out) {
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(height) * width;

@@ -27,9 +27,9 @@ struct recipe {
   crop_range crop{};
   filter interpolation = filter::bilinear;
 
-  float jitter_p = 0;  ///< probability of the whole colour jitter
+  float jitter_p = 0;                                  ///< probability of the whole colour jitter
   float brightness = 0, contrast = 0, saturation = 0;  ///< factors are uniform in 1 -+ this
-  float hue = 0;                                       ///< turns are uniform in -+ this, at most 1/2
+  float hue = 0;  ///< turns are uniform in -+ this, at most 1/2
 
   float gray_p = 0;
 
@@ -91,7 +91,8 @@ inline constexpr recipe byol_2 = [] {
 }  // namespace recipes
 
 inline constexpr std::array<std::string_view, 10> preset_names{
-    "plain", "linear", "mncl", "fast_moco", "simsiam", "moco", "simclr", "nnclr", "byol_1", "byol_2"};
+    "plain", "linear", "mncl",  "fast_moco", "simsiam",
+    "moco",  "simclr", "nnclr", "byol_1",    "byol_2"};
 
 /// The recipe of that name. error::usage for a name that there is not.
 inline recipe preset(std::string_view name) {

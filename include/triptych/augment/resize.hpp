@@ -4,9 +4,10 @@
 // it widens when the image shrinks, as Pillow's and torchvision's do, and is the plain 2x2 bilinear
 // (4x4 bicubic) interpolation when the image grows; it never reads outside of the rectangle.
 //
-// Definition, per axis, scale s = in / out: output i looks at centre c = (i + 1/2) s and weighs input
-// j by f((j + 1/2 - c) / max(s, 1)), over the j within the filter's reach, weights summing to 1.
-// Unlike Pillow nothing is rounded to 8 bits on the way; like Pillow the result is kept in [0, 1].
+// Definition, per axis, scale s = in / out: output i looks at centre c = (i + 1/2) s and weighs
+// input j by f((j + 1/2 - c) / max(s, 1)), over the j within the filter's reach, weights summing
+// to 1. Unlike Pillow nothing is rounded to 8 bits on the way; like Pillow the result is kept in
+// [0, 1].
 //
 // Shapes: image (H, W, 3) bytes in; planes (3, out_h, out_w) floats out, so that everything after
 // this works on contiguous vectors.

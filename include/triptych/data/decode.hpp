@@ -173,8 +173,9 @@ inline std::string decode_png(std::span<const std::uint8_t> bytes, decoded& imag
 
 [[noreturn]] inline void throw_built_without(const fs::path& path, const std::string& format,
                                              const std::string& package) {
-  throw error::data(path.string() + " is a " + format + " file, and this program was built without " +
-                    format + "; install " + package + " and build again");
+  throw error::data(path.string() + " is a " + format +
+                    " file, and this program was built without " + format + "; install " + package +
+                    " and build again");
 }
 
 }  // namespace detail

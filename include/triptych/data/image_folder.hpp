@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <triptych/augment/crop.hpp>
@@ -133,7 +133,8 @@ inline void read_classes(const fs::path& directory, const std::vector<std::strin
 }  // namespace detail
 
 /// Reads the tree below `root`; at most `limit_per_class` images of each class directory (0: all);
-/// images of `size` x `size` (0: as they are). The normalisation is measured on the training images.
+/// images of `size` x `size` (0: as they are). The normalisation is measured on the training
+/// images.
 inline split read_image_folder(const fs::path& root, std::int64_t limit_per_class = 0,
                                int size = 0) {
   std::error_code ignored;

@@ -21,8 +21,8 @@ namespace triptych::data {
 struct image_set {
   std::string name;
   int height = 0, width = 0, classes = 0;
-  std::vector<std::uint8_t> pixels{};  ///< (N, height, width, 3)
-  std::vector<std::int32_t> labels{};  ///< (N), each below `classes`
+  std::vector<std::uint8_t> pixels{};                      ///< (N, height, width, 3)
+  std::vector<std::int32_t> labels{};                      ///< (N), each below `classes`
   std::array<float, 3> mean{0, 0, 0}, deviation{1, 1, 1};  ///< of pixels scaled to [0, 1]
 
   [[nodiscard]] std::int64_t size() const noexcept {

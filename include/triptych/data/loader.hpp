@@ -39,10 +39,10 @@ struct position {
 
 struct batch {
   std::int64_t epoch = 0, step = 0;
-  int views = 0, size = 0;             ///< V, N
-  std::vector<float> images;           ///< (V, N, S, S, 3)
-  std::vector<std::int32_t> labels;    ///< (N)
-  std::vector<std::int64_t> samples;   ///< (N): indices into the set
+  int views = 0, size = 0;            ///< V, N
+  std::vector<float> images;          ///< (V, N, S, S, 3)
+  std::vector<std::int32_t> labels;   ///< (N)
+  std::vector<std::int64_t> samples;  ///< (N): indices into the set
 
   /// View v: (N, S, S, 3).
   [[nodiscard]] std::span<const float> view(int v) const {
@@ -55,10 +55,10 @@ struct batch {
 struct loader_options {
   std::vector<augment::recipe> recipes;  ///< one per view
   int batch_size = 0;
-  int image_size = 0;      ///< side of a view; 0: the images' height
+  int image_size = 0;  ///< side of a view; 0: the images' height
   std::uint64_t seed = 0;
-  position start{};        ///< of the first batch; step = steps_per_epoch is the next epoch's first
-  int threads = 1;         ///< that make views, the background thread among them
+  position start{};  ///< of the first batch; step = steps_per_epoch is the next epoch's first
+  int threads = 1;   ///< that make views, the background thread among them
 };
 
 class loader {
@@ -107,8 +107,8 @@ class loader {
   // Returns the number of threads, so that the pool is built from checked options.
   static int check(const image_set& set, const loader_options& o) {
     if (o.recipes.empty() || o.recipes.size() > static_cast<std::size_t>(augment::view_limit)) {
-      throw error::usage("loader: " + std::to_string(o.recipes.size()) +
-                         " views; give 1 to " + std::to_string(augment::view_limit) + " recipes");
+      throw error::usage("loader: " + std::to_string(o.recipes.size()) + " views; give 1 to " +
+                         std::to_string(augment::view_limit) + " recipes");
     }
     for (const auto& r : o.recipes) augment::validate(r);
     if (o.batch_size < 1 || o.batch_size > set.size()) {

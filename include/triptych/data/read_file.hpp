@@ -25,8 +25,10 @@ inline std::vector<std::uint8_t> read_file(const fs::path& path, std::uintmax_t 
     throw error::data(path.string() + " is not a readable file; check the data directory");
   }
   const std::uintmax_t size = fs::file_size(path, code);
-  if (code) throw error::data("cannot size " + path.string() + ": " + code.message() +
-                              "; check its permissions");
+  if (code) {
+    throw error::data("cannot size " + path.string() + ": " + code.message() +
+                      "; check its permissions");
+  }
   if (size > limit) {
     throw error::data(path.string() + " holds " + std::to_string(size) + " bytes, more than the " +
                       std::to_string(limit) + " that such a file may have, so from byte " +
@@ -43,38 +45,40 @@ inline std::vector<std::uint8_t> read_file(const fs::path& path, std::uintmax_t 
   return bytes;
 }
 
-/// The directories directly in `directory`, hidden ones apart, sorted by name.
-inline std::vector<fs::path> subdirectories(const fs::path& directory) {
+/// The entries directly in `directory` that `keep` accepts, hidden ones apart, sorted by name.
+template <class Keep>
+std::vector<fs::path> listing(const fs::path& directory, const Keep& keep) {
   std::vector<fs::path> found;
   std::error_code code;
   for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    if (it->is_directory() && !it->path().filename().string().starts_with('.')) {
-      found.push_back(it->path());
-    }
+    const bool hidden = it->path().filename().string().starts_with('.');
+    if (!hidden && keep(*it)) found.push_back(it->path());
   }
-  if (code) throw error::data("cannot list " + directory.string() + ": " + code.message() +
-                              "; check that it is a readable directory");
+  if (code) {
+    throw error::data("cannot list " + directory.string() + ": " + code.message() +
+                      "; check that it is a readable directory");
+  }
   std::sort(found.begin(), found.end());
   return found;
 }
 
-/// The image files (.jpg .jpeg .png .ppm, any case) directly in `directory`, sorted by name.
+inline std::vector<fs::path> subdirectories(const fs::path& directory) {
+  return listing(directory, [](const fs::directory_entry& e) {
+    std::error_code unreadable;
+    return e.is_directory(unreadable);
+  });
+}
+
+/// The image files: .jpg .jpeg .png .ppm, in any case.
 inline std::vector<fs::path> image_files(const fs::path& directory) {
-  std::vector<fs::path> found;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::string extension = it->path().extension().string();
+  return listing(directory, [](const fs::directory_entry& e) {
+    std::string extension = e.path().extension().string();
     for (char& c : extension) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
-    const bool image = extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
-                       extension == ".ppm";
-    if (image && !it->path().filename().string().starts_with('.')) found.push_back(it->path());
-  }
-  if (code) throw error::data("cannot list " + directory.string() + ": " + code.message() +
-                              "; check that it is a readable directory");
-  std::sort(found.begin(), found.end());
-  return found;
+    return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
+           extension == ".ppm";
+  });
 }
 
 }  // namespace triptych::data

@@ -3,8 +3,8 @@
 // Data sets by name: finds the files, reads them, and says where it looked if there are none.
 //
 // A given directory is the only place looked in; without one it is $TRIPTYCH_DATA_DIR, then
-// $XDG_CACHE_HOME/triptych (~/.cache/triptych). Each place may be the set's own directory or hold it
-// under the name that its archive unpacks to.
+// $XDG_CACHE_HOME/triptych (~/.cache/triptych). Each place may be the set's own directory or hold
+// it under the name that its archive unpacks to.
 #pragma once
 
 #include <array>
@@ -32,11 +32,11 @@ inline constexpr std::array<std::string_view, 5> source_names{"procedural", "cif
 
 /// What to load.
 struct source {
-  std::string name = "procedural";   ///< one of source_names
-  fs::path dir;                      ///< empty: look in the usual places
-  std::int64_t limit_per_file = 0;   ///< first records of each file, or images of each class; 0: all
-  int image_size = 0;                ///< folder, tiny_imagenet: resize to this; 0: as they are
-  std::uint64_t seed = 1;            ///< of the procedural images
+  std::string name = "procedural";  ///< one of source_names
+  fs::path dir;                     ///< empty: look in the usual places
+  std::int64_t limit_per_file = 0;  ///< first records of each file, or images of each class; 0: all
+  int image_size = 0;               ///< folder, tiny_imagenet: resize to this; 0: as they are
+  std::uint64_t seed = 1;           ///< of the procedural images
   std::int64_t procedural_train = 5000, procedural_test = 1000;
 };
 
@@ -44,8 +44,8 @@ namespace detail {
 
 /// How to recognise a set's directory, and how to get one.
 struct landmark {
-  const char* file;       ///< that the directory must hold
-  const char* unpacked;   ///< the directory inside its archive
+  const char* file;      ///< that the directory must hold
+  const char* unpacked;  ///< the directory inside its archive
   const char* obtain;
 };
 
@@ -61,9 +61,10 @@ inline landmark landmark_of(std::string_view name) {
             "unpack it there, or give its directory with --data-dir"};
   }
   if (name == "tiny_imagenet") {
-    return {"wnids.txt", "tiny-imagenet-200",
-            "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or give "
-            "its directory with --data-dir"};
+    return {
+        "wnids.txt", "tiny-imagenet-200",
+        "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or give "
+        "its directory with --data-dir"};
   }
   return {"", "", "give a directory of images with --data-dir"};
 }
