@@ -16,6 +16,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -161,7 +162,8 @@ inline std::string manifest_text(const checkpoint_note& note,
 
 /// A step of the save protocol at which a test can strike.
 inline void protocol_step(std::string_view name, const fs::path& path) {
-  if (const int simulated = failpoint(name); simulated > 0) throw_io("save", path, simulated);
+  const int simulated = failpoint(name);
+  if (simulated > 0 && simulated != EINTR) throw_io("save", path, simulated);
 }
 
 /// Puts the finished directory `from` at `to`. If `to` exists the two change places, so that there

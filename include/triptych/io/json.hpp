@@ -10,7 +10,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,8 +21,8 @@
 namespace triptych::io {
 
 struct json_limits {
-  int depth = 4;                   ///< nested objects and arrays
-  std::size_t values = 3'000'000;  ///< values, keys and brackets in all
+  std::size_t depth = 4;           ///< nested objects and arrays
+  std::size_t values = 3'000'000;  ///< objects, arrays and values in all
 };
 
 /// A name from a file, made fit for a message: quoted, escaped, not too long.
@@ -31,46 +31,102 @@ inline std::string shown(std::string_view name) {
   return name.size() <= longest ? json_string(name) : json_string(name.substr(0, longest)) + "...";
 }
 
+namespace detail {
+
+/// Builds the document from the parser's events. (The parser's own way to watch events takes
+/// quadratic time on large objects.)
+class json_builder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  using json = nlohmann::json;
+
+  json_builder(const json_limits& limits, std::string before, std::string after, std::size_t offset)
+      : limits_(limits), before_(std::move(before)), after_(std::move(after)), offset_(offset) {}
+
+  [[nodiscard]] error refuse(const std::string& what) const {
+    return error::checkpoint(before_ + what + after_);
+  }
+
+  [[nodiscard]] json take() { return std::move(root_); }
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool string(string_t& value) override { return add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // not in JSON text
+  bool start_object(std::size_t) override { return open(json::object()); }
+  bool start_array(std::size_t) override { return open(json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& name) override {
+    const auto [place, added] = open_.back()->emplace(name, nullptr);
+    if (!added) throw refuse("the key " + shown(name) + " comes twice");
+    slot_ = &*place;
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& cause) override {
+    constexpr int out_of_range = 406;
+    throw refuse((cause.id == out_of_range ? "a number is out of range before byte "
+                                           : "the JSON is broken at byte ") +
+                 std::to_string(offset_ + position));
+  }
+
+ private:
+  /// Puts a value where it belongs: the root, the open array, or behind the last key.
+  bool add(json&& value) {
+    if (++values_ > limits_.values) throw refuse("the JSON holds too many values");
+    if (open_.empty()) {
+      slot_ = &root_;
+    } else if (open_.back()->is_array()) {
+      slot_ = &open_.back()->emplace_back();
+    }
+    *slot_ = std::move(value);
+    return true;
+  }
+
+  bool open(json&& container) {
+    if (open_.size() >= limits_.depth) throw refuse("the JSON is nested too deeply");
+    add(std::move(container));
+    open_.push_back(slot_);
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  json_limits limits_;
+  std::string before_, after_;  // of a message
+  std::size_t offset_;
+  std::size_t values_ = 0;
+  json root_;
+  std::vector<json*> open_;  // objects and arrays that have begun and not ended
+  json* slot_ = nullptr;     // where the next value goes
+};
+
+}  // namespace detail
+
 /// Parses `text`, which must be one JSON object. Throws error::checkpoint: "<source>: <what>";
 /// `advice` ends the sentence, and `offset` is where `text` begins in its file.
 inline nlohmann::json parse_json_object(std::string_view text, const std::string& source,
                                         const std::string& advice, std::size_t offset = 0,
                                         const json_limits& limits = {}) {
-  using event = nlohmann::json::parse_event_t;
-  const auto refuse = [&](const std::string& what) {
-    return error::checkpoint(source + ": " + what + "; " + advice);
-  };
-
+  detail::json_builder builder(limits, source + ": ", "; " + advice, offset);
   // The parser would skip a byte order mark, and take a NUL for the end.
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == text.npos || text[begin] != '{') {
-    throw refuse("no JSON object begins at byte " + std::to_string(offset));
+    throw builder.refuse("no JSON object begins at byte " + std::to_string(offset));
   }
   if (const std::size_t nul = text.find('\0'); nul != text.npos) {
-    throw refuse("a NUL lies inside the JSON at byte " + std::to_string(offset + nul));
+    throw builder.refuse("a NUL lies inside the JSON at byte " + std::to_string(offset + nul));
   }
-
-  std::size_t seen = 0;
-  std::vector<std::unordered_set<std::string>> keys(static_cast<std::size_t>(limits.depth) + 1);
-  const auto watch = [&](int depth, event what, nlohmann::json& parsed) {
-    if (++seen > limits.values) throw refuse("the JSON holds too many values");
-    const auto level = static_cast<std::size_t>(depth);
-    if (what == event::object_start || what == event::array_start) {
-      if (depth >= limits.depth) throw refuse("the JSON is nested too deeply");
-      keys[level + 1].clear();
-    } else if (what == event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys[level].insert(key).second) throw refuse("the key " + shown(key) + " comes twice");
-    }
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text.begin(), text.end(), watch);
-  } catch (const nlohmann::json::parse_error& e) {
-    throw refuse("the JSON is broken at byte " + std::to_string(offset + e.byte));
-  } catch (const nlohmann::json::exception&) {
-    throw refuse("the JSON holds a number out of range");
-  }
+  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
 }
 
 /// Whether `value` is a whole number that fits std::int64_t and is not negative.

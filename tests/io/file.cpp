@@ -1,0 +1,117 @@
+#include <triptych/io/file.hpp>
+
+#include <cstdlib>
+#include <string>
+
+#include <sys/resource.h>
+
+#include <support/catch.hpp>
+#include <support/child_process.hpp>
+#include <support/temporary_directory.hpp>
+#include <support/thrown.hpp>
+
+namespace io = triptych::io;
+namespace fs = std::filesystem;
+using triptych::error_kind;
+
+namespace {
+
+std::string text_of(const fs::path& path) { return std::string(io::read_file(path).text()); }
+
+std::size_t entries(const fs::path& directory) {
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+}  // namespace
+
+TEST_CASE("a file is replaced as a whole, and nothing else is left behind") {
+  const temporary_directory box;
+  const auto path = box.path() / "note.txt";
+  io::replace_file(path, "first");
+  CHECK(text_of(path) == "first");
+  io::replace_file(path, "");
+  CHECK(text_of(path).empty());
+  CHECK(entries(box.path()) == 1);
+}
+
+TEST_CASE("whenever replacing fails or dies, the old or the whole new file is there") {
+  const temporary_directory box(memory_parent());
+  const auto path = box.path() / "note.txt";
+  for (const std::string action : {"kill", "ENOSPC", "EIO", "EINTR", "short"}) {
+    int struck = 0;
+    for (int k = 1;; ++k) {
+      io::replace_file(path, "old");
+      const int code = exit_code_of_child([&] {
+        ::setenv("TRIPTYCH_FAILPOINT", ("*#" + std::to_string(k) + ":" + action).c_str(), 1);
+        io::replace_file(path, "all new");
+        ::_exit(io::failpoint("end") == 0 ? 0 : 1);
+      });
+      CAPTURE(action, k, code);
+      const std::string text = text_of(path);
+      REQUIRE((code == 0 ? text == "all new" : text == "old" || text == "all new"));
+      if (action == "ENOSPC" || action == "EIO") REQUIRE(entries(box.path()) == 1);
+      if (action == "kill") {
+        for (const auto& entry : fs::directory_iterator(box.path())) {
+          if (entry.path() != path) fs::remove(entry.path());
+        }
+      }
+      REQUIRE((code == 0 || code == 137 || code == 74 || code == 1));
+      if (code == 0 && k > 8) break;
+      struck += code != 0;
+    }
+    const bool harmless = action == "EINTR" || action == "short";
+    CHECK(struck >= (harmless ? 1 : 6));
+  }
+}
+
+TEST_CASE("a full disk is an error that names the file and the next step") {
+  const auto thrown = thrown_by([] { io::replace_file("/dev/full", "text"); });
+  CHECK(thrown.kind == error_kind::io);
+  CHECK(thrown.says("/dev/full"));
+  CHECK(thrown.says("free some disk space"));
+  CHECK(fs::is_character_file("/dev/full"));
+}
+
+TEST_CASE("the file size limit is an error once its signal is ignored") {
+  const temporary_directory box;
+  CHECK(exit_code_of_child([&] {
+          io::ignore_file_size_signal();
+          const rlimit limit{1000, 1000};
+          ::setrlimit(RLIMIT_FSIZE, &limit);
+          io::replace_file(box.path() / "big", std::string(5000, 'x'));
+        }) == 74);
+  CHECK(entries(box.path()) == 0);
+}
+
+TEST_CASE("a directory that may not be written to is an error") {
+  const temporary_directory box;
+  fs::permissions(box.path(), fs::perms::owner_read | fs::perms::owner_exec |
+                                  fs::perms::others_read | fs::perms::others_exec);
+  CHECK(exit_code_of_child([&] {
+          if (::geteuid() == 0 && ::seteuid(65534) != 0) ::_exit(98);
+          io::replace_file(box.path() / "note", "text");
+        }) == 74);
+  fs::permissions(box.path(), fs::perms::owner_all);
+}
+
+TEST_CASE("reading refuses what is missing or no regular file, and does not hang on a pipe") {
+  const temporary_directory box;
+  const auto pipe = box.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (const fs::path& path : {box.path() / "absent", box.path(), pipe, fs::path("/dev/zero")}) {
+    const auto thrown = thrown_by([&] { static_cast<void>(io::read_file(path)); });
+    CHECK(thrown.kind == error_kind::io);
+    CHECK(thrown.says(path.string()));
+  }
+}
+
+TEST_CASE("directories are made with those above them") {
+  const temporary_directory box;
+  const auto deep = box.path() / "a/b/c";
+  io::make_directories(deep);
+  io::make_directories(deep / "");
+  CHECK(fs::is_directory(deep));
+  box.write("file", std::string("x"));
+  CHECK(thrown_by([&] { io::make_directories(box.path() / "file/below"); }).kind == error_kind::io);
+}

@@ -1,0 +1,86 @@
+#include <triptych/io/json.hpp>
+
+#include <string>
+
+#include <support/catch.hpp>
+#include <support/thrown.hpp>
+
+namespace io = triptych::io;
+using namespace std::string_literals;
+
+namespace {
+
+thrown_error refusal(const std::string& text, std::size_t offset = 0) {
+  return thrown_by([&] { io::parse_json_object(text, "file.json", "do this", offset); });
+}
+
+}  // namespace
+
+TEST_CASE("a JSON object is parsed, with white space around it") {
+  const auto json = io::parse_json_object(" \n{\"a\": [1, {\"b\": [2]}]}\t ", "file", "");
+  CHECK(json["a"][1]["b"][0] == 2);
+}
+
+TEST_CASE("what is not one strict JSON object is refused in a sentence with file and advice") {
+  const std::string cases[] = {
+      "",
+      "  ",
+      "[]",
+      "1",
+      "\xEF\xBB\xBF{}",
+      "{}x",
+      "{}{}",
+      "{\"a\":1,}",
+      "{\"a\":01}",
+      "{\"a\":NaN}",
+      "{'a':1}",
+      "{\"a\":1 /* no */}",
+      "{\"a\":1e999}",
+      "{\"a\":\"\xFF\"}",
+      "{\"a\":\"\\ud800\"}",
+      "{\"a\":1,\"a\":1}",
+      "{\"a\":{\"b\":1,\"\\u0062\":1}}",
+      "{\"a\":[[[[]]]]}",
+      "{}\0"s,
+      "{\"a\":1}\0garbage"s,
+  };
+  for (const std::string& text : cases) {
+    CAPTURE(text);
+    const auto thrown = refusal(text);
+    CHECK(thrown.kind == triptych::error_kind::checkpoint);
+    CHECK(thrown.says("file.json: "));
+    CHECK(thrown.says("; do this"));
+  }
+}
+
+TEST_CASE("the same key in different objects is no duplicate") {
+  CHECK_FALSE(refusal(R"({"a":{"x":1},"b":{"x":1},"x":[{"x":1},{"x":2}]})").any);
+}
+
+TEST_CASE("a refusal names the byte of the file") {
+  CHECK(refusal("{\"a\": !}", 100).says("at byte 107"));
+}
+
+TEST_CASE("hostile depth and floods of values are refused quickly") {
+  CHECK(refusal("{\"a\":" + std::string(5'000'000, '[')).says("nested too deeply"));
+  std::string flood = "{\"a\":[0";
+  for (int i = 0; i < 1'000; ++i) flood += ",0";
+  CHECK(thrown_by([&] {
+          io::parse_json_object(flood + "]}", "file.json", "do this", 0,
+                                {.depth = 4, .values = 1'000});
+        }).says("too many values"));
+}
+
+TEST_CASE("large objects take linear time") {
+  std::string text = "{\"first\":{}";
+  for (int i = 0; i < 200'000; ++i) text += ",\"" + std::to_string(i) + "\":{}";
+  CHECK(io::parse_json_object(text + "}", "file.json", "").size() == 200'001);
+}
+
+TEST_CASE("a count is a whole number that is not negative and fits") {
+  const auto json = io::parse_json_object(
+      R"({"yes":[0,1,9223372036854775807],"no":[-1,1.0,1.5,1e3,9223372036854775808,"1",true,null]})",
+      "file", "");
+  for (const auto& value : json["yes"]) CHECK(io::is_count(value));
+  for (const auto& value : json["no"]) CHECK_FALSE(io::is_count(value));
+}
