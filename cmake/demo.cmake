@@ -3,11 +3,12 @@
 set(triptych_demo_train
   --data procedural --width 16 --epochs 6 --batch 64 --lr 0.06 --temperature 0.2
   --head 256,256 --predictor-hidden 128 --queue 4096 --seed 1)
+set(triptych_demo_eval --protocol logistic,knn)
 
 set(triptych_demo_run ${PROJECT_SOURCE_DIR}/runs/demo)
 add_custom_target(demo
   COMMAND triptych_app train ${triptych_demo_train} --out ${triptych_demo_run} --overwrite
-  COMMAND triptych_app eval ${triptych_demo_run}
+  COMMAND triptych_app eval ${triptych_demo_run} ${triptych_demo_eval}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
   COMMENT "Training on generated images, then evaluating: ${triptych_demo_run}"
   USES_TERMINAL VERBATIM)
