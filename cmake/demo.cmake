@@ -1,7 +1,7 @@
 # The target `demo`: train the three-network method on generated images, then evaluate the encoder.
-# A run of about two minutes on two cores; every number that shapes it stands in this list.
+# Every number that shapes it stands in this list.
 set(triptych_demo_train
-  --data procedural --width 16 --epochs 6 --batch 64 --lr 0.06 --temperature 0.2
+  --data procedural --procedural-train 2000 --width 8 --epochs 6 --batch 64 --lr 0.06 --temperature 0.2
   --head 256,256 --predictor-hidden 128 --queue 4096 --seed 1)
 set(triptych_demo_eval --protocol logistic,knn)
 
