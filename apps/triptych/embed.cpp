@@ -28,10 +28,10 @@ int embed(const embed_options& asked) {
   const auto features = eval::encode(encoder, set, view_size(run.options), pool, options.batch);
   bar.clear();
 
-  const auto rows = static_cast<std::uint64_t>(features.size);
+  const auto rows = features.size;
   io::save_safetensors(
       options.out,
-      {io::tensor_of<float>("features", {rows, static_cast<std::uint64_t>(features.dim)},
+      {io::tensor_of<float>("features", {rows, features.dim},
                             features.values),
        io::tensor_of<std::int32_t>("labels", {rows}, features.labels)},
       {{"checkpoint", run.checkpoint.path.string()},

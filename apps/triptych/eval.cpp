@@ -114,7 +114,7 @@ class linear_evaluation {
     const auto& p = probe_.state_progress();
     std::vector<io::tensor_source> tensors;
     for (const auto& t : probe_.state_tensors()) {
-      tensors.push_back(io::tensor_of<float>(std::string(t.name), {t.values.size()}, t.values));
+      tensors.push_back(io::tensor_of<float>(std::string(t.name), {static_cast<std::int64_t>(t.values.size())}, t.values));
     }
     io::save_checkpoint(directory(),
                         {p.step, p.epochs, identity(),

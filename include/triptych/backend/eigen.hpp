@@ -258,12 +258,12 @@ class eigen {
 
   // -- pooling and patches ----------------------------------------------------------------------
 
-  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const real* x,
+  void max_pool_forward(const shape& in, int kernel, int step, int padding, const real* x,
                         real* y, int* argmax) {
-    const int height = (in.height + 2 * padding - kernel) / stride + 1;
-    const int width = (in.width + 2 * padding - kernel) / stride + 1;
+    const int height = (in.height + 2 * padding - kernel) / step + 1;
+    const int width = (in.width + 2 * padding - kernel) / step + 1;
     each_row(in.images * height * width, in.channels * kernel * kernel,
-             kernels::max_pool_pixel<real>{in, kernel, stride, padding, height, width, x, y,
+             kernels::max_pool_pixel<real>{in, kernel, step, padding, height, width, x, y,
                                            argmax});
   }
   void max_pool_backward(const shape& in, int out_height, int out_width, const real* dy,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/data/fill.hpp>

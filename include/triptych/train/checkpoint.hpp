@@ -47,7 +47,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
   for (auto& file : files) {
     if (file.name != "queue") continue;
     file.tensors.push_back(io::tensor_of<std::int32_t>(
-        "labels", {static_cast<std::uint64_t>(labels.size())}, labels));
+        "labels", {static_cast<std::int64_t>(labels.size())}, labels));
   }
   io::checkpoint_note note{trainer.step(), trainer.epoch(), config};
   const auto counters = method.counters();
@@ -78,7 +78,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
     }
   }
   if (expected.contains("queue")) {
-    expected["queue"].push_back({"labels", io::dtype_of<std::int32_t>(), {queue_labels.size()}});
+    expected["queue"].push_back({"labels", io::dtype_of<std::int32_t>(), {static_cast<std::int64_t>(queue_labels.size())}});
   }
   std::string problems;
   for (const auto& [file, list] : expected) {

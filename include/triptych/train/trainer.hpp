@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/data/image_set.hpp>

@@ -121,7 +121,8 @@ struct panels {
   [[nodiscard]] std::int64_t size(const gather_shape& s) const { return begin(s, blocks, 0); }
 };
 
-/// Packs w[tap][...] into panels; weight(tap, c, o) is at w[tap taps_stride + c c_stride + o o_stride].
+/// Packs weights into panels: that of (tap, channel c, output o) is found at
+/// w[tap channels out + c channel_stride + o out_stride].
 template <class Arena>
 const float* pack(thread_pool& pool, Arena& scratch, const gather_shape& s, const panels& p,
                   const float* w, std::int64_t channel_stride, std::int64_t out_stride) {
@@ -142,9 +143,13 @@ const float* pack(thread_pool& pool, Arena& scratch, const gather_shape& s, cons
           std::copy_n(from + c * channel_stride, lanes, to + c * p.lanes);
         }
       } else {
-        for (std::int64_t o = 0; o < lanes; ++o) {
-          for (std::int64_t c = 0; c < end - begin; ++c) {
-            to[c * p.lanes + o] = from[c * channel_stride + o * out_stride];
+        // A transposition, in strips of rows that fit into the first-level cache.
+        for (std::int64_t strip = 0; strip < end - begin; strip += 16) {
+          const std::int64_t strip_end = std::min(end - begin, strip + 16);
+          for (std::int64_t o = 0; o < lanes; ++o) {
+            for (std::int64_t c = strip; c < strip_end; ++c) {
+              to[c * p.lanes + o] = from[c * channel_stride + o * out_stride];
+            }
           }
         }
       }

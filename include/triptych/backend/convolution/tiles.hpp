@@ -14,7 +14,7 @@
 namespace triptych::convolution {
 
 /// What fits into one core's second-level cache beside everything else that passes through it.
-inline constexpr std::int64_t tile_floats = 96 * 1024;
+inline constexpr std::int64_t tile_floats = 128 * 1024;
 inline constexpr std::int64_t panel_floats = 80 * 1024;
 
 /// The number of shares of at most `most` that `total` is cut into; at least one.
