@@ -1,0 +1,47 @@
+// triptych/triptych.hpp
+//
+// Everything that needs Eigen alone, in the order in which data flows. Programs that care for build
+// time include what they use; files and checkpoints are in triptych/io.hpp.
+#pragma once
+
+#include <triptych/version.hpp>  // defines: TRIPTYCH_VERSION_*
+
+#include <triptych/core/error.hpp>        // defines: error, error_kind
+#include <triptych/core/philox.hpp>       // defines: random_stream
+#include <triptych/core/thread_pool.hpp>  // defines: thread_pool
+#include <triptych/core/arena.hpp>        // defines: stack_arena, buffer
+#include <triptych/core/tensor.hpp>       // defines: shape, tensor
+
+#include <triptych/concepts/backend.hpp>                   // defines: Backend
+#include <triptych/backend/convolution/direct.hpp>         // defines: convolution::direct
+#include <triptych/backend/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
+#include <triptych/backend/eigen.hpp>                      // defines: backend::eigen
+#include <triptych/backend/reference.hpp>                  // defines: backend::reference
+
+#include <triptych/augment/recipe.hpp>  // defines: augment::recipe and its presets
+#include <triptych/data/image_set.hpp>  // defines: data::image_set, data::split
+#include <triptych/data/registry.hpp>   // defines: data::load
+#include <triptych/data/loader.hpp>     // defines: data::loader, data::batch
+
+#include <triptych/nn/stack.hpp>          // defines: nn::resnet, nn::mlp, nn::stack
+#include <triptych/views/combinator.hpp>  // defines: views::whole, views::grid, views::choose
+
+#include <triptych/loss/info_nce.hpp>         // defines: loss::info_nce
+#include <triptych/loss/nt_xent.hpp>          // defines: loss::nt_xent
+#include <triptych/loss/negative_cosine.hpp>  // defines: loss::negative_cosine
+#include <triptych/memory/support_set.hpp>    // defines: memory::support_set
+
+#include <triptych/update/backprop.hpp>       // defines: update::backprop
+#include <triptych/update/copy.hpp>           // defines: update::copy
+#include <triptych/update/ema.hpp>            // defines: update::ema
+#include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, any
+
+#include <triptych/network/branches.hpp>  // defines: network and its three aliases
+#include <triptych/method/mncl.hpp>       // defines: method::mncl
+
+#include <triptych/eval/encode.hpp>               // defines: eval::encode
+#include <triptych/eval/knn.hpp>                  // defines: eval::knn
+#include <triptych/eval/linear_probe.hpp>         // defines: eval::linear_probe
+#include <triptych/eval/logistic_regression.hpp>  // defines: eval::logistic_regression
+
+#include <triptych/train/trainer.hpp>  // defines: train::trainer
