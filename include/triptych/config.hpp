@@ -1,7 +1,7 @@
 // triptych/config.hpp
 //
-// The library's only macros: they mark functors that also run on a device, and refuse builds whose
-// arithmetic cannot be trusted.
+// The library's only macros: they mark functors that also run on a device, write out short loops
+// whose arrays are to live in registers, and refuse builds whose arithmetic cannot be trusted.
 #pragma once
 
 #if defined(__FAST_MATH__)
@@ -12,4 +12,11 @@
 #define TRIPTYCH_HOST_DEVICE __host__ __device__
 #else
 #define TRIPTYCH_HOST_DEVICE
+#endif
+
+// Before a loop with constant bounds: the compiler writes out every turn of it.
+#if defined(__clang__)
+#define TRIPTYCH_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TRIPTYCH_UNROLL _Pragma("GCC unroll 32")
 #endif

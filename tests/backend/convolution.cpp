@@ -56,8 +56,8 @@ void for_each_product(const geometry& g, const Visit& visit) {
           }
 }
 
-/// Sums in double precision, and the sum of the squares of all their terms: with random signs that is
-/// the expected square of the sums, but no cancellation makes it small.
+/// Sums in double precision, and the sum of the squares of all their terms: with random signs that
+/// is the expected square of the sums, but no cancellation makes it small.
 struct expectation {
   std::vector<double> sums;
   double squares = 0;
@@ -95,14 +95,15 @@ std::vector<geometry> odd_shapes() {
           if (kernel == 7 && in * out > 1100) continue;
           random_stream random(3, stream::initialise, k++);
           const auto size = [&] { return 1 + static_cast<int>(random.below(9)); };
-          shapes.push_back({1 + random.below(3), size(), size(), in, out, kernel, stride, kernel / 2});
+          shapes.push_back(
+              {1 + random.below(3), size(), size(), in, out, kernel, stride, kernel / 2});
         }
-  shapes.push_back({20, 4, 4, 16, 16, 3, 1, 1});     // more images than a tile takes
-  shapes.push_back({2, 9, 7, 8, 8, 3, 1, 0});        // no padding
-  shapes.push_back({1, 5, 5, 4, 4, 3, 3, 2});        // stride 3, wide padding
-  shapes.push_back({2, 1, 1, 300, 130, 3, 1, 1});    // several chunks of channels
+  shapes.push_back({20, 4, 4, 16, 16, 3, 1, 1});   // more images than a tile takes
+  shapes.push_back({2, 9, 7, 8, 8, 3, 1, 0});      // no padding
+  shapes.push_back({1, 5, 5, 4, 4, 3, 3, 2});      // stride 3, wide padding
+  shapes.push_back({2, 1, 1, 300, 130, 3, 1, 1});  // several chunks of channels
   shapes.push_back({3, 2, 2, 530, 70, 3, 2, 1});
-  shapes.push_back({1, 70, 90, 40, 6, 3, 1, 1});     // several bands of rows
+  shapes.push_back({1, 70, 90, 40, 6, 3, 1, 1});  // several bands of rows
   shapes.push_back({1, 64, 200, 40, 6, 3, 2, 1});
   return shapes;
 }

@@ -10,8 +10,8 @@
 //   backward_weights  dw[r,s,c,o]  = sum x [n, t S-P+r, u S-P+s, c] dy[n,t,u,o]    over n, t, u
 //
 // The first two are one gather with different taps (gather.hpp); with stride 2 the input pixels of
-// backward_data fall into four parity classes with one, two, two and four taps of nine. The third is
-// a sum of outer products (weight_gradient.hpp).
+// backward_data fall into four parity classes with one, two, two and four taps of nine. The third
+// is a sum of outer products (weight_gradient.hpp).
 //
 // Same bits for any number of threads; in forward and backward_data the bits of an image do not
 // depend on its batch either.
@@ -52,8 +52,8 @@ struct direct {
  private:
   static detail::gather_shape shape(const geometry& g, bool transposed) {
     const auto axis = [&](int in, int out) {
-      return detail::axis{transposed ? out : in, transposed ? in : out, g.kernel, g.stride,
-                          g.padding, transposed};
+      return detail::axis{
+          transposed ? out : in, transposed ? in : out, g.kernel, g.stride, g.padding, transposed};
     };
     return {g.images, transposed ? g.out : g.in, transposed ? g.in : g.out,
             axis(g.height, g.out_height()), axis(g.width, g.out_width())};

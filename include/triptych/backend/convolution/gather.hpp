@@ -38,9 +38,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
+#include <triptych/config.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::detail {
@@ -103,7 +105,7 @@ struct gather_shape {
 
 /// How the channels of a gather are blocked.
 struct panels {
-  int vectors = 1;       ///< of a block, at most
+  int vectors = 1;         ///< of a block, at most
   std::int64_t lanes = 1;  ///< vectors x width
   std::int64_t blocks = 1, chunks = 1;
 
@@ -172,6 +174,29 @@ struct gather_block {
   bool add;
 };
 
+/// sum[p] += pixel[p][c ... c + Depth) times as many rows of weights.
+template <int Depth, int Vectors, int Pixels>
+[[gnu::always_inline]] inline void multiply_add(const float* const (&pixel)[Pixels], std::int64_t c,
+                                                const float* w,
+                                                simd::vector (&sum)[Pixels][Vectors]) {
+  simd::vector weight[Depth][Vectors];
+  TRIPTYCH_UNROLL
+  for (int d = 0; d < Depth; ++d) {
+    TRIPTYCH_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+      weight[d][v] = simd::load(w + (d * Vectors + v) * simd::width);
+  }
+  TRIPTYCH_UNROLL
+  for (int p = 0; p < Pixels; ++p) {
+    TRIPTYCH_UNROLL
+    for (int d = 0; d < Depth; ++d) {
+      const float x = pixel[p][c + d];
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) sum[p][v] += weight[d][v] * x;
+    }
+  }
+}
+
 template <int Vectors, int Pixels>
 void gather(const gather_block& b) {
   using namespace simd;
@@ -180,60 +205,46 @@ void gather(const gather_block& b) {
   constexpr int depth = registers < 32 || Vectors > 2 ? 1 : 4 / Vectors;
   vector sum[Pixels][Vectors];
   const float* pixel[Pixels];
-  unroll<Pixels>([&](auto p) __attribute__((always_inline)) {
+  TRIPTYCH_UNROLL
+  for (int p = 0; p < Pixels; ++p) {
     pixel[p] = b.source + b.source_offset[p];
-    float* const target = b.target + b.target_offset[p];
-    if (!b.add) {
-      unroll<Vectors>([&](auto v) __attribute__((always_inline)) { sum[p][v] = vector{}; });
-    } else if (b.lanes == lanes) {
-      unroll<Vectors>(
-          [&](auto v) __attribute__((always_inline)) { sum[p][v] = load(target + v * width); });
-    } else {
-      float part[lanes] = {};
+    const float* target = b.target + b.target_offset[p];
+    float part[lanes] = {};
+    if (b.add && b.lanes < lanes) {
       std::memcpy(part, target, static_cast<std::size_t>(b.lanes) * sizeof(float));
-      unroll<Vectors>(
-          [&](auto v) __attribute__((always_inline)) { sum[p][v] = load(part + v * width); });
+      target = part;
     }
-  });
+    TRIPTYCH_UNROLL
+    for (int v = 0; v < Vectors; ++v) sum[p][v] = b.add ? load(target + v * width) : vector{};
+  }
 
   for (int r = 0; r < b.rows.count; ++r) {
     for (int s = 0; s < b.columns.count; ++s) {
-      const int tap = (b.rows.first + r * b.rows.step) * b.kernel + b.columns.first + s * b.columns.step;
+      const int tap =
+          (b.rows.first + r * b.rows.step) * b.kernel + b.columns.first + s * b.columns.step;
       const float* w = b.weights + std::int64_t{tap} * b.channels * lanes;
-      const std::int64_t begin = r * b.row_step + s * b.column_step, end = begin + b.channels;
-      std::int64_t c = begin;
-      const auto multiply_add = [&](auto count) __attribute__((always_inline)) {
-        vector weight[count][Vectors];
-        unroll<count>([&](auto d) __attribute__((always_inline)) {
-          unroll<Vectors>([&](auto v) __attribute__((always_inline)) {
-            weight[d][v] = load(w + (d * Vectors + v) * width);
-          });
-        });
-        unroll<Pixels>([&](auto p) __attribute__((always_inline)) {
-          unroll<count>([&](auto d) __attribute__((always_inline)) {
-            const float x = pixel[p][c + d];
-            unroll<Vectors>([&](auto v) __attribute__((always_inline)) {
-              sum[p][v] += weight[d][v] * x;
-            });
-          });
-        });
-        c += count;
-        w += count * lanes;
-      };
-      while (c + depth <= end) multiply_add(std::integral_constant<int, depth>{});
-      while (c < end) multiply_add(std::integral_constant<int, 1>{});
+      std::int64_t c = r * b.row_step + s * b.column_step;
+      const std::int64_t end = c + b.channels;
+      for (; c + depth <= end; c += depth, w += depth * lanes) {
+        multiply_add<depth>(pixel, c, w, sum);
+      }
+      for (; c < end; ++c, w += lanes) multiply_add<1>(pixel, c, w, sum);
     }
   }
 
-  unroll<Pixels>([&](auto p) __attribute__((always_inline)) {
+  TRIPTYCH_UNROLL
+  for (int p = 0; p < Pixels; ++p) {
     float* const target = b.target + b.target_offset[p];
     if (b.lanes == lanes) {
-      unroll<Vectors>(
-          [&](auto v) __attribute__((always_inline)) { store(sum[p][v], target + v * width); });
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) store(sum[p][v], target + v * width);
     } else {
-      std::memcpy(target, &sum[p], static_cast<std::size_t>(b.lanes) * sizeof(float));
+      float part[lanes];
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) store(sum[p][v], part + v * width);
+      std::memcpy(target, part, static_cast<std::size_t>(b.lanes) * sizeof(float));
     }
-  });
+  }
 }
 
 /// gather<Vectors, pixels> for every number of pixels.
@@ -241,16 +252,21 @@ template <int Vectors>
 void gather_pixels(int pixels, const gather_block& b) {
   static constexpr auto table = []<int... P>(std::integer_sequence<int, P...>) {
     return std::array{&gather<Vectors, P + 1>...};
-  }(std::make_integer_sequence<int, simd::most_rows(Vectors)>{});
+  }
+  (std::make_integer_sequence<int, simd::most_rows(Vectors)>{});
   table[static_cast<std::size_t>(pixels - 1)](b);
 }
 
 inline void gather_any(int vectors, int pixels, const gather_block& b) {
   switch (vectors) {
-    case 1: return gather_pixels<1>(pixels, b);
-    case 2: return gather_pixels<2>(pixels, b);
-    case 3: return gather_pixels<std::min(3, simd::most_vectors)>(pixels, b);
-    default: return gather_pixels<simd::most_vectors>(pixels, b);
+  case 1:
+    return gather_pixels<1>(pixels, b);
+  case 2:
+    return gather_pixels<2>(pixels, b);
+  case 3:
+    return gather_pixels<std::min(3, simd::most_vectors)>(pixels, b);
+  default:
+    return gather_pixels<simd::most_vectors>(pixels, b);
   }
 }
 
@@ -307,9 +323,7 @@ void gather_all(thread_pool& pool, Arena& scratch, const gather_shape& s, const 
   const std::int64_t tile_size =
       (tiles.most_images * tiles.most_source_rows * s.columns.source * s.channels + 15) / 16 * 16;
   const std::int64_t pixels = tiles.most_images * s.columns.target;
-  const auto floats_of = [](std::int64_t bytes) {
-    return (bytes + 63) / 64 * 16;
-  };
+  const auto floats_of = [](std::int64_t bytes) { return (bytes + 63) / 64 * 16; };
   const std::int64_t table_size = floats_of(pixels * std::int64_t{sizeof(std::int64_t)});
   const std::int64_t run_size = floats_of(s.columns.target * std::int64_t{sizeof(column_run)});
 
@@ -356,8 +370,7 @@ void gather_all(thread_pool& pool, Arena& scratch, const gather_shape& s, const 
             }
             for (std::int64_t i = 0; i < images; ++i, ++pixel) {
               source_offset[pixel] = taps.source * column_pitch + i * s.channels;
-              target_offset[pixel] =
-                  ((image + i) * s.rows.target * s.columns.target + u) * s.out;
+              target_offset[pixel] = ((image + i) * s.rows.target * s.columns.target + u) * s.out;
             }
             runs[run_count - 1].end = pixel;
           }

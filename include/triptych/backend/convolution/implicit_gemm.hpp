@@ -93,9 +93,7 @@ struct implicit_gemm {
   using matrix = Eigen::Map<row_major>;
   using const_matrix = Eigen::Map<const row_major>;
 
-  static std::int64_t patch(const geometry& g) {
-    return std::int64_t{g.kernel} * g.kernel * g.in;
-  }
+  static std::int64_t patch(const geometry& g) { return std::int64_t{g.kernel} * g.kernel * g.in; }
   static std::int64_t pixels(const geometry& g) {
     return std::int64_t{g.out_height()} * g.out_width();
   }
@@ -107,8 +105,7 @@ struct implicit_gemm {
   struct tile {
     std::int64_t image, begin, end;
     tile(const geometry& g, std::int64_t tiles, std::int64_t i)
-        : image(i / tiles),
-          begin(share_begin(pixels(g), tiles, i % tiles)),
+        : image(i / tiles), begin(share_begin(pixels(g), tiles, i % tiles)),
           end(share_begin(pixels(g), tiles, i % tiles + 1)) {}
     [[nodiscard]] std::int64_t size() const { return end - begin; }
   };

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstring>
-#include <utility>
 
 namespace triptych::convolution::simd {
 
@@ -26,8 +25,8 @@ using vector [[gnu::vector_size(vector_bytes)]] = float;
 /// The most vectors that a register block is wide: 4 of 32 registers, 2 of 16.
 inline constexpr int most_vectors = registers / 8;
 
-/// How many rows of `vectors` vectors stay in registers at once. Enough independent sums to hide the
-/// latency of an FMA, few enough to leave registers for the operands.
+/// How many rows of `vectors` vectors stay in registers at once. Enough independent sums to hide
+/// the latency of an FMA, few enough to leave registers for the operands.
 inline constexpr int most_rows(int vectors) {
   if (registers == 32) return vectors == 1 ? 16 : 24 / vectors;
   return 12 / vectors;
@@ -39,14 +38,8 @@ inline constexpr int most_rows(int vectors) {
   return v;
 }
 
-[[gnu::always_inline]] inline void store(const vector& v, float* p) { std::memcpy(p, &v, sizeof v); }
-
-/// body(0), body(1), ... body(Count - 1) with constant arguments, written out one after the other.
-template <int Count, class Body>
-[[gnu::always_inline]] inline void unroll(const Body& body) {
-  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
-    (body(std::integral_constant<int, I>{}), ...);
-  }(std::make_integer_sequence<int, Count>{});
+[[gnu::always_inline]] inline void store(const vector& v, float* p) {
+  std::memcpy(p, &v, sizeof v);
 }
 
 }  // namespace triptych::convolution::simd

@@ -13,13 +13,13 @@
 //      x[pixel][j+1] ->      |  sum  sum  sum    |            R V multiply-adds
 //      ...  R of them        |                   |
 //
-// In x the channels of taps (r, 0), (r, 1), ... lie one after the other, and so do their rows of dw:
-// j counts (s, c). With few channels (a stem) the R rows of a block run across taps, with many each
-// tap has blocks of its own, over just the columns it reaches (`segment`).
+// In x the channels of taps (r, 0), (r, 1), ... lie one after the other, and so do their rows of
+// dw: j counts (s, c). With few channels (a stem) the R rows of a block run across taps, with many
+// each tap has blocks of its own, over just the columns it reaches (`segment`).
 //
 // A task is (shard of images, block of output channels). Shards end in partial gradients, added up
-// in a binary tree; large layers have enough blocks to need no shards. Within a shard pixels come in
-// pieces that stay in the second-level cache, each piece's sum is added to the shard's: rounding
+// in a binary tree; large layers have enough blocks to need no shards. Within a shard pixels come
+// in pieces that stay in the second-level cache, each piece's sum is added to the shard's: rounding
 // grows with the square root of a piece and of the number of pieces.
 #pragma once
 
@@ -28,10 +28,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
+#include <triptych/config.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::detail {
@@ -53,53 +55,61 @@ void outer(const outer_block& b) {
   using namespace simd;
   constexpr int lanes = Vectors * width;
   vector sum[Rows][Vectors];
-  unroll<Rows>([&](auto j) __attribute__((always_inline)) {
-    unroll<Vectors>([&](auto v) __attribute__((always_inline)) { sum[j][v] = vector{}; });
-  });
+  TRIPTYCH_UNROLL
+  for (int j = 0; j < Rows; ++j) {
+    TRIPTYCH_UNROLL
+    for (int v = 0; v < Vectors; ++v) sum[j][v] = vector{};
+  }
   for (int n = 0; n < b.images; ++n) {
     for (int t = 0; t < b.rows; ++t) {
       const float* x = b.x + n * b.x_image + t * b.x_row;
       const float* dy = b.dy + n * b.dy_image + t * b.dy_row;
       for (int u = 0; u < b.columns; ++u, x += b.x_column, dy += lanes) {
         vector d[Vectors];
-        unroll<Vectors>(
-            [&](auto v) __attribute__((always_inline)) { d[v] = load(dy + v * width); });
-        unroll<Rows>([&](auto j) __attribute__((always_inline)) {
-          const float value = x[j];
-          unroll<Vectors>(
-              [&](auto v) __attribute__((always_inline)) { sum[j][v] += d[v] * value; });
-        });
+        TRIPTYCH_UNROLL
+        for (int v = 0; v < Vectors; ++v) d[v] = load(dy + v * width);
+        TRIPTYCH_UNROLL
+        for (int j = 0; j < Rows; ++j) {
+          TRIPTYCH_UNROLL
+          for (int v = 0; v < Vectors; ++v) sum[j][v] += d[v] * x[j];
+        }
       }
     }
   }
-  unroll<Rows>([&](auto j) __attribute__((always_inline)) {
+  TRIPTYCH_UNROLL
+  for (int j = 0; j < Rows; ++j) {
     float* const dw = b.dw + j * b.dw_row;
     if (b.lanes == lanes) {
-      unroll<Vectors>([&](auto v) __attribute__((always_inline)) {
-        store(load(dw + v * width) + sum[j][v], dw + v * width);
-      });
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) store(load(dw + v * width) + sum[j][v], dw + v * width);
     } else {
       float part[lanes];
-      std::memcpy(part, &sum[j], sizeof part);
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) store(sum[j][v], part + v * width);
       for (int o = 0; o < b.lanes; ++o) dw[o] += part[o];
     }
-  });
+  }
 }
 
 template <int Vectors>
 void outer_rows(int rows, const outer_block& b) {
   static constexpr auto table = []<int... R>(std::integer_sequence<int, R...>) {
     return std::array{&outer<Vectors, R + 1>...};
-  }(std::make_integer_sequence<int, simd::most_rows(Vectors)>{});
+  }
+  (std::make_integer_sequence<int, simd::most_rows(Vectors)>{});
   table[static_cast<std::size_t>(rows - 1)](b);
 }
 
 inline void outer_any(int vectors, int rows, const outer_block& b) {
   switch (vectors) {
-    case 1: return outer_rows<1>(rows, b);
-    case 2: return outer_rows<2>(rows, b);
-    case 3: return outer_rows<std::min(3, simd::most_vectors)>(rows, b);
-    default: return outer_rows<simd::most_vectors>(rows, b);
+  case 1:
+    return outer_rows<1>(rows, b);
+  case 2:
+    return outer_rows<2>(rows, b);
+  case 3:
+    return outer_rows<std::min(3, simd::most_vectors)>(rows, b);
+  default:
+    return outer_rows<simd::most_vectors>(rows, b);
   }
 }
 
@@ -108,7 +118,8 @@ struct reach {
   int begin, end;
   constexpr reach(int r, int extent, int out, int stride, int padding)
       : begin(std::max(0, (padding - r + stride - 1) / stride)),
-        end(std::min(out, extent - 1 + padding - r < 0 ? 0 : (extent - 1 + padding - r) / stride + 1)) {
+        end(std::min(out,
+                     extent - 1 + padding - r < 0 ? 0 : (extent - 1 + padding - r) / stride + 1)) {
     if (begin > end) begin = end;
   }
 };
@@ -133,7 +144,8 @@ struct gradient_tiles {
     bands = std::min<std::int64_t>(shares(image, tile_floats), g.out_height());
     most_rows = shares(g.out_height(), bands);
     const std::int64_t in_shard = shares(g.images, shards);
-    pieces = shares(in_shard, std::max<std::int64_t>(1, tile_floats / std::max<std::int64_t>(1, image)));
+    pieces =
+        shares(in_shard, std::max<std::int64_t>(1, tile_floats / std::max<std::int64_t>(1, image)));
     most_images = shares(in_shard, pieces);
   }
 };
@@ -234,7 +246,9 @@ void weight_gradient(thread_pool& pool, Arena& scratch, const geometry& g, const
   const gradient_tiles tiles(g);
   const std::int64_t rows = std::int64_t{g.kernel} * g.kernel * g.in, size = rows * g.out;
   float* const partial =
-      tiles.shards == 1 ? dw : scratch.template take<float>(static_cast<std::size_t>(tiles.shards * size));
+      tiles.shards == 1
+          ? dw
+          : scratch.template take<float>(static_cast<std::size_t>(tiles.shards * size));
 
   for_each_tile(pool, scratch, tiles.shards * tiles.blocks,
                 tiles.most_images * tiles.most_rows * g.out_width() * tiles.lanes,
