@@ -1,7 +1,8 @@
 // triptych/config.hpp
 //
 // The library's only macros: they mark functors that also run on a device, write out short loops
-// whose arrays are to live in registers, and refuse builds whose arithmetic cannot be trusted.
+// whose arrays are to live in registers, let elementwise loops be vectorised, and refuse builds
+// whose arithmetic cannot be trusted.
 #pragma once
 
 #if defined(__FAST_MATH__)
@@ -19,4 +20,11 @@
 #define TRIPTYCH_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define TRIPTYCH_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+// Before a loop whose turns do not depend on each other. clang checks for overlap at run time.
+#if defined(__clang__)
+#define TRIPTYCH_INDEPENDENT
+#else
+#define TRIPTYCH_INDEPENDENT _Pragma("GCC ivdep")
 #endif

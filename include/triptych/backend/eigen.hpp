@@ -18,7 +18,9 @@
 
 #include <triptych/backend/convolution/direct.hpp>
 #include <triptych/concepts/backend.hpp>
+#include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
+#include <triptych/core/error.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -134,7 +136,7 @@ class eigen {
     const stack_arena<>::frame scope(arena_);
     const kernels::row_chunks chunks{rows, channels};
     real* sums = arena_.take<real>(chunk_numbers(chunks));
-    pool_.run(chunks.count(), [=, this](std::int64_t i) {
+    pool_.run(chunks.count(), [=](std::int64_t i) {
       blocks(kernels::bias_sums<real>{y, channels, dy, sums + i * channels}, chunks, i);
     });
     add_chunks(chunks, sums, dbias);
@@ -146,13 +148,17 @@ class eigen {
                           real epsilon, const real* residual, bool relu,
                           running_statistics<real> running, real* mean, real* inverse_deviation,
                           real* y) {
+    if (s.rows < 2) {
+      throw error::usage(
+          "batch_norm: a group of one row has no variance; use a batch of at least two images");
+    }
     const stack_arena<>::frame scope(arena_);
     const kernels::row_chunks chunks{s.rows, s.channels};
     const std::int64_t per_group = chunks.count();
     const std::size_t numbers = chunk_numbers(chunks) * static_cast<std::size_t>(s.groups);
     real* means = arena_.take<real>(numbers);
     real* squares = arena_.take<real>(numbers);
-    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+    pool_.run(per_group * s.groups, [=](std::int64_t i) {
       blocks(kernels::moments<real>{x + i / per_group * s.rows * s.channels, s.channels,
                                     means + i * s.channels, squares + i * s.channels},
              chunks, i % per_group);
@@ -186,7 +192,7 @@ class eigen {
       }
     }
 
-    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+    pool_.run(per_group * s.groups, [=](std::int64_t i) {
       const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
       blocks(kernels::normalize<real>{x + at, residual == nullptr ? nullptr : residual + at,
                                       factor + g * s.channels, shift + g * s.channels, s.channels,
@@ -218,7 +224,7 @@ class eigen {
     const std::size_t numbers = chunk_numbers(chunks) * static_cast<std::size_t>(s.groups);
     real* sums = arena_.take<real>(numbers);
     real* dots = arena_.take<real>(numbers);
-    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+    pool_.run(per_group * s.groups, [=](std::int64_t i) {
       const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
       blocks(kernels::norm_sums<real>{x + at, y == nullptr ? nullptr : y + at,
                                       mean + g * s.channels, inverse_deviation + g * s.channels,
@@ -246,7 +252,7 @@ class eigen {
       dweight[c] += static_cast<real>(all_dots);
     }
 
-    pool_.run(per_group * s.groups, [=, this](std::int64_t i) {
+    pool_.run(per_group * s.groups, [=](std::int64_t i) {
       const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
       blocks(kernels::norm_gradient<real>{x + at, dy + at, mean + g * s.channels,
                                           inverse_deviation + g * s.channels, weight,
@@ -330,7 +336,7 @@ class eigen {
       const std::size_t begin = static_cast<std::size_t>(task) * chunk;
       const std::size_t end = std::min(n, begin + chunk);
       const Functor local = functor;
-#pragma GCC ivdep
+      TRIPTYCH_INDEPENDENT
       for (std::size_t i = begin; i < end; ++i) local(i);
     });
   }
