@@ -136,20 +136,19 @@ class mncl {
                    const trace<real>& observe = {}) {
     const typename stack_arena<typename B::memory>::frame scope(backend_->arena());
     if (options_.ema_timing == momentum_timing::before_forward) move_momentum(options.step);
-    observe_views(observe, x);
+    observe.rows("view", std::array{1, 2, 3}, x);
 
     std::optional<targets> global;
     if constexpr (Policies::global_branch) {
       const auto z = momentum_->forward(x, std::array{0, 1}).projection;
       const auto unit = normalized(z);
       global.emplace(targets{unit, queue_->look_up(unit)});
-      observe.rows("z", {1, 2}, z);
-      observe.rows("neighbours", {1, 2}, global->nearest.neighbours);
-      observe.indices("nn", {1, 2}, z.shape.images, global->nearest.indices);
+      observe.rows("z", std::array{1, 2}, z);
+      observe.indices("nn", std::array{1, 2}, z.shape.images, global->nearest.indices);
     }
 
     const auto p = online_.forward(x, online_views, {.record = true}).prediction;
-    observe.rows("p", online_view_names(), p);
+    observe.rows("p", online_view_names, p);
     const std::int64_t n = p.shape.images / p.shape.groups;
     const auto inverse_norms = backend_->arena().template take<real>(p.size());
     const auto unit_p = take(p.shape);
@@ -174,7 +173,7 @@ class mncl {
       draw.random = random_stream(options.seed, stream::combine,
                                   static_cast<std::uint32_t>(options.step));
       const auto c = stop_gradient_->forward(x, std::array{0, 2}, draw).projection;
-      observe.rows("c", {1, 3}, c);
+      observe.rows("c", std::array{1, 3}, c);
       const auto unit = normalized(c);
       const std::int64_t rows = c.shape.images / 2;
       local_term(unit.images(0, rows), prediction(3), terms + 2, gradient(3));
@@ -289,11 +288,11 @@ class mncl {
   static constexpr std::int64_t place(int view) {
     return view == 3 && !Policies::global_branch ? 1 : view - 1;
   }
-  static std::vector<int> online_view_names() {
-    std::vector<int> names;
-    for (const int v : online_views) names.push_back(v + 1);
+  static constexpr auto online_view_names = [] {
+    auto names = online_views;
+    for (int& name : names) ++name;
     return names;
-  }
+  }();
 
   [[nodiscard]] tensor<real> take(const shape& s) {
     return {s, backend_->arena().template take<real>(s.size())};
@@ -335,11 +334,6 @@ class mncl {
 
   void move_momentum(std::int64_t step) {
     if constexpr (Policies::global_branch) momentum_->update(online_, step);
-  }
-
-  void observe_views(const trace<real>& observe, tensor<const real> x) const {
-    const std::int64_t n = x.shape.images / views;
-    for (int v = 0; v < views; ++v) observe("view/" + std::to_string(v + 1), x.images(v * n, n));
   }
 
   /// Which tensor made the loss non-finite: input, then every arena.

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
-#include <vector>
 
 #include <triptych/core/tensor.hpp>
 #include <triptych/nn/parameters.hpp>
@@ -48,24 +48,30 @@ struct trace {
   void operator()(const std::string& name, tensor<const T> t) const {
     if (on_tensor) on_tensor(name, t);
   }
-  /// One tensor for each view, out of equal runs of rows.
-  void rows(const std::string& name, const std::vector<int>& views, tensor<const T> t) const {
+  /// One tensor for each view (numbered from 1), out of equal runs of rows. Names are made only
+  /// where somebody watches: an unwatched step allocates nothing.
+  void rows(const char* name, std::span<const int> views, tensor<const T> t) const {
     if (!on_tensor) return;
     const auto count = static_cast<std::int64_t>(views.size());
     const std::int64_t each = t.shape.images / count;
     for (std::int64_t v = 0; v < count; ++v) {
-      on_tensor(name + "/" + std::to_string(views[static_cast<std::size_t>(v)]),
+      on_tensor(numbered(name, views[static_cast<std::size_t>(v)]),
                 t.images(v * each, each));
     }
   }
-  void indices(const std::string& name, const std::vector<int>& views, std::int64_t rows,
+  void indices(const char* name, std::span<const int> views, std::int64_t rows,
                const int* at) const {
     if (!on_indices) return;
     const auto count = static_cast<std::int64_t>(views.size());
     for (std::int64_t v = 0; v < count; ++v) {
-      on_indices(name + "/" + std::to_string(views[static_cast<std::size_t>(v)]),
+      on_indices(numbered(name, views[static_cast<std::size_t>(v)]),
                  at + v * (rows / count), rows / count);
     }
+  }
+
+ private:
+  static std::string numbered(const char* name, int view) {
+    return std::string(name) + "/" + std::to_string(view);
   }
 };
 
