@@ -315,6 +315,7 @@ template <class Arena>
 void gather_all(thread_pool& pool, Arena& scratch, const gather_shape& s, const float* source,
                 const float* w, std::int64_t channel_stride, std::int64_t out_stride, float* target,
                 bool accumulate) {
+  if (s.images == 0) return;
   const typename Arena::frame scope(scratch);
   const panels p(s);
   const gather_tiles tiles(s, p);
