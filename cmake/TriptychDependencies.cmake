@@ -5,7 +5,7 @@
 #   io headers            nlohmann-json, xxhash (header-only use); JPEG, PNG optional
 #   app                   CLI11
 #   tests                 Catch2 (2.13 or 3)
-#   benchmarks            Google Benchmark, optional
+#   operation benchmarks  Google Benchmark, optional
 include(FetchContent)
 
 # triptych_need(<package> <version> <what for> <Debian package> <git repository> <tag>)
@@ -66,8 +66,7 @@ endif()
 if(TRIPTYCH_BUILD_BENCH)
   find_package(benchmark QUIET)
   if(NOT benchmark_FOUND)
-    message(STATUS "triptych: no benchmarks, Google Benchmark (libbenchmark-dev) was not found")
-    set(TRIPTYCH_BUILD_BENCH OFF)
+    message(STATUS "triptych: no operation benchmarks, Google Benchmark (libbenchmark-dev) not found")
   endif()
 endif()
 
