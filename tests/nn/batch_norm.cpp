@@ -1,0 +1,110 @@
+#include <triptych/nn/batch_norm.hpp>
+
+#include <cmath>
+
+#include "nn/workbench.hpp"
+
+using namespace triptych;
+using namespace triptych::test;
+
+namespace {
+
+struct case_of {
+  int groups;
+  bool residual, relu;
+};
+
+}  // namespace
+
+TEST_CASE("batch norm has the gradients of its differences, for groups, residual and relu") {
+  const auto c = GENERATE(case_of{1, false, false}, case_of{1, false, true},
+                          case_of{3, false, true}, case_of{1, true, false}, case_of{3, true, true});
+  nn::batch_norm layer{.channels = 3};
+  workbench w([&](nn::declaration& d) { layer.declare(d, "bn"); });
+  const shape s{6, 2, 3, 3, c.groups};
+  const numbers residual = random_for(s, 9);
+  check_layer(
+      w, s,
+      [&](const auto& p, tensor<const double> x) {
+        const auto y = p.take(x.shape);
+        layer.forward(p, x, c.residual ? residual.data() : nullptr, c.relu, y);
+        return tensor<const double>(y);
+      },
+      [&](const auto& p, tensor<double> dy) {
+        const auto dx = p.take(s);
+        layer.backward(p, dy, dx.data);
+        return dx.data;
+      });
+}
+
+TEST_CASE("the residual's gradient is what batch norm leaves in dy") {
+  nn::batch_norm layer{.channels = 2};
+  workbench w([&](nn::declaration& d) { layer.declare(d, "bn"); });
+  const shape s{4, 2, 1, 2, 2};
+  const numbers x = random_for(s, 1), dy = random_for(s, 3);
+  numbers residual = random_for(s, 2), left = dy, y(x.size()), dx(x.size());
+  layer.forward(w.recording(), {s, x.data()}, residual.data(), true, {s, y.data()});
+  layer.backward(w.recording(), {s, left.data()}, dx.data());
+  const auto f = [&] {
+    layer.forward(w.plain(), {s, x.data()}, residual.data(), true, {s, y.data()});
+    return std::inner_product(dy.begin(), dy.end(), y.begin(), 0.0);
+  };
+  check_gradient(f, residual, left);
+}
+
+TEST_CASE("groups in one pass are passes of their own, bit for bit and in their order") {
+  nn::batch_norm layer{.channels = 3};
+  const auto declare = [&](nn::declaration& d) { layer.declare(d, "bn"); };
+  workbench together(declare), apart(declare);
+  const shape s{9, 2, 2, 3, 3};
+  const numbers x = random_for(s, 5);
+  numbers y(x.size()), z(x.size());
+  layer.forward(together.plain(), {s, x.data()}, nullptr, true, {s, y.data()});
+  const tensor<const double> in{s, x.data()};
+  const tensor<double> out{s, z.data()};
+  for (const std::int64_t first : {0, 3, 6}) {
+    layer.forward(apart.plain(), in.images(first, 3), nullptr, true, out.images(first, 3));
+  }
+  CHECK(same_bits(y, z));
+  CHECK(same_bits(together.statistics, apart.statistics));
+}
+
+TEST_CASE("running statistics follow with weight 0.1, the variance unbiased") {
+  nn::batch_norm layer{.channels = 1};
+  workbench w([&](nn::declaration& d) { layer.declare(d, "bn"); });
+  const numbers x = {1, 2, 3, 6};  // mean 3, squares 14
+  numbers y(4);
+  layer.forward(w.plain(), {features(4, 1), x.data()}, nullptr, false, {features(4, 1), y.data()});
+  CHECK(w.statistics[layer.running_mean] == Approx(0.1 * 3).epsilon(1e-14));
+  CHECK(w.statistics[layer.running_variance] == Approx(0.9 + 0.1 * 14 / 3).epsilon(1e-14));
+}
+
+TEST_CASE("evaluation uses the running statistics and leaves them") {
+  nn::batch_norm layer{.channels = 1};
+  workbench w([&](nn::declaration& d) { layer.declare(d, "bn"); });
+  w.weights[layer.weight] = 3;
+  w.weights[layer.bias] = 0.5;
+  w.statistics[layer.running_mean] = 2;
+  w.statistics[layer.running_variance] = 4;
+  const numbers before = w.statistics, x = {4, 0};
+  numbers y(2);
+  layer.forward(w.plain(nn::mode::evaluate), {features(2, 1), x.data()}, nullptr, false,
+                {features(2, 1), y.data()});
+  const double scaled = 3 * 2 / std::sqrt(4 + 1e-5);
+  CHECK(y[0] == Approx(0.5 + scaled).epsilon(1e-14));
+  CHECK(y[1] == Approx(0.5 - scaled).epsilon(1e-14));
+  CHECK(same_bits(w.statistics, before));
+}
+
+TEST_CASE("a pass without running statistics keeps none") {
+  nn::batch_norm layer{.channels = 2};
+  workbench w([&](nn::declaration& d) { layer.declare(d, "bn"); });
+  const shape s = features(4, 2);
+  const numbers x = random_for(s, 1);
+  numbers y(8), z(8);
+  auto p = w.plain();
+  p.statistics = nullptr;
+  layer.forward(p, {s, x.data()}, nullptr, false, {s, y.data()});
+  layer.forward(w.plain(), {s, x.data()}, nullptr, false, {s, z.data()});
+  CHECK(same_bits(y, z));
+}
