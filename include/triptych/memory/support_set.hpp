@@ -14,6 +14,7 @@
 // Cost: one product n x K x P and one pass over its n x K results.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -67,6 +68,9 @@ class support_set {
 
     /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading.
     void push(tensor<const real> unit_rows) && {
+      if (set_ == nullptr) {
+        throw error::usage("support_set: this reading has pushed or moved away; look up again");
+      }
       std::exchange(set_, nullptr)->overwrite(unit_rows);
     }
 
