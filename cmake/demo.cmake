@@ -1,8 +1,8 @@
 # The target `demo`: train the three-network method on generated images, then evaluate the encoder.
 # Every number that shapes it stands in this list.
 set(triptych_demo_train
-  --data procedural --procedural-train 2000 --width 8 --epochs 6 --batch 64 --lr 0.06 --temperature 0.2
-  --head 256,256 --predictor-hidden 128 --queue 4096 --seed 1)
+  --data procedural --procedural-train 4000 --width 16 --blocks 1,1,1,1 --epochs 8 --batch 64 --lr 0.1
+  --temperature 0.2 --head 256,256 --predictor-hidden 128 --queue 2048 --seed 1)
 set(triptych_demo_eval --protocol logistic,knn)
 
 set(triptych_demo_run ${PROJECT_SOURCE_DIR}/runs/demo)
