@@ -2,8 +2,11 @@
 
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <span>
 #include <vector>
+
+#include <triptych/backend/reference.hpp>
 
 #include "support/catch.hpp"
 
@@ -90,4 +93,78 @@ TEST_CASE("LARS refuses tensors whose sizes differ") {
   CHECK_THROWS_AS(
       lars{}.step(std::span<float>(w), std::span<float>(b), std::span<const float>(g), 0.8),
       triptych::error);
+}
+
+namespace {
+
+/// A matrix and a vector in one arena, as a network has them.
+struct network {
+  triptych::backend::reference<> backend;
+  triptych::nn::parameter_list list;
+  std::vector<double> weights, state, gradient;
+
+  network() {
+    list.add({"fc.weight", {2, 3}});
+    list.add({"fc.bias", {3}});
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const auto x = static_cast<double>(i);
+      weights.push_back(std::sin(x + 1));
+      gradient.push_back(std::cos(3 * x));
+    }
+    state.assign(weights.size(), 0);
+  }
+
+  void step(const lars& rule, double rate, double scale = 1) {
+    rule.step(backend, list, {0, list.size(), rate}, scale, gradient.data(), state.data(),
+              weights.data());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("LARS on a backend is LARS on the host, tensor by tensor") {
+  for (const auto which :
+       {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
+    const lars rule{.weight_decay = 0.01, .trust_coefficient = 0.1, .rule = which};
+    network ours, host;
+    for (int i = 0; i < 3; ++i) {
+      ours.step(rule, 0.5);
+      for (const auto& p : host.list) {
+        const auto part = [&](std::vector<double>& v) {
+          return std::span(v).subspan(p.offset, p.size());
+        };
+        rule.step(part(host.weights), part(host.state),
+                  std::span<const double>(part(host.gradient)), 0.5);
+      }
+    }
+    for (const auto& p : ours.list) {
+      for (std::size_t i = p.offset; i < p.offset + p.size(); ++i) {
+        CHECK(ours.weights[i] == Approx(host.weights[i]).epsilon(1e-14));
+        CHECK(ours.state[i] == Approx(host.state[i]).epsilon(1e-14));
+      }
+    }
+  }
+}
+
+TEST_CASE("LARS of a scaled gradient is that of a gradient so scaled") {
+  const lars rule{.weight_decay = 0.01, .trust_coefficient = 0.1};
+  network scaled, small;
+  for (double& g : small.gradient) g *= 0.25;
+  scaled.step(rule, 0.5, 0.25);
+  small.step(rule, 0.5);
+  CHECK(scaled.weights == small.weights);
+}
+
+TEST_CASE("LARS that leaves vectors out gives them plain SGD without decay") {
+  const lars rule{.weight_decay = 0.01, .trust_coefficient = 0.1, .vectors = false};
+  network partly, wholly;
+  partly.step(rule, 0.5);
+  wholly.step({.weight_decay = 0.01, .trust_coefficient = 0.1}, 0.5);
+  const auto& bias = *std::next(partly.list.begin());
+  for (std::size_t i = 0; i < bias.offset; ++i) CHECK(partly.weights[i] == wholly.weights[i]);
+  const network before;
+  for (std::size_t i = bias.offset; i < bias.offset + bias.size(); ++i) {
+    CHECK(partly.weights[i] == before.weights[i] - 0.5 * before.gradient[i]);
+    CHECK(partly.weights[i] != wholly.weights[i]);
+  }
 }
