@@ -1,169 +1,211 @@
-// Whole training steps of mncl against an independent implementation (tests/golden/mncl.py), and
-// which loss term reaches which tensor.
+// Whole training steps of mncl against an independent implementation (tests/golden/mncl.py), each
+// switch by itself, and which loss term reaches which tensor.
 #include <triptych/method/mncl.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
-#include <map>
-#include <sstream>
+#include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
-#include <triptych/backend/reference.hpp>
-#include <triptych/io/safetensors.hpp>
-#include <triptych/train/host_tensor.hpp>
-#include <triptych/train/schedule.hpp>
-#include <triptych/train/step_dump.hpp>
-
-#include "../support/catch.hpp"
+#include "method/golden_step.hpp"
+#include "support/thrown.hpp"
 
 using namespace triptych;
-using json = nlohmann::json;
-using backend_type = backend::reference<double>;
-using method_type = method::mncl<backend_type>;
+using namespace triptych::test;
 
 namespace {
 
-std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / "data" / name;
+json read_json(const std::string& name) {
+  std::ifstream in(golden_path(name));
+  return json::parse(in);
 }
 
-std::vector<int> numbers(const std::string& list) {
-  std::vector<int> values;
-  std::istringstream in(list);
-  for (std::string item; std::getline(in, item, ',');) values.push_back(std::stoi(item));
-  return values;
+bool is_statistic(const std::string& name) {
+  return name.ends_with(".running_mean") || name.ends_with(".running_var");
 }
 
-/// A method as a golden file's configuration describes it.
-method_type make(backend_type& backend, const json& c) {
-  nn::resnet_options encoder;
-  encoder.width = c.at("width");
-  const auto blocks = numbers(c.at("blocks"));
-  std::copy_n(blocks.begin(), 4, encoder.blocks.begin());
-  nn::head_options head{numbers(c.at("head")), c.at("predictor-hidden")};
-
-  method::mncl_options o;
-  o.temperature = c.at("temperature");
-  o.lambda = c.at("lambda");
-  o.lambda_s = c.at("lambda-s");
-  o.queue = c.at("queue");
-  o.local_gradient = c.at("local-gradient") == "on";
-  o.local_anchor =
-      c.at("local-anchor") == "target" ? loss::anchor::target : loss::anchor::prediction;
-  o.global_loss =
-      c.at("global-loss") == "infonce" ? method::global_loss::info_nce : method::global_loss::nt_xent;
-  o.ema_timing = c.at("ema-timing") == "after" ? method::momentum_timing::after_step
-                                               : method::momentum_timing::before_forward;
-  o.patch_statistics = c.at("patch-statistics") == "own" ? method::patch_statistics::own
-                                                         : method::patch_statistics::online;
-  o.enqueue = c.at("enqueue") == "z1"   ? method::enqueued::z1
-              : c.at("enqueue") == "z2" ? method::enqueued::z2
-                                        : method::enqueued::both;
-  return method_type(backend, nn::stack<>(nn::resnet(encoder), head), o, 1,
-                     {.rule = {c.at("momentum"), c.at("weight-decay")},
-                      .clip_norm = c.at("clip-norm")},
-                     {c.at("momentum-m")},
-                     views::grid(c.at("grid"), {.k = c.at("combine-k")}));
-}
-
-/// Everything a file holds, as doubles.
-std::map<std::string, std::vector<double>> read(const io::safetensors_file& file) {
-  std::map<std::string, std::vector<double>> all;
-  for (const auto& name : file.names()) {
-    if (name.starts_with("nn/")) {
-      const auto i = file.values<std::int64_t>(name);
-      all[name] = {i.begin(), i.end()};
-    } else {
-      all[name] = file.values<double>(name);
-    }
+/// How far all weights, or all statistics, under `prefix` moved: the root of the sum of squares.
+double moved(const tensors& dump, const std::string& prefix, bool statistics) {
+  double sum = 0;
+  for (const auto& [name, before] : dump) {
+    if (!name.starts_with("before/" + prefix) || is_statistic(name) != statistics) continue;
+    const auto& after = dump.at("after" + name.substr(6));
+    for (std::size_t i = 0; i < before.size(); ++i) sum += std::pow(after[i] - before[i], 2);
   }
-  return all;
+  return std::sqrt(sum);
 }
 
-using tensors = std::map<std::string, std::vector<double>>;
+/// What `combine = random` took in the golden cases: of the six pairs the second for view 1 and the
+/// fifth for view 3.
+struct two_pairs {
+  static int side() { return 2; }
+  static int combinations() { return 1; }
+  static int size() { return 2; }
+  static void subsets(int, random_stream, std::vector<int>& table) { table = {0, 2, 1, 3}; }
+};
+struct random_case : method::mncl_policies {
+  using patches = two_pairs;
+};
 
-void load_state(backend_type& backend, method_type& method, const tensors& from,
-                const std::string& when) {
-  for (const auto& arena : method.arenas()) {
-    train::upload(backend, arena, [&](const std::string& name) {
-      return from.at(arena.prefix.empty() ? "queue/" + when : when + "/" + name);
-    });
+/// The dump of a golden step.
+tensors run(const golden_step& g) {
+  oracle b;
+  const auto step = [&](auto&& m) {
+    g.load(m);
+    return g.run(m, g.images());
+  };
+  if (g.config.at("combine") == "random") return step(g.make<random_case>(b, {}));
+  return step(g.make(b));
+}
+
+/// The gradients of one loss alone, on the given images.
+tensors gradients_of(golden_step g, const std::string& term, const std::vector<double>& images) {
+  g.config[term == "loss_m" ? "lambda-s" : "lambda"] = 0.0;
+  g.config[term == "loss_m" ? "lambda" : "lambda-s"] = 1.0;
+  oracle b;
+  auto m = g.make(b);
+  g.load(m);
+  tensors gradients;
+  for (const auto& [name, values] : g.run(m, images)) {
+    if (name.starts_with("grad/")) gradients[name.substr(5)] = values;
   }
+  return gradients;
 }
 
-/// The three views as one batch, channels last.
-std::vector<double> load_views(const tensors& from, const json& c) {
-  const std::size_t n = c.at("batch"), side = c.at("image-size"), pixels = side * side;
-  std::vector<double> x;
-  for (const char* view : {"view/1", "view/2", "view/3"}) {
-    const auto& v = from.at(view);
-    for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t p = 0; p < pixels; ++p) {
-        for (std::size_t ch = 0; ch < 3; ++ch) x.push_back(v[(i * 3 + ch) * pixels + p]);
-      }
-    }
-  }
-  return x;
+double largest(const std::vector<double>& v) {
+  double most = 0;
+  for (const double x : v) most = std::max(most, std::abs(x));
+  return most;
 }
-
-double error_of(const std::vector<double>& a, const std::vector<double>& b) {
-  REQUIRE(a.size() == b.size());
-  double worst = 0, scale = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(a[i] - b[i]));
-    scale = std::max(scale, std::abs(b[i]));
-  }
-  return worst / std::max(scale, 1e-3);
-}
-
-/// Runs one step from the state in the method and returns its dump.
-tensors run_step(method_type& method, const std::vector<double>& x, const json& c, int step) {
-  const int n = c.at("batch"), side = c.at("image-size");
-  const double base = c.at("lr");
-  const double rate = train::cosine(base, step, c.at("steps"));
-  train::step_dump dump(method);
-  const auto report = method.step(
-      {{3 * n, side, side, 3, 3}, x.data()},
-      {.step = step,
-       .rate = rate,
-       .predictor_rate = c.at("predictor-lr") == "constant" ? base : rate,
-       .seed = c.at("seed")},
-      dump.observer());
-  dump.finish(report);
-  tensors all;
-  for (const auto& t : dump.tensors()) all[t.name] = t.values;
-  for (const auto& t : dump.indices()) all[t.name] = {t.values.begin(), t.values.end()};
-  return all;
-}
-
-json config_of(const io::safetensors_file& file) { return json::parse(file.metadata().at("config")); }
 
 }  // namespace
 
 TEST_CASE("three consecutive steps of mncl agree with an independent implementation") {
-  for (const std::string variant : {"paper", "released"}) {
-    backend_type backend;
-    const auto first =
-        io::safetensors_file::open(golden("mncl_" + variant + "_step1.safetensors"));
-    method_type method = make(backend, config_of(first));
-    load_state(backend, method, read(first), "before");
-    for (int step = 0; step < 3; ++step) {
-      INFO(variant << ", step " << step + 1);
-      const auto file = io::safetensors_file::open(
-          golden("mncl_" + variant + "_step" + std::to_string(step + 1) + ".safetensors"));
-      const json c = config_of(file);
-      const auto expected = read(file);
-      const auto ours = run_step(method, load_views(expected, c), c, step);
-      for (const auto& [name, values] : expected) {
-        INFO(name);
-        REQUIRE(ours.count(name) == 1);
-        CHECK(error_of(ours.at(name), values) < (name.starts_with("loss/") ? 1e-10 : 1e-8));
-      }
+  const std::string variant = GENERATE("paper", "released");
+  const auto name = [&](int step) {
+    return "mncl_" + variant + "_step" + std::to_string(step) + ".safetensors";
+  };
+  oracle b;
+  const golden_step first(name(1));
+  auto m = first.make(b);
+  first.load(m);
+  for (int step = 1; step <= 3; ++step) {
+    INFO(variant << ", step " << step);
+    const golden_step g(name(step));
+    const auto ours = g.run(m, g.images());
+    for (const auto& [tensor, values] : g.all) {
+      INFO(tensor);
+      REQUIRE(ours.count(tensor) == 1);
+      CHECK(error_of(ours.at(tensor), values) < (tensor.starts_with("loss/") ? 1e-10 : 1e-8));
     }
   }
+}
+
+TEST_CASE("each switch by itself does what an independent implementation does") {
+  const golden_step paper("mncl_paper_step3.safetensors");
+  for (const auto& expected : read_json("switches.json").at("cases")) {
+    INFO(expected.at("change").dump());
+    golden_step g = paper;
+    g.config.update(expected.at("change"));
+    const auto ours = run(g);
+    const auto sum = [&](const std::string& name) {
+      double s = 0;
+      for (const double v : ours.at(name)) s += v;
+      return s;
+    };
+    const auto check = [&](const char* what, double value) {
+      INFO(what);
+      CHECK(value == Approx(expected.at(what).get<double>()).epsilon(1e-8).margin(1e-12));
+    };
+    check("loss_m", sum("loss/m"));
+    check("loss_s", sum("loss/s"));
+    check("total", sum("loss/total"));
+    check("gradient_norm", sum("gradient norm"));
+    check("moved_online_encoder", moved(ours, "online.encoder.", false));
+    check("moved_online_predictor", moved(ours, "online.predictor.", false));
+    check("moved_online_statistics", moved(ours, "online.", true));
+    check("moved_momentum", moved(ours, "momentum.", false));
+    check("moved_stop_gradient_statistics", moved(ours, "stop_gradient.", true));
+    check("queue_sum", sum("queue/after"));
+  }
+}
+
+TEST_CASE("each loss term reaches the tensors that it should and no others") {
+  const std::string variant = GENERATE("paper", "released");
+  const std::string term = GENERATE("loss_m", "loss_s");
+  INFO(variant << ", " << term);
+  const golden_step g("mncl_" + variant + "_step3.safetensors");
+  const json expected = read_json("gradient_reach.json").at(variant).at(term);
+  const auto gradients = gradients_of(g, term, g.images());
+
+  double scale = 0;
+  for (const auto& [name, gradient] : gradients) scale = std::max(scale, largest(gradient));
+  std::set<std::string> nonzero;
+  for (const auto& [name, gradient] : gradients) {
+    if (largest(gradient) > 1e-10 * scale) nonzero.insert(name);
+  }
+  CHECK(nonzero == expected.at("nonzero").get<std::set<std::string>>());
+  for (const auto& name : expected.at("unreached").get<std::vector<std::string>>()) {
+    INFO(name);
+    CHECK(largest(gradients.at(name)) == 0);
+  }
+  CHECK(gradients.size() == expected.at("nonzero").size() + expected.at("vanishing").size() +
+                                expected.at("unreached").size());
+
+  // A prediction that carries no gradient leaves none of its view in the gradients. (The targets
+  // see views, too, but not the one that is left out: 3 in loss_m, 2 in loss_s.)
+  for (std::size_t view = 1; view <= 3; ++view) {
+    auto images = g.images();
+    const std::size_t length = images.size() / 3;
+    for (std::size_t i = (view - 1) * length; i < view * length; ++i)
+      images[i] *= 0.5 + 1e-6 * static_cast<double>(i);
+    const bool reached = expected.at("predictions").at("p" + std::to_string(view)).get<bool>();
+    INFO("view " << view);
+    CHECK((gradients_of(g, term, images) == gradients) == !reached);
+  }
+}
+
+TEST_CASE("the first losses to expect are those of the method's description") {
+  oracle b;
+  const nn::stack<> tiny(nn::resnet({.width = 1, .blocks = {1, 1, 1, 1}}), {{4}, 2});
+  method::mncl_options o;
+  o.queue = 4;
+  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_start(256) == Approx(38.8).margin(0.05));
+  o.global_loss = method::global_loss::nt_xent;
+  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_start(256) == Approx(42.96).margin(0.005));
+  o.lambda = 0;
+  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_start(256) == Approx(std::log(256.0)));
+}
+
+TEST_CASE("a batch with NaN, or weights with NaN, stop the step by name and change nothing") {
+  const golden_step g("mncl_paper_step1.safetensors");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  oracle b;
+  auto m = g.make(b);
+  g.load(m);
+  auto& online = m.online();
+  const auto weights = [&] {
+    return std::vector<double>(online.weights(), online.weights() + online.weight_list().size());
+  };
+  const auto before = weights();
+  const auto counters = m.counters();
+  for (const std::size_t view : {0, 1, 2}) {
+    auto images = g.images();
+    images[view * images.size() / 3 + 5] = nan;
+    const auto thrown = thrown_by([&] { static_cast<void>(g.run(m, images)); });
+    CHECK(thrown.kind == error_kind::non_finite);
+    CHECK(thrown.says("an input image holds NaN"));
+    CHECK(weights() == before);
+    CHECK(m.counters() == counters);
+  }
+  g.load(m);  // running statistics took the NaN in
+  for (const auto& p : online.weight_list()) {
+    if (p.name == "projector.3.weight") online.weights()[p.offset] = nan;
+  }
+  const auto thrown = thrown_by([&] { static_cast<void>(g.run(m, g.images())); });
+  CHECK(thrown.kind == error_kind::non_finite);
+  CHECK(thrown.says("online.projector.3.weight holds NaN"));
 }
