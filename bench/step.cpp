@@ -260,9 +260,10 @@ void measure(B& backend, Step& step, const settings& s) {
   }
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
-  std::printf("arena: peak %.1f MiB, grown %zu times in the measured steps; process: peak %.0f MiB\n",
-              static_cast<double>(backend.arena().peak_bytes()) / (1 << 20),
-              backend.arena().growths() - growths, static_cast<double>(used.ru_maxrss) / 1024);
+  std::printf(
+      "arena: peak %.1f MiB, grown %zu times in the measured steps; process: peak %.0f MiB\n",
+      static_cast<double>(backend.arena().peak_bytes()) / (1 << 20),
+      backend.arena().growths() - growths, static_cast<double>(used.ru_maxrss) / 1024);
 }
 
 template <class Convolution>
