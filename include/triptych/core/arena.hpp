@@ -3,8 +3,8 @@
 // Memory for a training step: a stack of activations that is taken and given back in order, so that
 // no step after the first one allocates anything.
 //
-// A `stack_arena` grows in blocks during the first step. Whenever it is empty and holds more than
-// one block, it replaces them by a single block of the high-water mark; `growths()` then stays put,
+// A `stack_arena` grows in blocks during the first step. Whenever it is empty and its first block is
+// smaller than the high-water mark, one block of that size replaces it; `growths()` then stays put,
 // which the tests assert. Cost of taking memory: an addition.
 #pragma once
 
@@ -54,7 +54,7 @@ class stack_arena {
  public:
   /// A position to which the arena can return.
   struct mark {
-    std::size_t block, offset;
+    std::size_t block, offset, taken;
   };
 
   /// Gives back, at the end of its scope, all that was taken during it.
@@ -76,13 +76,18 @@ class stack_arena {
     return static_cast<T*>(take_bytes(count * sizeof(T)));
   }
 
-  [[nodiscard]] mark position() const noexcept { return {block_, offset_}; }
+  [[nodiscard]] mark position() const noexcept { return {block_, offset_, taken_}; }
 
-  /// Gives back everything taken since `m`. Never throws: if merging blocks fails they stay apart.
+  /// Gives back everything taken since `m`. Never throws: if merging fails, blocks are asked for again.
   void release(mark m) noexcept {
     block_ = m.block;
     offset_ = m.offset;
-    if (block_ == 0 && offset_ == 0 && blocks_.size() > 1) merge();
+    taken_ = m.taken;
+    // Blocks beyond the current one go back: what is wanted next may be larger than they are.
+    if (block_ + 1 < blocks_.size()) {
+      blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(block_) + 1, blocks_.end());
+    }
+    if (taken_ == 0 && !blocks_.empty() && blocks_.front().size() < peak_) merge();
   }
 
   /// The most bytes ever in use at once.
@@ -103,18 +108,15 @@ class stack_arena {
     }
     void* p = blocks_[block_].data() + offset_;
     offset_ += bytes;
-    std::size_t used = offset_;
-    for (std::size_t b = 0; b < block_; ++b) used += blocks_[b].size();
-    if (used > peak_) peak_ = used;
+    taken_ += bytes;
+    if (taken_ > peak_) peak_ = taken_;
     return p;
   }
 
   void merge() noexcept {
     try {
-      std::size_t total = 0;
-      for (const auto& b : blocks_) total += b.size();
       blocks_.clear();
-      blocks_.emplace_back(total);
+      blocks_.emplace_back(peak_);
       ++growths_;
     } catch (const std::bad_alloc&) {
       blocks_.clear();  // the next step asks again, block by block
@@ -123,7 +125,7 @@ class stack_arena {
 
   static constexpr std::size_t smallest_block = std::size_t{1} << 20;
   std::vector<buffer<std::byte, Memory>> blocks_;
-  std::size_t block_ = 0, offset_ = 0;
+  std::size_t block_ = 0, offset_ = 0, taken_ = 0;
   std::size_t peak_ = 0, growths_ = 0;
 };
 

@@ -150,7 +150,8 @@ class mncl {
     const auto p = online_.forward(x, online_views, {.record = true}).prediction;
     observe.rows("p", online_view_names, p);
     const std::int64_t n = p.shape.images / p.shape.groups;
-    const auto inverse_norms = backend_->arena().template take<real>(p.size());
+    real* inverse_norms =
+        backend_->arena().template take<real>(static_cast<std::size_t>(p.shape.images));
     const auto unit_p = take(p.shape);
     backend_->normalize_rows_forward(p.shape.images, p.shape.channels, p.data, unit_p.data,
                                      inverse_norms);
@@ -181,7 +182,11 @@ class mncl {
     }
 
     const step_report losses = report(terms);
-    if (!std::isfinite(losses.loss)) throw error::non_finite(diagnosis(options.step, x));
+    // A neighbour's row is finite even where the look-up for it was not.
+    const bool sound = !global || backend_->all_finite(global->unit.data, global->unit.size());
+    if (!sound || !std::isfinite(losses.loss)) {
+      throw error::non_finite(diagnosis(options.step, x));
+    }
 
     const auto dp = take(p.shape);
     backend_->fill(dp.data, dp.size(), real(0));
@@ -194,7 +199,7 @@ class mncl {
     try {
       done.gradient_norm = online_.update(options.rate, options.predictor_rate);
     } catch (const error& e) {
-      throw error(e.kind(), "step " + std::to_string(options.step) + ": " + e.what());
+      throw error(e.kind(), "step " + std::to_string(options.step + 1) + ": " + e.what());
     }
     if constexpr (Policies::global_branch) {
       const std::int64_t first = options_.enqueue == enqueued::z2 ? n : 0;
@@ -336,22 +341,19 @@ class mncl {
     if constexpr (Policies::global_branch) momentum_->update(online_, step);
   }
 
-  /// Which tensor made the loss non-finite: input, then every arena.
+  /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here, as
+  /// in the log.
   [[nodiscard]] std::string diagnosis(std::int64_t step, tensor<const real> x) {
-    const std::string at = "step " + std::to_string(step) + ": the loss is not finite: ";
+    const std::string at = "step " + std::to_string(step + 1) + " is not finite: ";
     if (!backend_->all_finite(x.data, x.size())) {
       return at + "an input image holds NaN or infinity; check the data set";
     }
+    const std::string advice = "; resume from the last checkpoint with a lower --lr";
     for (const auto& arena : arenas()) {
       const std::string name = online_.first_non_finite(*arena.list, arena.data, "");
-      if (!name.empty()) {
-        return at + arena.prefix + name +
-               " holds NaN or infinity; resume from the last checkpoint with a lower --lr";
-      }
+      if (!name.empty()) return at + arena.prefix + name + " holds NaN or infinity" + advice;
     }
-    return at +
-           "inputs and weights are finite, so a product overflowed; resume from the last checkpoint "
-           "with a lower --lr";
+    return at + "inputs and weights are finite, so a product overflowed" + advice;
   }
 
   B* backend_;
