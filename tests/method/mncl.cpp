@@ -198,7 +198,7 @@ TEST_CASE("a batch with NaN, or weights with NaN, stop the step by name and chan
     const auto thrown = thrown_by([&] { static_cast<void>(g.run(m, images)); });
     CHECK(thrown.kind == error_kind::non_finite);
     CHECK(thrown.says("an input image holds NaN"));
-    CHECK(weights() == before);
+    CHECK((weights() == before));
     CHECK(m.counters() == counters);
   }
   g.load(m);  // running statistics took the NaN in

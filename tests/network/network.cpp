@@ -241,10 +241,10 @@ TEST_CASE("a momentum network is a copy that moves by its share of the way") {
   momentum n(b, layers().without_predictor(), {0.75});
   n.copy_weights(source);
   const numbers start = weights_of(n);
-  CHECK(start == numbers(source.weights(), source.weights() + start.size()));
+  CHECK(std::equal(start.begin(), start.end(), source.weights()));
   CHECK(start.size() == source.predictor_begin());
   train_once(source);
-  CHECK(weights_of(n) == start);
+  CHECK((weights_of(n) == start));
   n.update(source, 0);
   for (std::size_t i = 0; i < start.size(); ++i) {
     CHECK(n.weights()[i] == Approx(0.75 * start[i] + 0.25 * source.weights()[i]).margin(1e-15));
@@ -310,7 +310,7 @@ TEST_CASE("an update of gradients that are not finite names a tensor and touches
   const auto thrown = thrown_by([&] { n.update(0.1, 0.1); });
   CHECK(thrown.kind == error_kind::non_finite);
   CHECK(thrown.says("encoder.layer2.0.conv1.weight"));
-  CHECK(weights_of(n) == before);
+  CHECK((weights_of(n) == before));
 }
 
 TEST_CASE("statistics are a network's own unless it shares a peer's") {
@@ -380,7 +380,7 @@ TEST_CASE("networks refuse peers of another stack") {
     CHECK(thrown.kind == error_kind::usage);
     CHECK(thrown.says("build both from one stack"));
   }
-  CHECK(weights_of(m) == before);
+  CHECK((weights_of(m) == before));
   // A peer without the predictor that this network has is too short.
   online whole(b, layers());
   CHECK(thrown_by([&] { whole.copy_weights(m); }).kind == error_kind::usage);

@@ -1,5 +1,6 @@
 #include <triptych/nn/parameters.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -72,10 +73,10 @@ TEST_CASE("initial values depend on the seed and on nothing else") {
   nn::declaration d;
   nn::resnet({.width = 2, .blocks = {1, 1, 1, 1}}).declare(d);
   const auto a = nn::initial_values<double>(d.weights, 1);
-  CHECK(a == nn::initial_values<double>(d.weights, 1));
-  CHECK(a != nn::initial_values<double>(d.weights, 2));
+  CHECK((a == nn::initial_values<double>(d.weights, 1)));
+  CHECK((a != nn::initial_values<double>(d.weights, 2)));
   const auto single = nn::initial_values<float>(d.weights, 1);
-  CHECK(a == std::vector<double>(single.begin(), single.end()));
+  CHECK(std::equal(a.begin(), a.end(), single.begin(), single.end()));
 }
 
 TEST_CASE("every tensor of an arena starts on a cache line, and none overlap") {
