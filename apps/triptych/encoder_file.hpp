@@ -25,22 +25,26 @@ using frozen_encoder = network<backend::eigen<>, update::ema>;
 
 /// What an evaluation starts from.
 struct trained_run {
-  std::filesystem::path directory;  ///< of the run; of the checkpoint where only that is known
+  std::filesystem::path directory;  ///< of the run; of the checkpoint if it lies in none
   io::loaded_checkpoint checkpoint;
   train_options options;
 };
 
-/// Reads a run's newest checkpoint, or the checkpoint at `path`.
+/// Reads a run's newest checkpoint, or the checkpoint at `path`. Throws error::usage where there is
+/// neither.
 inline trained_run open_run(const std::filesystem::path& path) {
   std::error_code ignored;
-  const bool run = std::filesystem::exists(path / "checkpoints", ignored);
-  const auto found = run ? io::newest_checkpoint(path / "checkpoints") : path;
-  if (!found || !std::filesystem::exists(path, ignored)) {
+  const auto is_run = [&](const auto& p) {
+    return std::filesystem::exists(p / "checkpoints", ignored);
+  };
+  const auto newest = io::newest_checkpoint(path / "checkpoints");
+  if (!newest && (is_run(path) || !std::filesystem::is_directory(path, ignored))) {
     throw error::usage(path.string() + " holds no checkpoint; give the --out of a training run");
   }
-  auto checkpoint = io::load_checkpoint(*found);
-  const auto options = config_from_toml(checkpoint.note.config, found->string());
-  return {path, std::move(checkpoint), options};
+  auto checkpoint = io::load_checkpoint(newest.value_or(path));
+  const auto options = config_from_toml(checkpoint.note.config, checkpoint.path.string());
+  const auto run = newest ? path : checkpoint.path.parent_path().parent_path();
+  return {is_run(run) ? run : path, std::move(checkpoint), options};
 }
 
 inline frozen_encoder make_encoder(backend::eigen<>& backend, const train_options& options) {

@@ -18,6 +18,7 @@
 #include <triptych/eval/logistic_regression.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
+#include <triptych/io/hash.hpp>
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/metrics_log.hpp>
 
@@ -41,20 +42,14 @@ struct result {
   std::string note;
 };
 
-/// Linear evaluation (docs/evaluation.md): 90 epochs of augmented images through the frozen encoder.
-/// Saved after every epoch, so that --resume can go on.
+/// Linear evaluation (docs/evaluation.md): 90 epochs of augmented images through the frozen
+/// encoder. Saved after every epoch, so that --resume can go on.
 class linear_evaluation {
  public:
   linear_evaluation(const eval_options& options, const trained_run& run, const data::split& images,
                     frozen_encoder& encoder, const eval::feature_set& test, thread_pool& pool)
-      : options_(options),
-        run_(run),
-        images_(images),
-        encoder_(encoder),
-        test_(test),
-        pool_(pool),
-        size_(view_size(run.options)),
-        per_epoch_(images.train.size() / options.batch),
+      : options_(options), run_(run), images_(images), encoder_(encoder), test_(test), pool_(pool),
+        size_(view_size(run.options)), per_epoch_(images.train.size() / options.batch),
         probe_(test.dim, test.classes,
                {.steps = eval::probe_steps(images.train.size(), options.batch, options.epochs),
                 .learning_rate = options.lr},
@@ -70,14 +65,19 @@ class linear_evaluation {
     if (const auto warning = eval::probe_warning(options_.epochs * per_epoch_); !warning.empty()) {
       bar.note("warning: " + warning);
     }
-    if (options_.resume) restore(bar);
+    if (options_.resume) {
+      restore(bar);
+    } else {
+      io::remove_tree(directory());
+    }
     auto& state = probe_.state_progress();
     data::loader loader(images_.train, {.recipes = {augment::recipes::linear},
                                         .batch_size = options_.batch,
                                         .image_size = size_,
                                         .seed = options_.seed,
                                         .start = {state.epochs, 0}});
-    std::vector<float> features(static_cast<std::size_t>(options_.batch * test_.dim));
+    std::vector<float> features(static_cast<std::size_t>(options_.batch) *
+                                static_cast<std::size_t>(test_.dim));
     while (state.epochs < options_.epochs) {
       float loss = 0;
       for (std::int64_t s = 0; s < per_epoch_; ++s) {
@@ -87,9 +87,8 @@ class linear_evaluation {
         if (bar.due()) {
           bar.update("linear evaluation  epoch " + std::to_string(state.epochs + 1) + "/" +
                      std::to_string(options_.epochs) + "  step " + std::to_string(s + 1) + "/" +
-                     std::to_string(per_epoch_) + "  loss " +
-                     fixed(static_cast<double>(loss), 4) + "  top-1 " +
-                     fixed(state.last.top1, 2));
+                     std::to_string(per_epoch_) + "  loss " + fixed(static_cast<double>(loss), 4) +
+                     "  top-1 " + fixed(state.last.top1, 2));
         }
         if (signals::stop_requested() != 0) return std::nullopt;
       }
@@ -100,24 +99,31 @@ class linear_evaluation {
   }
 
  private:
-  [[nodiscard]] std::filesystem::path directory() const { return run_.directory / "eval" / "linear"; }
+  [[nodiscard]] std::filesystem::path directory() const {
+    return run_.directory / "eval" / "linear";
+  }
 
-  /// What a saved state must agree with.
+  /// What a saved state must agree with. The manifest stands for every bit of the checkpoint.
   [[nodiscard]] std::string identity() const {
-    return run_.checkpoint.path.filename().string() + " of " + images_.train.name + " " +
-           std::to_string(images_.train.size()) + ", epochs " + std::to_string(options_.epochs) +
-           ", batch " + std::to_string(options_.batch) + ", lr " + io::number_text(options_.lr) +
-           ", seed " + std::to_string(options_.seed);
+    const auto& path = run_.checkpoint.path;
+    const auto manifest = io::digest_of(io::read_file(path / "MANIFEST.json").text());
+    return path.filename().string() + " (" + io::hex_text(manifest.xxh64) + ") on " +
+           images_.train.name + " " + std::to_string(images_.train.size()) + ", epochs " +
+           std::to_string(options_.epochs) + ", batch " + std::to_string(options_.batch) + ", lr " +
+           io::number_text(options_.lr) + ", seed " + std::to_string(options_.seed);
   }
 
   void save() {
     const auto& p = probe_.state_progress();
     std::vector<io::tensor_source> tensors;
     for (const auto& t : probe_.state_tensors()) {
-      tensors.push_back(io::tensor_of<float>(std::string(t.name), {static_cast<std::int64_t>(t.values.size())}, t.values));
+      tensors.push_back(io::tensor_of<float>(
+          std::string(t.name), {static_cast<std::int64_t>(t.values.size())}, t.values));
     }
     io::save_checkpoint(directory(),
-                        {p.step, p.epochs, identity(),
+                        {p.step,
+                         p.epochs,
+                         identity_,
                          {{"best_epoch", std::to_string(p.best_epoch)},
                           {"last.top1", io::number_text(p.last.top1)},
                           {"last.top5", io::number_text(p.last.top5)},
@@ -130,9 +136,9 @@ class linear_evaluation {
     const auto newest = io::newest_checkpoint(directory());
     if (!newest) return;
     const auto saved = io::load_checkpoint(*newest);
-    if (saved.note.config != identity()) {
-      throw error::checkpoint("the linear evaluation in " + directory().string() + " is another: " +
-                              saved.note.config + " where " + identity() +
+    if (saved.note.config != identity_) {
+      throw error::checkpoint("the linear evaluation in " + directory().string() +
+                              " is another: " + saved.note.config + " where " + identity_ +
                               " is asked for; leave --resume out to begin anew");
     }
     const auto number = [&](const char* key) {
@@ -157,6 +163,7 @@ class linear_evaluation {
   int size_;
   std::int64_t per_epoch_;
   eval::linear_probe probe_;
+  std::string identity_ = identity();  // now: a run that still trains prunes its checkpoints
 };
 
 eval::accuracy logistic(const eval::feature_set& train, const eval::feature_set& test,
@@ -199,9 +206,8 @@ int evaluate(const eval_options& asked) {
   const trained_run run = open_run(asked.run);
   eval_options options = asked;
   inherit_data(options, run.options);
-  const data::split images = data::load(
-      data_source(options.data, options.data_dir, options.limit_per_file, run.options));
-  signals::install();
+  const data::split images =
+      data::load(data_source(options.data, options.data_dir, options.limit_per_file, run.options));
   progress bar(options.quiet);
   backend::eigen<> backend(options.threads);
   thread_pool pool(options.threads);
@@ -241,6 +247,7 @@ int evaluate(const eval_options& asked) {
 
   if (asks_for(options, choice::protocol::linear)) {
     linear_evaluation linear(options, run, images, encoder, test, pool);
+    signals::install();  // from here on there is something to continue
     const auto done = linear.run(bar);
     if (!done) {
       bar.note("stopped by a signal; go on with: triptych eval " + asked.run + " --resume");

@@ -69,7 +69,7 @@ const settings<train_options>& train_settings() {
        "run directory; default: runs/ and a name made of data, method, variant and seed",
        role::habit},
       {"seed", "Run", whole(&o::seed, 0), "of everything that is random"},
-      {"resume", "Run", resume_field(), "continue the run, from its newest checkpoint or from PATH",
+      {"resume", "Run", resume_field(), "continue the run in --out, or the run or checkpoint at PATH",
        role::session},
       {"overwrite", "Run", flag(&o::overwrite), "replace the run that is there", role::session},
       {"max-steps", "Run", whole(&o::max_steps, 0),
@@ -575,8 +575,9 @@ std::vector<std::string> differences(const train_options& stored, const train_op
   for (const auto& s : train_settings()) {
     const auto before = s.value.write(stored), after = s.value.write(asked);
     if (s.use != role::result || before == after) continue;
-    list.push_back(s.name + " is " + before + ", not " + after + " (from " + asked.from.of(s.name) +
-                   ")");
+    const bool given = asked.from.has(s.name);
+    list.push_back(s.name + " is " + before + ", not " + after +
+                   (given ? " (from " + asked.from.of(s.name) + ")" : ""));
   }
   return list;
 }

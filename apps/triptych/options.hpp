@@ -55,7 +55,7 @@ struct train_options {
   // the run
   std::string out;  ///< see run_directory()
   std::uint64_t seed = 0;
-  std::string resume;  ///< empty: a new run; "auto": its newest checkpoint; or a checkpoint's path
+  std::string resume;  ///< empty: a new run; "auto": its newest checkpoint; or a path
   bool overwrite = false;
   std::int64_t max_steps = 0;  ///< stop after this step of the run; 0: at its end
   int checkpoint_every = 1;    ///< epochs
@@ -70,7 +70,7 @@ struct train_options {
   choice::backend backend = choice::backend::eigen;
   choice::device device = choice::device::automatic;
   choice::dtype dtype = choice::dtype::f32;
-  choice::convolution convolution = choice::convolution::implicit_gemm;
+  choice::convolution convolution = choice::convolution::direct;
   int threads = 0;  ///< 0: all
 
   // the images

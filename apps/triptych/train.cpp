@@ -12,25 +12,43 @@
 
 namespace triptych::app {
 
+namespace fs = std::filesystem;
+
 namespace {
 
-/// The configuration of the run that --resume continues.
-train_options stored_options(const train_options& o) {
-  if (o.resume != "auto") return config_from_toml(io::load_checkpoint(o.resume).note.config, o.resume);
-  const auto file = std::filesystem::path(run_directory(o)) / "config.toml";
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) {
-    throw error::usage("there is no run to resume in " + run_directory(o) +
+/// The run that --resume continues, as it was configured. PATH may be a run directory, and then its
+/// newest checkpoint is meant, or a checkpoint, which goes on in the run that it lies in.
+train_options continued(const train_options& asked) {
+  const auto is_run = [](const fs::path& path) {
+    std::error_code ignored;
+    return fs::exists(path / "config.toml", ignored);
+  };
+  const fs::path given = asked.resume == "auto" ? run_directory(asked) : asked.resume;
+  if (asked.resume != "auto" && !is_run(given)) {
+    const auto saved = io::load_checkpoint(given);
+    auto options = resumed(config_from_toml(saved.note.config, asked.resume), asked);
+    const auto run = saved.path.parent_path().parent_path();
+    std::error_code ignored;
+    const bool moved = !fs::equivalent(run, run_directory(options), ignored);
+    if (!asked.from.has("out") && moved && is_run(run)) options.out = run.string();
+    return options;
+  }
+  if (!is_run(given)) {
+    throw error::usage("there is no run to resume in " + given.string() +
                        "; start one without --resume, or correct --out");
   }
-  const auto contents = io::read_file(file);
-  return config_from_toml(contents.text(), file.string());
+  const auto config = given / "config.toml";
+  const auto contents = io::read_file(config);
+  auto options = resumed(config_from_toml(contents.text(), config.string()), asked);
+  options.resume = "auto";
+  if (run_directory(options) != given) options.out = given.string();
+  return options;
 }
 
 }  // namespace
 
 int train(const train_options& asked) {
-  const train_options options = asked.resume.empty() ? asked : resumed(stored_options(asked), asked);
+  const train_options options = asked.resume.empty() ? asked : continued(asked);
   for (const auto& warning : check(options)) say("warning: " + warning);
   if (options.print_config) {
     std::cout << config_toml(options, true);

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -22,6 +21,7 @@
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/metrics_log.hpp>
 #include <triptych/io/run_directory.hpp>
+#include <triptych/io/train_log.hpp>
 #include <triptych/train/checkpoint.hpp>
 #include <triptych/train/encoder_export.hpp>
 #include <triptych/train/step_dump.hpp>
@@ -33,6 +33,12 @@
 #include "signals.hpp"
 
 namespace triptych::app {
+
+/// What --resume and --overwrite say about a run that is there already.
+inline io::existing_run entry(const train_options& options) {
+  if (!options.resume.empty()) return io::existing_run::resume;
+  return options.overwrite ? io::existing_run::overwrite : io::existing_run::refuse;
+}
 
 template <class B>
 class train_run {
@@ -63,41 +69,31 @@ class train_run {
 
   /// The run; returns the exit code.
   int go() {
-    const bool resuming = !options_.resume.empty();
-    const std::filesystem::path root = run_directory(options_);
-    directory_.emplace(root, resuming              ? io::existing_run::resume
-                             : options_.overwrite ? io::existing_run::overwrite
-                                                  : io::existing_run::refuse);
-    std::optional<io::loaded_checkpoint> from;
-    if (resuming) from = find_checkpoint();
-    trainer_.emplace(method_, images_.train, trainer_options(options_, method_type::views),
-                     from ? from->note.step : 0);
-    if (from) {
-      train::restore(*from, method_, trainer_->queue_labels());
-      io::mark_latest(directory_->checkpoints(), from->path);
+    if (options_.resume.empty()) {
+      begin();
+    } else {
+      resume();
     }
-    train_log_.open(root / "train.log", resuming ? std::ios::app : std::ios::trunc);
-    metrics_.emplace(root, columns(),
-                     resuming ? std::optional(trainer_->step()) : std::nullopt);
-    directory_->write_config(config_toml(options_));
     directory_->write_environment(environment());
     directory_->write_status(io::run_state::running, trainer_->step());
     signals::install();
-    progress bar(options_.quiet, [this](std::string_view line) { log(line); });
+    progress bar(options_.quiet, [this](std::string_view line) { log_->line(line); });
     bar_ = &bar;
-    if (from) {
-      bar.note("resuming " + root.string() + " after step " + std::to_string(trainer_->step()));
-    } else {
-      describe(*trainer_);
-      save();
-    }
     try {
+      if (resumed_from_) {
+        bar.note("resuming " + directory_->root().string() + " after step " +
+                 std::to_string(trainer_->step()));
+        export_encoder();  // the one that is there may be of another step
+      } else {
+        describe(*trainer_);
+        save();
+      }
       return loop();
     } catch (const std::exception& e) {
-      bar_->clear();
-      log(e.what());
+      bar.clear();
       try {
         directory_->write_status(io::run_state::failed, trainer_->step(), e.what());
+        log_->line(e.what());
       } catch (const error&) {  // a full disk: the reason itself matters more
       }
       throw;
@@ -114,21 +110,61 @@ class train_run {
   }
 
   static std::vector<std::string> columns() {
-    return {"epoch",        "wall_s",        "loss",          "loss_m",
-            "loss_s",       "lr",            "grad_norm",     "feature_std",
-            "effective_rank", "nn_same_label", "queue_age",     "knn_top1"};
+    return {"epoch",     "wall_s",      "loss",           "loss_m",        "loss_s",    "lr",
+            "grad_norm", "feature_std", "effective_rank", "nn_same_label", "queue_age", "knn_top1"};
   }
 
   [[nodiscard]] std::int64_t last_step(const trainer_type& trainer) const {
     return options_.max_steps > 0 ? std::min(options_.max_steps, trainer.steps()) : trainer.steps();
   }
 
-  /// The checkpoint that --resume means; none where the run was killed before its first one.
-  [[nodiscard]] std::optional<io::loaded_checkpoint> find_checkpoint() const {
-    if (options_.resume != "auto") return io::load_checkpoint(options_.resume);
-    const auto newest = io::newest_checkpoint(directory_->checkpoints());
-    if (!newest) return std::nullopt;
-    return io::load_checkpoint(*newest);
+  void make_trainer(std::int64_t first) {
+    trainer_.emplace(method_, images_.train, trainer_options(options_, method_type::views), first);
+  }
+
+  /// A new run. What can be refused is refused before anything is made or replaced, and the
+  /// configuration is written first: with it the run can be resumed.
+  void begin() {
+    make_trainer(0);
+    directory_.emplace(run_directory(options_), entry(options_));
+    directory_->write_config(config_toml(options_));
+    open_logs(std::nullopt);
+  }
+
+  /// The run that is there, after the checkpoint that --resume means; from its beginning where it
+  /// was killed before its first one.
+  void resume() {
+    directory_.emplace(run_directory(options_), entry(options_));
+    resumed_from_ = options_.resume == "auto" ? io::newest_checkpoint(directory_->checkpoints())
+                                              : std::filesystem::path(options_.resume);
+    if (resumed_from_) {
+      const auto saved = io::load_checkpoint(*resumed_from_);
+      refuse_other_configuration(saved);
+      make_trainer(saved.note.step);
+      train::restore(saved, method_, trainer_->queue_labels());
+      io::mark_latest(directory_->checkpoints(), saved.path);
+    } else {
+      make_trainer(0);
+    }
+    directory_->write_config(config_toml(options_));
+    open_logs(trainer_->step());
+  }
+
+  /// Tensors of the right shapes do not yet make a checkpoint one of this run.
+  void refuse_other_configuration(const io::loaded_checkpoint& saved) const {
+    std::string list;
+    const auto stored = config_from_toml(saved.note.config, saved.path.string());
+    for (const auto& one : differences(stored, options_)) list += (list.empty() ? "" : ", ") + one;
+    if (!list.empty()) {
+      throw error::checkpoint("the checkpoint " + saved.path.string() +
+                              " was trained otherwise: its " + list +
+                              "; resume one of this run, or start anew in another --out");
+    }
+  }
+
+  void open_logs(std::optional<std::int64_t> resume_step) {
+    log_.emplace(directory_->root() / "train.log", nullptr);
+    metrics_.emplace(directory_->root(), columns(), resume_step);
   }
 
   int loop() {
@@ -139,8 +175,7 @@ class train_run {
       const train::step_record r = step();
       const bool epoch_ends = r.step % per_epoch == 0;
       const std::int64_t epochs = r.step / per_epoch;
-      const bool judge =
-          epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
+      const bool judge = epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
       std::optional<double> knn;
       if (judge) knn = neighbours();
       if (r.monitors || judge) record(r, knn, seconds_since(start));
@@ -174,10 +209,14 @@ class train_run {
   void save() {
     metrics_->sync();
     train::save_checkpoint(directory_->checkpoints(), method_, *trainer_, config_toml(options_));
+    export_encoder();
+    directory_->write_status(io::run_state::running, trainer_->step());
+  }
+
+  void export_encoder() {
     io::make_directories(directory_->exports());
     train::export_encoder(directory_->exports() / "encoder.safetensors", method_.online(),
                           trainer_->step() * method_type::views);
-    directory_->write_status(io::run_state::running, trainer_->step());
   }
 
   /// Accuracy of neighbours among the plain training images: cheap enough for every few epochs.
@@ -206,7 +245,8 @@ class train_run {
                                  {"nn_same_label", see(&train::monitor_record::same_label)},
                                  {"queue_age", see(&train::monitor_record::queue_age)},
                                  {"knn_top1", knn}});
-    if (r.monitors && r.monitors->spread * std::sqrt(static_cast<double>(options_.head.back())) < 0.1) {
+    if (r.monitors &&
+        r.monitors->spread * std::sqrt(static_cast<double>(options_.head.back())) < 0.1) {
       bar_->note("step " + std::to_string(r.step) +
                  ": the projections have nearly collapsed (their spread is a tenth of a healthy "
                  "one's); lower --lr or check the configuration");
@@ -269,8 +309,8 @@ class train_run {
          " training and " + std::to_string(images_.test.size()) + " test images, views of " +
          std::to_string(size) + " px");
     line("weights  " + std::to_string(method_.online().weight_list().count()) +
-         " in the online network, " +
-         std::to_string(method_.online().stack().encoder.out()) + " features");
+         " in the online network, " + std::to_string(method_.online().stack().encoder.out()) +
+         " features");
     line("steps    " + std::to_string(last_step(trainer)) + ", " +
          std::to_string(trainer.steps_per_epoch()) + " an epoch, batch " +
          std::to_string(options_.batch));
@@ -288,24 +328,21 @@ class train_run {
             {"directory", std::filesystem::current_path().string()}};
   }
 
-  void log(std::string_view line) {
-    train_log_ << line << '\n';
-    train_log_.flush();
-  }
-
   train_options options_;
   data::split images_;
   method_type method_;
   std::optional<io::run_directory> directory_;
   std::optional<trainer_type> trainer_;
   std::optional<io::metrics_log> metrics_;
-  std::ofstream train_log_;
+  std::optional<io::train_log> log_;
+  std::optional<std::filesystem::path> resumed_from_;
   progress* bar_ = nullptr;
 };
 
 /// Instantiated once per backend, in train_eigen.cpp and train_reference.cpp.
 template <class B>
 int train_on(B& backend, const train_options& options) {
+  if (!options.dry_run) io::run_directory::preview(run_directory(options), entry(options));
   train_run<B> run(backend, options);
   return options.dry_run ? run.rehearse() : run.go();
 }

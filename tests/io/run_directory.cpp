@@ -33,8 +33,9 @@ void make_run(const temporary_directory& box) {
   run.write_config("seed = 1\n");
   run.write_status(io::run_state::done, 10);
   for (const char* name :
-       {"metrics.jsonl", "metrics.csv", "train.log", "export/encoder.safetensors",
-        "checkpoints/step-000010/model.safetensors", "checkpoints/step-000010/MANIFEST.json"}) {
+       {"metrics.jsonl", "metrics.csv", "train.log", "eval.json", "export/encoder.safetensors",
+        "checkpoints/step-000010/model.safetensors", "checkpoints/step-000010/MANIFEST.json",
+        "eval/linear/step-000003/MANIFEST.json"}) {
     box.write(std::string("run/") + name, std::string("x"));
   }
   fs::create_directory_symlink("step-000010", run.checkpoints() / "latest");
@@ -102,7 +103,8 @@ TEST_CASE("overwriting removes what a run writes and never a foreign file") {
   for (const char* name :
        {"config.toml", "status.json", "metrics.jsonl", "metrics.csv", "train.log",
         "export/encoder.safetensors", "checkpoints/latest",
-        "checkpoints/step-000010/model.safetensors", "checkpoints/step-000010/MANIFEST.json"}) {
+        "checkpoints/step-000010/model.safetensors", "checkpoints/step-000010/MANIFEST.json",
+        "eval.json", "eval/linear/step-000003/MANIFEST.json"}) {
     CHECK_FALSE(fs::exists(fs::symlink_status(run.root() / name)));
   }
 }
@@ -112,6 +114,24 @@ TEST_CASE("overwriting a plain run leaves nothing but the lock") {
   make_run(box);
   const io::run_directory run(box.path() / "run", existing_run::overwrite);
   CHECK(std::distance(fs::directory_iterator(run.root()), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("a preview refuses what a run would be refused for, and makes nothing") {
+  const temporary_directory box;
+  const auto root = box.path() / "run";
+  CHECK_NOTHROW(io::run_directory::preview(root, existing_run::refuse));
+  const auto preview = [&](existing_run policy) {
+    return thrown_by([&] { io::run_directory::preview(root, policy); }).kind;
+  };
+  CHECK(preview(existing_run::resume) == error_kind::usage);
+  CHECK(fs::is_empty(box.path()));
+  make_run(box);
+  CHECK(preview(existing_run::refuse) == error_kind::usage);
+  CHECK_NOTHROW(io::run_directory::preview(root, existing_run::resume));
+  CHECK_NOTHROW(io::run_directory::preview(root, existing_run::overwrite));
+  CHECK(fs::exists(root / "config.toml"));
+  const io::run_directory run(root, existing_run::resume);
+  CHECK(preview(existing_run::refuse) == error_kind::busy);
 }
 
 TEST_CASE("what an interrupted process left is removed by the next owner") {

@@ -311,8 +311,8 @@ class checkpoint_reader {
     const auto other = advise_ ? sound_sibling() : std::nullopt;
     return error::checkpoint("the checkpoint " + path_.string() + " is damaged: " + file + " " +
                              what + "; " +
-                             (other ? "a sound one can be loaded with --resume " + other->string()
-                                    : "no sound one lies beside it, start again with --overwrite"));
+                             (other ? "take the sound one beside it, " + other->string()
+                                    : "no sound one lies beside it, train again with --overwrite"));
   }
 
   /// The newest sound checkpoint beside this one; each candidate is read in full.

@@ -49,18 +49,25 @@ class run_directory {
   /// it) and error::io (not writable).
   explicit run_directory(fs::path root, existing_run policy = existing_run::refuse)
       : root_(std::move(root)) {
-    std::error_code ignored;
-    if (const std::string what = objection(policy);
-        !what.empty() && !fs::exists(root_ / "lock", ignored)) {
-      throw error::usage(what);  // not even a lock is left in a directory of somebody else
-    }
+    preview(root_, policy);  // not even a lock is left in a directory of somebody else
     make_directories(root_);
-    take_lock();  // a running run is busy before it is anything else
-    if (const std::string what = objection(policy); !what.empty()) throw error::usage(what);
+    lock_ = take_lock(root_, O_CREAT, LOCK_EX);
+    if (const std::string what = objection(root_, policy); !what.empty()) throw error::usage(what);
+    if (::ftruncate(lock_.get(), 0) < 0) throw_io("write", root_ / "lock", errno);
+    write_all(lock_, std::to_string(::getpid()), root_ / "lock");
     remove_leftovers(root_);
     remove_leftovers(checkpoints());
     remove_leftovers(exports());
     if (policy == existing_run::overwrite) remove_run();
+  }
+
+  /// Throws what the constructor would for a run that is in use, there already, or not there to be
+  /// resumed, and makes nothing: worth asking before long preparations.
+  static void preview(const fs::path& root, existing_run policy) {
+    std::error_code ignored;
+    // A running run is busy before it is anything else.
+    if (fs::exists(root / "lock", ignored)) static_cast<void>(take_lock(root, 0, LOCK_SH));
+    if (const std::string what = objection(root, policy); !what.empty()) throw error::usage(what);
   }
 
   [[nodiscard]] const fs::path& root() const noexcept { return root_; }
@@ -89,9 +96,9 @@ class run_directory {
   }
 
  private:
-  static constexpr std::array<std::string_view, 7> files{
-      "config.toml", "environment.json",          "status.json", "metrics.jsonl", "metrics.csv",
-      "train.log",   "export/encoder.safetensors"};
+  static constexpr std::array<std::string_view, 8> files{
+      "config.toml", "environment.json", "status.json", "metrics.jsonl",
+      "metrics.csv", "train.log",        "eval.json",   "export/encoder.safetensors"};
 
   static std::string utc_time() {
     const std::time_t now = std::time(nullptr);
@@ -114,37 +121,37 @@ class run_directory {
   }
 
   /// Why `policy` does not fit what is there; empty if it does.
-  [[nodiscard]] std::string objection(existing_run policy) const {
+  [[nodiscard]] static std::string objection(const fs::path& root, existing_run policy) {
     std::error_code ignored;
-    if (policy == existing_run::resume && !fs::exists(root_ / "config.toml", ignored)) {
-      return "there is no run to resume in " + root_.string() +
+    if (policy == existing_run::resume && !fs::exists(root / "config.toml", ignored)) {
+      return "there is no run to resume in " + root.string() +
              "; start one without --resume, or correct --out";
     }
     if (policy != existing_run::refuse) return {};
-    for (const std::string& name : names_in(root_)) {
+    for (const std::string& name : names_in(root)) {
       if (name == "lock" || name.starts_with(".tmp-")) continue;
-      return root_.string() + " is not empty: it holds " + name +
+      return root.string() + " is not empty: it holds " + name +
              "; continue that run with --resume, replace it with --overwrite, or choose another "
              "--out";
     }
     return {};
   }
 
-  void take_lock() {
-    const fs::path path = root_ / "lock";
-    lock_ = open_file(path, O_RDWR | O_CREAT);
-    while (::flock(lock_.get(), LOCK_EX | LOCK_NB) < 0) {
+  /// The lock, held until the descriptor is closed. `create` is O_CREAT or 0.
+  [[nodiscard]] static descriptor take_lock(const fs::path& root, int create, int kind) {
+    const fs::path path = root / "lock";
+    descriptor lock = open_file(path, O_RDWR | create);
+    while (::flock(lock.get(), kind | LOCK_NB) < 0) {
       if (errno == EINTR) continue;
       if (errno != EWOULDBLOCK) throw_io("lock", path, errno);
       char owner[24];
-      const ssize_t size = ::pread(lock_.get(), owner, sizeof owner, 0);
+      const ssize_t size = ::pread(lock.get(), owner, sizeof owner, 0);
       throw error::busy(
-          "the run in " + root_.string() + " is in use by process " +
+          "the run in " + root.string() + " is in use by process " +
           (size > 0 ? std::string(owner, static_cast<std::size_t>(size)) : "unknown") +
           "; wait until it ends, or choose another --out");
     }
-    if (::ftruncate(lock_.get(), 0) < 0) throw_io("write", path, errno);
-    write_all(lock_, std::to_string(::getpid()), path);
+    return lock;
   }
 
   /// Unfinished files and directories; only the lock's holder may remove them.
@@ -163,22 +170,30 @@ class run_directory {
     }
   }
 
-  void remove_run() const {
-    remove_own(checkpoints() / "latest");
-    for (const std::string& name : names_in(checkpoints())) {
+  /// Removes the checkpoints in a directory, and the directory if nothing else is in it.
+  static void remove_checkpoints(const fs::path& directory) {
+    remove_own(directory / "latest");
+    for (const std::string& name : names_in(directory)) {
       const bool ours = name.starts_with("step-") && name.size() > 5 &&
                         name.find_first_not_of("0123456789", 5) == name.npos;
       if (!ours) continue;
-      const fs::path checkpoint = checkpoints() / name;
+      const fs::path checkpoint = directory / name;
       remove_own(checkpoint / "MANIFEST.json");  // first: what is left is then no checkpoint
       for (const std::string& file : names_in(checkpoint)) {
         if (file.ends_with(".safetensors")) remove_own(checkpoint / file);
       }
       remove_own(checkpoint);
     }
+    remove_own(directory);
+  }
+
+  /// What training wrote, and evaluation after it.
+  void remove_run() const {
+    remove_checkpoints(checkpoints());
+    remove_checkpoints(root_ / "eval" / "linear");
     for (const std::string_view name : files) remove_own(root_ / name);
+    remove_own(root_ / "eval");
     remove_own(exports());
-    remove_own(checkpoints());
   }
 
   fs::path root_;

@@ -6,7 +6,9 @@
 // How files are saved and checked is io/checkpoint.hpp; nothing is loaded before all has passed.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -30,7 +32,9 @@ inline std::string file_of(const std::string& prefix) {
 
 }  // namespace detail
 
-/// Saves method and trainer after `trainer.step()` steps; returns the checkpoint's path.
+/// Saves method and trainer after `trainer.step()` steps; returns the checkpoint's path. Throws
+/// error::io, and error::non_finite, naming the tensor, for a state that is not worth keeping; what
+/// was saved before then stays.
 template <class Method, class Trainer>
 std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Method& method,
                                       Trainer& trainer, const std::string& config,
@@ -39,7 +43,14 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
   std::map<std::string, std::vector<host_tensor<real>>> tensors;
   for (const auto& arena : method.arenas()) {
     auto& file = tensors[detail::file_of(arena.prefix)];
-    for (auto& t : download(method.online().backend(), arena)) file.push_back(std::move(t));
+    for (auto& t : download(method.online().backend(), arena)) {
+      if (!std::all_of(t.values.begin(), t.values.end(), [](real v) { return std::isfinite(v); })) {
+        throw error::non_finite("after step " + std::to_string(trainer.step()) + " " + t.name +
+                                " holds NaN or infinity; resume from the last checkpoint with a "
+                                "lower --lr");
+      }
+      file.push_back(std::move(t));
+    }
   }
   std::vector<io::checkpoint_file> files;
   for (const auto& [name, list] : tensors) files.push_back({name, sources(list)});
