@@ -1,13 +1,17 @@
 // Runs a program as a user would, and keeps what it said.
 #pragma once
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,37 +31,71 @@ inline std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Runs `program` with `arguments`, and with `variables` ("NAME=value") added to the environment.
+/// A program that is running; killed at the end of its scope if it still does.
+class running_app {
+ public:
+  /// Starts `program` with `arguments`, and with `variables` ("NAME=value") added to the
+  /// environment.
+  running_app(const std::string& program, const std::vector<std::string>& arguments,
+              const std::vector<std::string>& variables = {}) {
+    std::vector<const char*> argv{program.c_str()}, environment;
+    for (const auto& argument : arguments) argv.push_back(argument.c_str());
+    for (const auto& variable : variables) environment.push_back(variable.c_str());
+    for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
+    argv.push_back(nullptr);
+    environment.push_back(nullptr);
+
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    constexpr int create = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, out().c_str(), create, 0600);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, err().c_str(), create, 0600);
+    const int failure =
+        posix_spawn(&child_, program.c_str(), &files, nullptr, const_cast<char**>(argv.data()),
+                    const_cast<char**>(environment.data()));
+    posix_spawn_file_actions_destroy(&files);
+    if (failure != 0) throw std::runtime_error("cannot start " + program);
+  }
+  running_app(const running_app&) = delete;
+  running_app& operator=(const running_app&) = delete;
+  ~running_app() {
+    if (child_ == 0) return;
+    send(SIGKILL);
+    static_cast<void>(wait());
+  }
+
+  void send(int signal) const { ::kill(child_, signal); }
+
+  /// True until the program ends.
+  [[nodiscard]] bool runs() const {
+    siginfo_t state{};
+    return ::waitid(P_PID, static_cast<id_t>(child_), &state, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           state.si_pid == 0;
+  }
+
+  /// Waits for its end.
+  app_result wait() {
+    int status = 0;
+    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+    }
+    child_ = 0;
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return {code, text_of(out()), text_of(err())};
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path out() const { return directory_.path() / "out"; }
+  [[nodiscard]] std::filesystem::path err() const { return directory_.path() / "err"; }
+
+  temporary_directory directory_;
+  pid_t child_ = 0;
+};
+
+/// Runs a program to its end.
 inline app_result run_app(const std::string& program, const std::vector<std::string>& arguments,
                           const std::vector<std::string>& variables = {}) {
-  const temporary_directory directory;
-  const auto out = directory.path() / "out", err = directory.path() / "err";
-
-  std::vector<const char*> argv{program.c_str()}, environment;
-  for (const auto& argument : arguments) argv.push_back(argument.c_str());
-  for (const auto& variable : variables) environment.push_back(variable.c_str());
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
-  argv.push_back(nullptr);
-  environment.push_back(nullptr);
-
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  constexpr int create = O_WRONLY | O_CREAT | O_TRUNC;
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, out.c_str(), create, 0600);
-  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, err.c_str(), create, 0600);
-  pid_t child = 0;
-  const int failure =
-      posix_spawn(&child, program.c_str(), &files, nullptr, const_cast<char**>(argv.data()),
-                  const_cast<char**>(environment.data()));
-  posix_spawn_file_actions_destroy(&files);
-  if (failure != 0) return {};
-
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return {code, text_of(out), text_of(err)};
+  return running_app(program, arguments, variables).wait();
 }
 
 }  // namespace triptych::test

@@ -1,0 +1,166 @@
+// Evaluation of a tiny run, and its features as a file.
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <regex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <triptych/io/safetensors.hpp>
+
+#include "support/catch.hpp"
+#include "support/tiny_run.hpp"
+
+using namespace triptych::test;
+namespace io = triptych::io;
+
+namespace {
+
+/// An evaluation of some ten epochs.
+words evaluation(const tiny_run& run, const words& more = {}) {
+  return words{"eval", run.root().string(), "--quiet", "--batch", "16", "--epochs", "10"} + more;
+}
+
+}  // namespace
+
+TEST_CASE("An evaluation prints the result beside the same encoder untrained and raw pixels") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto result = app(evaluation(run));
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  struct row {
+    std::string features, protocol;
+  };
+  const std::vector<row> rows{{"trained", "linear, last epoch"},
+                              {"trained", "linear, best epoch"},
+                              {"trained", "logistic"},
+                              {"trained", "kNN"},
+                              {"untrained", "logistic"},
+                              {"untrained", "kNN"},
+                              {"raw pixels", "kNN"}};
+  const auto json = nlohmann::json::parse(text_of(run.root() / "eval.json"));
+  CHECK(json["data"] == "procedural");
+  CHECK(json["train_images"] == 64);
+  CHECK(json["test_images"] == 32);
+  CHECK(json["checkpoint"] == run.latest().string());
+  REQUIRE(json["results"].size() == rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& found = json["results"][i];
+    CHECK(found["features"] == rows[i].features);
+    CHECK(found["protocol"] == rows[i].protocol);
+    CHECK(found["top1"] >= 0);
+    CHECK(found["top1"] <= found["top5"]);
+    CHECK(found["top5"] <= 100);
+    const std::regex line("(^|\n)" + rows[i].features + " +" + rows[i].protocol +
+                          " +\\d+\\.\\d\\d +\\d+\\.\\d\\d");
+    CHECK(std::regex_search(result.out, line));
+  }
+  const auto printed = app(evaluation(run, {"--json"}));
+  CHECK(printed.out == text_of(run.root() / "eval.json"));
+
+  const auto alone = app(evaluation(run, {"--protocol", "knn"}));
+  CHECK(alone.out.find("linear") == std::string::npos);
+  CHECK(alone.out.find("untrained") != std::string::npos);
+  CHECK(alone.out.find("raw pixels") != std::string::npos);
+}
+
+TEST_CASE("An evaluation does not depend on the number of threads") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto one = app(evaluation(run, {"--json", "--threads", "1"}));
+  REQUIRE(one.code == 0);
+  CHECK(app(evaluation(run, {"--json", "--threads", "3"})).out == one.out);
+}
+
+TEST_CASE("A linear evaluation that was killed or stopped goes on to the same numbers") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  REQUIRE(app(evaluation(run)).code == 0);
+  const auto expected = text_of(run.root() / "eval.json");
+  const auto state = [&] {
+    return text_of(run.root() / "eval/linear/latest/probe.safetensors") +
+           text_of(run.root() / "eval/linear/latest/MANIFEST.json");
+  };
+  const auto probe = state();
+  for (const char* point : {"begun", "files", "manifest", "renamed", "latest", "pruned"}) {
+    for (const char* passage : {"1", "6"}) {
+      INFO(point << " " << passage);
+      fs::remove(run.root() / "eval.json");
+      CHECK(app(evaluation(run),
+                {"TRIPTYCH_FAILPOINT=checkpoint." + std::string(point) + "#" + passage})
+                .code == 128 + SIGKILL);
+      CHECK_FALSE(fs::exists(run.root() / "eval.json"));
+      CHECK(app(evaluation(run, {"--resume"})).code == 0);
+      CHECK(text_of(run.root() / "eval.json") == expected);
+      CHECK(state() == probe);
+    }
+  }
+  // Of another evaluation, or of another checkpoint, there is nothing to continue.
+  const auto other = app(words{"eval", run.root().string(), "--batch", "8", "--resume"});
+  CHECK(other.code == 6);
+  CHECK(other.err.find("batch 16") != std::string::npos);
+  REQUIRE(run.train(tiny_options + words{"--seed", "5", "--overwrite"}).code == 0);
+  CHECK(app(evaluation(run, {"--resume"})).code == 6);
+  CHECK(app(evaluation(run)).code == 0);
+  CHECK(text_of(run.root() / "eval.json") != expected);
+}
+
+TEST_CASE("A linear evaluation that is asked to stop ends with the signal's code and goes on") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const words linear{"--protocol", "linear", "--untrained-baseline", "off"};
+  const auto line = last_wins(evaluation(run, linear + words{"--epochs", "100"}));
+  REQUIRE(app(line).code == 0);
+  const auto expected = text_of(run.root() / "eval.json");
+  fs::remove_all(run.root() / "eval");
+  running_app program(TRIPTYCH_APP, line);
+  while (program.runs() && !fs::exists(run.root() / "eval/linear/latest")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  program.send(SIGTERM);
+  CHECK(program.wait().code == 128 + SIGTERM);
+  CHECK(app(line + words{"--resume"}).code == 0);
+  CHECK(text_of(run.root() / "eval.json") == expected);
+}
+
+TEST_CASE("A checkpoint of its own can be evaluated, also in double precision") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options +
+                    words{"--backend", "reference", "--dtype", "f64", "--max-steps", "5"})
+              .code == 0);
+  const auto older = run.checkpoints() / "step-000004";
+  const auto result = app({"eval", older.string(), "--quiet", "--protocol", "knn"});
+  INFO(result.err);
+  CHECK(result.code == 0);
+  const auto json = nlohmann::json::parse(text_of(run.root() / "eval.json"));
+  CHECK(json["checkpoint"] == older.string());
+}
+
+TEST_CASE("Features and labels of a split are written as safetensors") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto file = run.beside("features.safetensors");
+  const auto embed = [&](const words& more) {
+    const auto result =
+        app(words{"embed", run.root().string(), "--out", file.string(), "--quiet"} + more);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return text_of(file);
+  };
+  for (const auto& [split, rows] : {std::pair("test", 32), std::pair("train", 64)}) {
+    const auto bytes = embed({"--split", split, "--threads", "1"});
+    CHECK(embed({"--split", split, "--threads", "3", "--batch", "7"}) == bytes);
+    const auto read = io::safetensors_file::open(file);
+    CHECK(read.info("features").shape == io::tensor_shape{rows, 32});
+    CHECK(read.info("labels").shape == io::tensor_shape{rows});
+    for (const float value : read.values<float>("features")) CHECK(std::isfinite(value));
+    for (const auto label : read.values<std::int32_t>("labels")) CHECK((label >= 0 && label < 10));
+    CHECK(read.metadata().at("split") == split);
+    CHECK(read.metadata().at("checkpoint") == run.latest().string());
+  }
+  const auto refused = app({"embed", run.root().string(), "--out", "/nowhere/x", "--quiet"});
+  CHECK(refused.code == 74);
+}
