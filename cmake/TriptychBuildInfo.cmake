@@ -51,3 +51,4 @@ add_custom_target(triptych_look_up_commit
 add_library(triptych_build_info OBJECT ${unit})
 add_dependencies(triptych_build_info triptych_look_up_commit)
 target_include_directories(triptych_build_info PRIVATE ${PROJECT_SOURCE_DIR}/apps)
+target_compile_features(triptych_build_info PRIVATE cxx_std_20)
