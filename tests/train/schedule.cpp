@@ -1,0 +1,47 @@
+#include <triptych/train/schedule.hpp>
+
+#include <cmath>
+
+#include "support/catch.hpp"
+
+using namespace triptych;
+using train::schedule;
+
+TEST_CASE("the cosine falls from the base to almost nothing") {
+  CHECK(train::cosine(0.1, 0, 200) == 0.1);
+  CHECK(train::cosine(0.1, 100, 200) == Approx(0.05).epsilon(1e-15));
+  CHECK(train::cosine(0.1, 199, 200) > 0);
+  CHECK(train::cosine(0.1, 199, 200) < 1e-5);
+  const double pi = std::acos(-1.0);
+  for (int t = 0; t < 200; ++t) {
+    CHECK(train::cosine(0.1, t, 200) ==
+          Approx(0.05 * (1 + std::cos(pi * t / 200))).margin(1e-16).epsilon(1e-14));
+    if (t > 0) CHECK(train::cosine(0.1, t, 200) < train::cosine(0.1, t - 1, 200));
+  }
+}
+
+TEST_CASE("a schedule without warm-up is the cosine") {
+  const schedule s{.base = 0.3, .steps = 50};
+  for (int t = 0; t < 50; ++t) CHECK(s(t) == train::cosine(0.3, t, 50));
+}
+
+TEST_CASE("the warm-up rises in equal steps to the base, and the cosine takes the rest") {
+  const schedule s{.base = 0.4, .steps = 30, .warmup = 10};
+  for (int t = 0; t < 10; ++t) CHECK(s(t) == Approx(0.04 * (t + 1)).epsilon(1e-15));
+  CHECK(s(9) == 0.4);
+  CHECK(s(10) == 0.4);
+  CHECK(s(20) == Approx(0.2).epsilon(1e-15));
+  CHECK(s(29) == train::cosine(0.4, 19, 20));
+}
+
+TEST_CASE("a constant schedule stays at the base after its warm-up") {
+  const schedule s{.base = 0.4, .steps = 30, .warmup = 4, .constant = true};
+  CHECK(s(0) == Approx(0.1));
+  for (int t = 3; t < 30; ++t) CHECK(s(t) == 0.4);
+}
+
+TEST_CASE("a warm-up as long as the run only rises") {
+  const schedule s{.base = 1, .steps = 5, .warmup = 5};
+  CHECK(s(4) == 1);
+  CHECK(std::isfinite(s(5)));
+}
