@@ -192,7 +192,7 @@ TEST_CASE("a batch with NaN, or weights with NaN, stop the step by name and chan
   };
   const auto before = weights();
   const auto counters = m.counters();
-  for (const std::size_t view : {0, 1, 2}) {
+  for (std::size_t view = 0; view < 3; ++view) {
     auto images = g.images();
     images[view * images.size() / 3 + 5] = nan;
     const auto thrown = thrown_by([&] { static_cast<void>(g.run(m, images)); });
