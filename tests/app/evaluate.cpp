@@ -102,10 +102,13 @@ TEST_CASE("A linear evaluation that was killed or stopped goes on to the same nu
   const auto other = app(words{"eval", run.root().string(), "--batch", "8", "--resume"});
   CHECK(other.code == 6);
   CHECK(other.err.find("batch 16") != std::string::npos);
-  REQUIRE(run.train(tiny_options + words{"--seed", "5", "--overwrite"}).code == 0);
-  CHECK(app(evaluation(run, {"--resume"})).code == 6);
-  CHECK(app(evaluation(run)).code == 0);
-  CHECK(text_of(run.root() / "eval.json") != expected);
+  const auto older = (run.checkpoints() / "step-000012").string();
+  CHECK(app({"eval", older, "--batch", "16", "--epochs", "10", "--resume"}).code == 6);
+  CHECK(text_of(run.root() / "eval.json") == expected);
+  CHECK(state() == probe);
+  REQUIRE(run.train(tiny_options + words{"--overwrite"}).code == 0);
+  CHECK_FALSE(fs::exists(run.root() / "eval"));
+  CHECK_FALSE(fs::exists(run.root() / "eval.json"));
 }
 
 TEST_CASE("A linear evaluation that is asked to stop ends with the signal's code and goes on") {
