@@ -18,7 +18,7 @@
 namespace triptych::test {
 
 inline std::filesystem::path golden_path(const std::string& name) {
-  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / "data" / name;
+  return std::filesystem::path(TRIPTYCH_TESTS_DIR) / "golden" / "data" / name;
 }
 
 /// Numbers of PyTorch's layout (N, C, pixels) in ours (N, pixels, C), and the way back.
