@@ -269,9 +269,9 @@ TEST_CASE("a damaged checkpoint's refusal names the newest sound one") {
   };
   spoil("step-000030");
   CHECK(refusal(box.path() / "latest").says("model.safetensors is 7 bytes long"));
-  CHECK(refusal(box.path() / "latest").says("--resume " + (box.path() / "step-000020").string()));
+  CHECK(refusal(box.path() / "latest").says("the sound one beside it, " + (box.path() / "step-000020").string()));
   spoil("step-000020");
-  CHECK(refusal(box.path() / "latest").says("--resume " + (box.path() / "step-000010").string()));
+  CHECK(refusal(box.path() / "latest").says("the sound one beside it, " + (box.path() / "step-000010").string()));
   spoil("step-000010");
   CHECK(refusal(box.path() / "latest").says("no sound one lies beside it"));
 }
