@@ -373,7 +373,12 @@ std::vector<given_value> from_config(const train_options& options) {
 train_options train_from(const std::vector<given_value>& flags) {
   const auto environment = from_environment(train_settings());
   const auto file = from_config(merged({environment, flags}));
-  return merged({file, environment, flags});
+  auto options = merged({file, environment, flags});
+  if (!options.resume.empty() && options.overwrite) {
+    throw error::usage("resume and overwrite exclude each other; give --resume to continue the run "
+                       "or --overwrite to replace it");
+  }
+  return options;
 }
 
 template <class Options>
@@ -444,10 +449,6 @@ std::vector<std::string> check(const train_options& o) {
   const auto from = [&](const char* name) { return " (from " + o.from.of(name) + ")"; };
   const auto number = [](auto n) { return std::to_string(n); };
 
-  if (!o.resume.empty() && o.overwrite) {
-    throw error::usage("resume and overwrite exclude each other; give --resume to continue the run "
-                       "or --overwrite to replace it");
-  }
   if (o.dtype == choice::dtype::f64 && o.backend != choice::backend::reference) {
     throw error::usage("dtype: f64" + from("dtype") + " is not offered by the backend eigen" +
                        from("backend") + "; give --backend reference");
