@@ -106,7 +106,8 @@ TEST_CASE("three consecutive steps of mncl agree with an independent implementat
 
 TEST_CASE("each switch by itself does what an independent implementation does") {
   const golden_step paper("mncl_paper_step3.safetensors");
-  for (const auto& expected : read_json("switches.json").at("cases")) {
+  const json golden = read_json("switches.json");
+  for (const auto& expected : golden.at("cases")) {
     INFO(expected.at("change").dump());
     golden_step g = paper;
     g.config.update(expected.at("change"));

@@ -42,7 +42,7 @@ TEST_CASE("three steps on eigen stay near the oracle's") {
 
 TEST_CASE("five steps give the same bits for any number of threads") {
   const auto run = [](int threads) {
-    small_mncl<backend::eigen<>> m(threads, 16);
+    small_mncl<backend::eigen<>> m(threads, 8);
     for (int i = 0; i < 5; ++i) m.step(i, 20 + static_cast<std::uint64_t>(i));
     return m.state();
   };
