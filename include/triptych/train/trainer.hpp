@@ -68,8 +68,8 @@ class trainer {
           std::int64_t first = 0)
       : method_(&method), options_(std::move(options)), step_(first) {
     if (options_.recipes.size() != static_cast<std::size_t>(Method::views)) {
-      throw error::usage("the method takes " + std::to_string(Method::views) + " views and there are " +
-                         std::to_string(options_.recipes.size()) +
+      throw error::usage("the method takes " + std::to_string(Method::views) +
+                         " views and there are " + std::to_string(options_.recipes.size()) +
                          " augmentation recipes; give one recipe per view");
     }
     if (options_.batch < 2) {
