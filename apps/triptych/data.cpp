@@ -187,12 +187,12 @@ int show(const data_options& options) {
   picture sheet(rows * cell + gap, (1 + options.views) * cell + gap);
 
   constexpr augment::normalisation none{{0, 0, 0}, {1, 1, 1}};
-  const auto views = augment::preset(options.augment);
   augment::workspace work;
   std::vector<float> view(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
   for (int i = 0; i < rows; ++i) {
     for (int v = 0; v <= options.views; ++v) {
-      const auto& recipe = v == 0 ? augment::recipes::plain : views;
+      const auto recipe =
+          v == 0 ? augment::recipes::plain : augment::preset(options.augment, v - 1);
       augment::apply(recipe, none, set.view(i), {options.seed, 0, i, std::max(0, v - 1)}, size,
                      size, work, view.data());
       lay(view, size, zoom, sheet, gap + i * cell, gap + v * cell);

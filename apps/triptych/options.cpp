@@ -17,6 +17,8 @@
 #include "app_config.hpp"
 #include "build_info.hpp"
 #include "command_line.hpp"
+#include "methods.hpp"
+#include "protocols.hpp"
 #include "settings.hpp"
 
 namespace triptych::app {
@@ -121,8 +123,11 @@ const settings<train_options>& train_settings() {
        "cifar: 3x3, for small images; imagenet: 7x7 stride 2 and max-pool"},
       {"head", "Networks", wholes(&o::head, 1, 1 << 20, "N,N,..."),
        "output sizes of the projector's layers"},
-      {"predictor-hidden", "Networks", whole(&o::predictor_hidden, 1, 1 << 20),
-       "hidden size of the predictor"},
+      {"head-norm", "Networks", one_of(&o::head_norm, {"all", "plain", "hidden", "none"}),
+       "BatchNorm in the projector: after every layer; the last without scale and shift; not after "
+       "the last; nowhere"},
+      {"predictor-hidden", "Networks", whole(&o::predictor_hidden, 0, 1 << 20),
+       "hidden size of the predictor, 0 = no predictor"},
 
       {"epochs", "Optimiser", whole(&o::epochs, 1, most_epochs), "passes over the images"},
       {"batch", "Optimiser", whole(&o::batch, 2, largest_batch), "images in a step"},
@@ -136,20 +141,28 @@ const settings<train_options>& train_settings() {
       {"warmup-epochs", "Optimiser", whole(&o::warmup_epochs, 0, most_epochs),
        "epochs of linear warm-up"},
 
-      {"method", "Method", one_of(&o::method, {"mncl"}), "what is learned from"},
+      {"method", "Method", name_among(&o::method, methods::names),
+       "what is learned from: " + join(methods::names, ", ")},
+      {"protocol", "Method", one_of(&o::protocol, {"paper", "tuned"}),
+       "where all options start: settings shared by all methods, or the method's own recipe"},
       {"variant", "Method", one_of(&o::variant, {"paper", "released"}),
-       "sets all switches below, as in the paper or in its authors' code"},
+       "of mncl: sets all switches below, as in the paper or in its authors' code"},
       {"temperature", "Method", real(&o::temperature, positive), "of the losses"},
       {"lambda", "Method", real(&o::lambda, not_negative), "weight of the global loss"},
       {"lambda-s", "Method", real(&o::lambda_s, not_negative), "weight of the local loss"},
       {"momentum-m", "Method", real(&o::momentum_m, {.low = 0, .high = 1}),
        "of the momentum network"},
+      {"momentum-schedule", "Method", one_of(&o::momentum_schedule, {"cosine", "constant"}),
+       "of it: rising to 1, or constant"},
       {"queue", "Method", whole(&o::queue, 1, std::int64_t{1} << 32),
        "projections in the support set"},
       {"grid", "Method", whole(&o::grid, 1, 16), "patches on a side of an image"},
       {"combine-k", "Method", whole(&o::combine_k, 1, 256), "patches in a combination"},
       {"combine", "Method", one_of(&o::combine, {"all", "random"}),
        "all combinations, or one at random"},
+      {"symmetric", "Method", toggle(&o::symmetric), "moco: both views ask, or the first alone"},
+      {"bn-splits", "Method", whole(&o::bn_splits, 1, 1 << 16),
+       "moco: parts of a batch with BatchNorm statistics of their own, keys shuffled between them"},
 
       {"local-gradient", "Switches", toggle(&o::local_gradient),
        "whether the local loss carries gradient"},
@@ -271,7 +284,8 @@ const std::vector<command_text>& command_texts() {
       described(
           train_settings(), "train", "Train an encoder without labels.",
           "A value may be a flag, TRIPTYCH_<NAME> in the environment, or a line of\n"
-          "--config's file: the first of these counts, then --variant, then the default.\n"
+          "--config's file: the first of these counts, then --variant, then --protocol, then\n"
+          "the default.\n"
           "Example:\n  triptych train --data procedural --width 16 --epochs 6 --out runs/first"),
       described(eval_settings(), "eval", "Measure how good a trained encoder's features are.",
                 "Example:\n  triptych eval runs/first --protocol logistic,knn"),
@@ -336,16 +350,31 @@ std::string read_text(const std::string& path) {
   return std::string(io::read_bytes(file, static_cast<std::size_t>(file.size)).text());
 }
 
-/// The values of `layers`, the later over the earlier, over the variant that they choose.
+/// Starts the options as the protocol has them for the method.
+void apply_protocol(train_options& options) {
+  if (options.protocol == choice::method_protocol::paper) return;
+  for (const auto& [name, value] : tuned_values(options.method)) {
+    assign(train_settings(), options, {std::string(name), std::string(value), "protocol tuned"});
+    options.from.given.erase(std::string(name));
+  }
+}
+
+/// The values of `layers`, the later over the earlier, over the protocol and the variant that they
+/// choose.
 train_options merged(const std::vector<std::vector<given_value>>& layers) {
   train_options options;
   app_config::defaults(options);
   train_options chosen = options;
   for (const auto& layer : layers) {
     for (const auto& value : layer) {
-      if (value.name == "variant") assign(train_settings(), chosen, value);
+      for (const char* name : {"method", "protocol", "variant"}) {
+        if (value.name == name) assign(train_settings(), chosen, value);
+      }
     }
   }
+  options.method = chosen.method;
+  options.protocol = chosen.protocol;
+  apply_protocol(options);
   if (chosen.from.has("variant")) apply_variant(options, chosen.variant);
   for (const auto& layer : layers) {
     for (const auto& value : layer) assign(train_settings(), options, value);
@@ -393,6 +422,36 @@ Options others_from(const settings<Options>& table, const std::vector<given_valu
 template <class Options>
 void require(const Options& options, const std::string& name, const std::string& sentence) {
   if (!options.from.has(name)) throw error::usage(sentence);
+}
+
+/// Options that were given and mean nothing to the method.
+std::vector<std::string> without_effect(const train_options& o) {
+  std::vector<std::string> list;
+  methods::find(o.method, [&]<class M>() {
+    const std::pair<const char*, bool> means[] = {
+        {"temperature", requires(M m) { m.temperature; }},
+        {"queue", requires(M m) { m.queue; }},
+        {"symmetric", requires(M m) { m.symmetric; }},
+        {"bn-splits", requires(M m) { m.bn_splits; }},
+        {"lambda", requires(M m) { m.lambda; }},
+        {"lambda-s", requires(M m) { m.lambda_s; }},
+        {"variant", requires(M m) { m.local_gradient; }},
+        {"local-gradient", requires(M m) { m.local_gradient; }},
+        {"global-loss", requires(M m) { m.global_loss; }},
+        {"local-anchor", requires(M m) { m.local_anchor; }},
+        {"momentum-init", requires(M m) { m.momentum_init; }},
+        {"ema-timing", requires(M m) { m.ema_timing; }},
+        {"patch-statistics", requires(M m) { m.patch_statistics; }},
+        {"enqueue", requires(M m) { m.enqueue; }},
+        {"grid", M::about.patches},
+        {"combine-k", M::about.patches},
+        {"combine", M::about.patches},
+    };
+    for (const auto& [name, used] : means) {
+      if (!used && o.from.has(name)) list.push_back(name);
+    }
+  });
+  return list;
 }
 
 /// C(n, k), or a number above `most` if it is larger than that.
@@ -458,7 +517,9 @@ std::vector<std::string> check(const train_options& o) {
                        "--image-size 32");
   }
   const int pixels = view_size(o);
-  if (app_config::local_branch) {
+  const bool mncl = o.method == method::mncl_options::about.name;
+  const bool cuts = traits_of(o.method).patches && (!mncl || app_config::local_branch);
+  if (cuts) {
     if (pixels % o.grid != 0) {
       throw error::usage("image-size: " + number(pixels) + from("image-size") +
                          " is not divisible by the grid " + number(o.grid) + from("grid") +
@@ -478,8 +539,12 @@ std::vector<std::string> check(const train_options& o) {
                          "another --combine-k");
     }
   }
-  if (app_config::global_branch) {
-    const std::int64_t pushed = o.batch * (o.enqueue == choice::enqueue::both ? 2 : 1);
+  bool queue = false;
+  methods::find(o.method, [&]<class M>() { queue = requires(M m) { m.queue; }; });
+  if (queue && (!mncl || app_config::global_branch)) {
+    const bool moco = o.method == method::moco_options::about.name;
+    const bool both = (mncl && o.enqueue == choice::enqueue::both) || (moco && o.symmetric);
+    const std::int64_t pushed = o.batch * (both ? 2 : 1);
     if (o.queue < pushed) {
       throw error::usage("queue: " + number(o.queue) + from("queue") + " is smaller than the " +
                          number(pushed) + " projections that a step puts in; give --queue " +
@@ -488,7 +553,7 @@ std::vector<std::string> check(const train_options& o) {
   }
   const bool global_learns = app_config::global_branch && o.lambda > 0;
   const bool local_learns = app_config::local_branch && o.lambda_s > 0 && o.local_gradient;
-  if (!global_learns && !local_learns) {
+  if (mncl && !global_learns && !local_learns) {
     throw error::usage("nothing would be learned: no loss has both a weight and a gradient; give "
                        "e.g. --lambda 6, or --lambda-s 1 with --local-gradient on");
   }
@@ -506,8 +571,17 @@ std::vector<std::string> check(const train_options& o) {
                        "; give a larger --max-steps");
   }
 
+  if (o.batch % o.bn_splits != 0) {
+    throw error::usage("bn-splits: a batch of " + number(o.batch) + from("batch") +
+                       " has no " + number(o.bn_splits) + from("bn-splits") +
+                       " equal parts; give a --batch divisible by them");
+  }
+
   std::vector<std::string> warnings;
-  const int smallest = app_config::local_branch ? pixels / o.grid : pixels;
+  for (const auto& name : without_effect(o)) {
+    warnings.push_back(name + from(name.c_str()) + " means nothing to the method " + o.method);
+  }
+  const int smallest = cuts ? pixels / o.grid : pixels;
   if (o.stem == choice::stem::imagenet && smallest < 64) {
     warnings.push_back("the stem imagenet divides the image's side by 32, so that its " +
                        number(smallest) +

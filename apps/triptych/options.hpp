@@ -21,12 +21,13 @@ namespace choice {
 enum class backend { reference, eigen };
 enum class device { automatic, cpu };
 enum class dtype { f32, f64 };
-enum class method { mncl };
+enum class method_protocol { paper, tuned };
 enum class variant { paper, released };
 enum class data { cifar10, cifar100, tiny_imagenet, folder, procedural };
 enum class optimizer { sgd, lars };
 enum class schedule { cosine, constant };
 enum class combine { all, random };
+enum class head_norm { all, plain, hidden, none };
 enum class stem { cifar, imagenet };
 enum class global_loss { infonce, ntxent };
 enum class local_anchor { target, prediction };
@@ -86,7 +87,8 @@ struct train_options {
   std::array<int, 4> blocks{2, 2, 2, 2};
   choice::stem stem = choice::stem::cifar;
   std::vector<int> head{2048, 2048, 2048};
-  int predictor_hidden = 512;
+  choice::head_norm head_norm = choice::head_norm::all;
+  int predictor_hidden = 512;  ///< 0: no predictor
 
   // the optimiser
   int epochs = 200, batch = 256;
@@ -96,13 +98,17 @@ struct train_options {
   int warmup_epochs = 0;
 
   // the method
-  choice::method method = choice::method::mncl;
+  std::string method = "mncl";
+  choice::method_protocol protocol = choice::method_protocol::paper;
   choice::variant variant = choice::variant::paper;
   double temperature = 1, lambda = 6, lambda_s = 1;
   double momentum_m = 0.99;
+  choice::schedule momentum_schedule = choice::schedule::constant;
   std::int64_t queue = 16384;
   int grid = 2, combine_k = 2;
   choice::combine combine = choice::combine::all;
+  bool symmetric = false;  ///< moco
+  int bn_splits = 1;      ///< moco
 
   // the switches between the variants; see apply_variant()
   bool local_gradient = true;

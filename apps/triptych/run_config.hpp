@@ -3,18 +3,21 @@
 // From the options of a run to the library's types: the one place where both are known.
 #pragma once
 
-#include <optional>
+#include <array>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/data/registry.hpp>
-#include <triptych/method/mncl.hpp>
 #include <triptych/nn/stack.hpp>
 #include <triptych/train/trainer.hpp>
 #include <triptych/update/optimizer/any.hpp>
 
 #include "app_config.hpp"
+#include "methods.hpp"
 #include "options.hpp"
 
 namespace triptych::app {
@@ -42,29 +45,40 @@ inline nn::resnet encoder(const train_options& o) {
 }
 
 inline nn::stack<> layers(const train_options& o) {
-  return nn::stack<>(encoder(o), {o.head, o.predictor_hidden});
+  constexpr std::array norms{nn::head_norm::all, nn::head_norm::plain, nn::head_norm::hidden,
+                             nn::head_norm::none};
+  return nn::stack<>(encoder(o), {o.head, o.predictor_hidden,
+                                  norms[static_cast<std::size_t>(o.head_norm)]});
 }
 
-inline method::mncl_options method_options(const train_options& o) {
-  method::mncl_options m;
-  m.temperature = o.temperature;
-  m.lambda = o.lambda;
-  m.lambda_s = o.lambda_s;
-  m.queue = o.queue;
-  m.local_gradient = o.local_gradient;
-  if (o.local_anchor == choice::local_anchor::prediction) m.local_anchor = loss::anchor::prediction;
-  if (o.global_loss == choice::global_loss::ntxent) m.global_loss = method::global_loss::nt_xent;
-  if (o.momentum_init == choice::momentum_init::independent) {
-    m.momentum_init = method::momentum_start::independent;
+/// The options of one method: those of the run that it has.
+template <class Options>
+Options method_options(const train_options& o) {
+  Options m;
+  if constexpr (requires { m.temperature; }) m.temperature = o.temperature;
+  if constexpr (requires { m.queue; }) m.queue = o.queue;
+  if constexpr (requires { m.symmetric; }) m.symmetric = o.symmetric;
+  if constexpr (requires { m.bn_splits; }) m.bn_splits = o.bn_splits;
+  if constexpr (std::is_same_v<Options, method::mncl_options>) {
+    m.lambda = o.lambda;
+    m.lambda_s = o.lambda_s;
+    m.local_gradient = o.local_gradient;
+    if (o.local_anchor == choice::local_anchor::prediction) {
+      m.local_anchor = loss::anchor::prediction;
+    }
+    if (o.global_loss == choice::global_loss::ntxent) m.global_loss = method::global_loss::nt_xent;
+    if (o.momentum_init == choice::momentum_init::independent) {
+      m.momentum_init = method::momentum_start::independent;
+    }
+    if (o.ema_timing == choice::ema_timing::before) {
+      m.ema_timing = method::momentum_timing::before_forward;
+    }
+    if (o.patch_statistics == choice::patch_statistics::online) {
+      m.patch_statistics = method::patch_statistics::online;
+    }
+    if (o.enqueue == choice::enqueue::z2) m.enqueue = method::enqueued::z2;
+    if (o.enqueue == choice::enqueue::both) m.enqueue = method::enqueued::both;
   }
-  if (o.ema_timing == choice::ema_timing::before) {
-    m.ema_timing = method::momentum_timing::before_forward;
-  }
-  if (o.patch_statistics == choice::patch_statistics::online) {
-    m.patch_statistics = method::patch_statistics::online;
-  }
-  if (o.enqueue == choice::enqueue::z2) m.enqueue = method::enqueued::z2;
-  if (o.enqueue == choice::enqueue::both) m.enqueue = method::enqueued::both;
   return m;
 }
 
@@ -80,16 +94,29 @@ inline policies::online_update online_update(const train_options& o) {
   return u;
 }
 
+/// The policies' values for a run of `steps` steps.
+inline method::policy_values<policies> policy_values(const train_options& o, std::int64_t steps) {
+  const bool rises = o.momentum_schedule == choice::schedule::cosine;
+  return {.online_update = online_update(o),
+          .momentum_update = {.momentum = o.momentum_m, .steps = rises ? steps : 0},
+          .patches = views::grid(o.grid, {o.combine_k, o.combine == choice::combine::random})};
+}
+
 template <class B>
-method::mncl<B, policies> make_method(B& backend, const train_options& o) {
-  return method::mncl<B, policies>(
-      backend, layers(o), method_options(o), o.seed, online_update(o), {o.momentum_m},
-      views::grid(o.grid, {o.combine_k, o.combine == choice::combine::random}));
+std::unique_ptr<method::learner<B>> make_method(B& backend, const train_options& o,
+                                                std::int64_t steps) {
+  std::unique_ptr<method::learner<B>> made;
+  methods::find(o.method, [&]<class Options>() {
+    made = std::make_unique<typename Options::template method<B, policies>>(
+        backend, layers(o), method_options<Options>(o), o.seed, policy_values(o, steps));
+  });
+  return made;
 }
 
 inline train::trainer_options trainer_options(const train_options& o, int views) {
-  const augment::recipe recipe = augment::preset(o.augment);
-  return {.recipes = std::vector<augment::recipe>(static_cast<std::size_t>(views), recipe),
+  std::vector<augment::recipe> recipes;
+  for (int v = 0; v < views; ++v) recipes.push_back(augment::preset(o.augment, v));
+  return {.recipes = recipes,
           .epochs = o.epochs,
           .batch = o.batch,
           .image_size = view_size(o),

@@ -10,6 +10,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -47,17 +48,18 @@ class train_run {
       : options_(std::move(options)),
         images_(data::load(
             data_source(options_.data, options_.data_dir, options_.limit_per_file, options_))),
-        method_(make_method(backend, options_)) {}
+        recipe_(trainer_options(options_, traits_of(options_.method).views)),
+        method_(make_method(backend, options_, train::total_steps(recipe_, images_.train))) {}
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
   int rehearse() {
-    trainer_type trainer(method_, images_.train, trainer_options(options_, method_type::views));
+    trainer_type trainer(*method_, images_.train, recipe_);
     describe(trainer);
     trainer.advance();
     const auto start = clock::now();
     trainer.advance();
     const double each = seconds_since(start);
-    auto& arena = method_.online().backend().arena();
+    auto& arena = method_->backend().arena();
     table t({"a step", ""});
     t.add({"activations", size_text(static_cast<double>(arena.peak_bytes()))});
     t.add({"seconds", fixed(each, 3)});
@@ -101,17 +103,32 @@ class train_run {
   }
 
  private:
-  using method_type = method::mncl<B, policies>;
-  using trainer_type = train::trainer<method_type>;
+  using trainer_type = train::trainer<B>;
   using clock = std::chrono::steady_clock;
 
   static double seconds_since(clock::time_point start) {
     return std::chrono::duration<double>(clock::now() - start).count();
   }
 
-  static std::vector<std::string> columns() {
-    return {"epoch",     "wall_s",      "loss",           "loss_m",        "loss_s",    "lr",
-            "grad_norm", "feature_std", "effective_rank", "nn_same_label", "queue_age", "knn_top1"};
+  /// The loss terms of the method, by their names in a report.
+  [[nodiscard]] std::vector<std::pair<std::string, double>> terms(
+      const method::step_report& report = {}) const {
+    std::vector<std::pair<std::string, double>> list;
+    const auto& names = method_->about().terms;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (!names[i].empty()) list.emplace_back(names[i], report.terms[i]);
+    }
+    return list;
+  }
+
+  [[nodiscard]] std::vector<std::string> columns() const {
+    std::vector<std::string> list{"epoch", "wall_s", "loss"};
+    for (const auto& [name, value] : terms()) list.push_back("loss_" + name);
+    for (const char* name : {"lr", "grad_norm", "feature_std", "effective_rank", "nn_same_label",
+                             "queue_age", "knn_top1"}) {
+      list.emplace_back(name);
+    }
+    return list;
   }
 
   [[nodiscard]] std::int64_t last_step(const trainer_type& trainer) const {
@@ -119,7 +136,7 @@ class train_run {
   }
 
   void make_trainer(std::int64_t first) {
-    trainer_.emplace(method_, images_.train, trainer_options(options_, method_type::views), first);
+    trainer_.emplace(*method_, images_.train, recipe_, first);
   }
 
   /// A new run. What can be refused is refused before anything is made or replaced, and the
@@ -141,7 +158,7 @@ class train_run {
       const auto saved = io::load_checkpoint(*resumed_from_);
       refuse_other_configuration(saved);
       make_trainer(saved.note.step);
-      train::restore(saved, method_, trainer_->queue_labels());
+      train::restore(saved, *method_, trainer_->queue_labels());
       io::mark_latest(directory_->checkpoints(), saved.path);
     } else {
       make_trainer(0);
@@ -195,7 +212,7 @@ class train_run {
     if (options_.dump_step.empty() || trainer_->step() + 1 != options_.dump_at) {
       return trainer_->advance();
     }
-    train::step_dump dump(method_);
+    train::step_dump dump(*method_);
     const auto r = trainer_->advance(dump.observer());
     dump.finish(r.report);
     dump.save(options_.dump_step,
@@ -208,23 +225,23 @@ class train_run {
 
   void save() {
     metrics_->sync();
-    train::save_checkpoint(directory_->checkpoints(), method_, *trainer_, config_toml(options_));
+    train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_, config_toml(options_));
     export_encoder();
     directory_->write_status(io::run_state::running, trainer_->step());
   }
 
   void export_encoder() {
     io::make_directories(directory_->exports());
-    train::export_encoder(directory_->exports() / "encoder.safetensors", method_.online(),
-                          trainer_->step() * method_type::views);
+    train::export_encoder(directory_->exports() / "encoder.safetensors", *method_,
+                          trainer_->step() * method_->about().views);
   }
 
   /// Accuracy of neighbours among the plain training images: cheap enough for every few epochs.
   [[nodiscard]] double neighbours() {
-    auto& online = method_.online();
     thread_pool pool(options_.threads);
-    const auto train = eval::encode(online, images_.train, view_size(options_), pool);
-    const auto test = eval::encode(online, images_.test, view_size(options_), pool);
+    auto& encoder = method_->encoder();
+    const auto train = eval::encode(encoder, images_.train, view_size(options_), pool);
+    const auto test = eval::encode(encoder, images_.test, view_size(options_), pool);
     return eval::knn(train, test, {}, pool).top1;
   }
 
@@ -232,25 +249,33 @@ class train_run {
     const auto see = [&](double train::monitor_record::*field) {
       return r.monitors ? std::optional((*r.monitors).*field) : std::nullopt;
     };
-    metrics_->append(r.step, std::vector<io::metric>{
-                                 {"epoch", r.epoch},
-                                 {"wall_s", wall},
-                                 {"loss", r.report.loss},
-                                 {"loss_m", r.report.loss_m},
-                                 {"loss_s", r.report.loss_s},
-                                 {"lr", r.rate},
-                                 {"grad_norm", r.report.gradient_norm},
-                                 {"feature_std", see(&train::monitor_record::spread)},
-                                 {"effective_rank", see(&train::monitor_record::effective_rank)},
-                                 {"nn_same_label", see(&train::monitor_record::same_label)},
-                                 {"queue_age", see(&train::monitor_record::queue_age)},
-                                 {"knn_top1", knn}});
-    if (r.monitors &&
-        r.monitors->spread * std::sqrt(static_cast<double>(options_.head.back())) < 0.1) {
-      bar_->note("step " + std::to_string(r.step) +
-                 ": the projections have nearly collapsed (their spread is a tenth of a healthy "
-                 "one's); lower --lr or check the configuration");
+    std::vector<io::metric> row{{"epoch", r.epoch}, {"wall_s", wall}, {"loss", r.report.loss}};
+    for (const auto& [name, value] : terms(r.report)) row.emplace_back("loss_" + name, value);
+    const std::vector<io::metric> rest{
+        {"lr", r.rate},
+        {"grad_norm", r.report.gradient_norm},
+        {"feature_std", see(&train::monitor_record::spread)},
+        {"effective_rank", see(&train::monitor_record::effective_rank)},
+        {"nn_same_label", see(&train::monitor_record::same_label)},
+        {"queue_age", see(&train::monitor_record::queue_age)},
+        {"knn_top1", knn}};
+    row.insert(row.end(), rest.begin(), rest.end());
+    metrics_->append(r.step, row);
+    if (r.monitors) watch_for_collapse(r.step, r.monitors->spread);
+  }
+
+  /// Says when the directions of the projections lose their spread, and when they regain it.
+  void watch_for_collapse(std::int64_t step, double spread) {
+    const double health = spread * std::sqrt(static_cast<double>(options_.head.back()));
+    const bool fallen = health < (collapsed_ ? 0.2 : 0.1);
+    if (fallen && !collapsed_) {
+      bar_->note("warning: step " + std::to_string(step) +
+                 ": the projections have collapsed: all images point the same way (their spread is " +
+                 fixed(health, 3) + " of a healthy one's); lower --lr or check the configuration");
+    } else if (collapsed_ && !fallen) {
+      bar_->note("step " + std::to_string(step) + ": the projections have spread again");
     }
+    collapsed_ = fallen;
   }
 
   void show(const train::step_record& r, std::optional<double> knn, std::int64_t last,
@@ -259,8 +284,7 @@ class train_run {
     std::string line = "epoch " + std::to_string(r.epoch + 1) + "/" +
                        std::to_string(options_.epochs) + "  step " + std::to_string(r.step) + "/" +
                        std::to_string(last) + "  loss " + fixed(r.report.loss, 4);
-    if (policies::global_branch) line += "  m " + fixed(r.report.loss_m, 4);
-    if (policies::local_branch) line += "  s " + fixed(r.report.loss_s, 4);
+    for (const auto& [name, value] : terms(r.report)) line += "  " + name + " " + fixed(value, 4);
     line += "  " + fixed(options_.batch / each, 1) + " images/s  " +
             duration_text(each * static_cast<double>(last - r.step)) + " left";
     if (knn) {
@@ -308,13 +332,15 @@ class train_run {
     line("data     " + images_.train.name + ", " + std::to_string(images_.train.size()) +
          " training and " + std::to_string(images_.test.size()) + " test images, views of " +
          std::to_string(size) + " px");
-    line("weights  " + std::to_string(method_.online().weight_list().count()) +
-         " in the online network, " + std::to_string(method_.online().stack().encoder.out()) +
+    line("weights  " + std::to_string(method_->gradients().list->count()) +
+         " in the online network, " + std::to_string(method_->encoder().stack().encoder.out()) +
          " features");
+    line("cost     " + std::to_string(method_->about().cost) +
+         " encoder forwards an image (a backward counts two)");
     line("steps    " + std::to_string(last_step(trainer)) + ", " +
          std::to_string(trainer.steps_per_epoch()) + " an epoch, batch " +
          std::to_string(options_.batch));
-    line("loss     starts near " + fixed(method_.expected_start(options_.batch), 3) +
+    line("loss     starts near " + fixed(method_->expected_start(options_.batch), 3) +
          " (unrelated embeddings)");
   }
 
@@ -330,7 +356,9 @@ class train_run {
 
   train_options options_;
   data::split images_;
-  method_type method_;
+  train::trainer_options recipe_;
+  std::unique_ptr<method::learner<B>> method_;
+  bool collapsed_ = false;
   std::optional<io::run_directory> directory_;
   std::optional<trainer_type> trainer_;
   std::optional<io::metrics_log> metrics_;

@@ -96,10 +96,10 @@ TEST_CASE("the probe's accuracy is the same for any number of threads") {
 }
 
 TEST_CASE("the learning rate falls along a cosine from step to step") {
-  CHECK(cosine_rate(0.8, 0, 100) == 0.8f);
-  CHECK(cosine_rate(0.8, 50, 100) == Approx(0.4f));
-  CHECK(cosine_rate(0.8, 25, 100) == Approx(0.4 * (1 + std::sqrt(0.5))));
-  CHECK(cosine_rate(0.8, 100, 100) == Approx(0.0f).margin(1e-7));
+  CHECK(cosine_decay(0.8, 0, 100) == 0.8);
+  CHECK(cosine_decay(0.8, 50, 100) == Approx(0.4f));
+  CHECK(cosine_decay(0.8, 25, 100) == Approx(0.4 * (1 + std::sqrt(0.5))));
+  CHECK(cosine_decay(0.8, 100, 100) == Approx(0.0f).margin(1e-7));
 }
 
 TEST_CASE("initial weights are normal with deviation 0.01 and depend on the seed") {

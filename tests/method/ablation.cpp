@@ -88,10 +88,10 @@ TEST_CASE("a branch that is left out has no part in the loss and none in its exp
   small_mncl<oracle, momentum_alone> global(1, 2);
   small_mncl<oracle, patches_alone> local(1, 2);
   const auto m = global.step(0, 1), s = local.step(0, 1);
-  CHECK(m.loss == 6 * m.loss_m);
-  CHECK(m.loss_s == 0);
-  CHECK(s.loss == s.loss_s);
-  CHECK(s.loss_m == 0);
+  CHECK(m.loss == 6 * m.terms[0]);
+  CHECK(m.terms[1] == 0);
+  CHECK(s.loss == s.terms[1]);
+  CHECK(s.terms[0] == 0);
   CHECK(global.method.expected_start(8) == Approx(6 * std::log(8)));
   CHECK(local.method.expected_start(8) == Approx(std::log(8)));
 }

@@ -1,11 +1,13 @@
-// Steps of mncl from the states of the golden files, whole and in double.
+// Training steps from the states of the golden files, whole and in double.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -14,10 +16,10 @@
 #include <nlohmann/json.hpp>
 
 #include <triptych/backend/reference.hpp>
+#include <triptych/core/cosine_decay.hpp>
 #include <triptych/io/safetensors.hpp>
-#include <triptych/method/mncl.hpp>
+#include <triptych/method/policies.hpp>
 #include <triptych/train/host_tensor.hpp>
-#include <triptych/train/schedule.hpp>
 #include <triptych/train/step_dump.hpp>
 
 #include "support/catch.hpp"
@@ -42,28 +44,9 @@ Value one_of(const json& c, const char* key, const std::map<std::string, Value>&
   return names.at(c.at(key).get<std::string>());
 }
 
-inline method::mncl_options options_of(const json& c) {
-  using namespace method;
-  mncl_options o;
-  o.temperature = c.at("temperature");
-  o.lambda = c.at("lambda");
-  o.lambda_s = c.at("lambda-s");
-  o.queue = c.at("queue");
-  o.local_gradient = c.at("local-gradient") == "on";
-  o.local_anchor = one_of<loss::anchor>(
-      c, "local-anchor",
-      {{"target", loss::anchor::target}, {"prediction", loss::anchor::prediction}});
-  o.global_loss = one_of<global_loss>(
-      c, "global-loss", {{"infonce", global_loss::info_nce}, {"ntxent", global_loss::nt_xent}});
-  o.ema_timing = one_of<momentum_timing>(
-      c, "ema-timing",
-      {{"after", momentum_timing::after_step}, {"before", momentum_timing::before_forward}});
-  o.patch_statistics = one_of<patch_statistics>(
-      c, "patch-statistics",
-      {{"own", patch_statistics::own}, {"online", patch_statistics::online}});
-  o.enqueue = one_of<enqueued>(
-      c, "enqueue", {{"z1", enqueued::z1}, {"z2", enqueued::z2}, {"both", enqueued::both}});
-  return o;
+inline json read_json(const std::string& name) {
+  std::ifstream in(golden_path(name));
+  return json::parse(in);
 }
 
 /// A golden file's state, views and expected step.
@@ -85,33 +68,39 @@ class golden_step {
   json config;
   tensors all;
 
-  /// The method that `config` describes, with weights of its own.
-  template <class Policies = method::mncl_policies>
-  [[nodiscard]] method::mncl<oracle, Policies> make(oracle& b,
-                                                    typename Policies::patches patches) const {
+  /// What `config` says of the networks.
+  [[nodiscard]] nn::stack<> layers() const {
     const json& c = config;
     nn::resnet_options encoder;
     encoder.width = c.at("width");
     const auto blocks = numbers_in(c.at("blocks"));
     std::copy_n(blocks.begin(), 4, encoder.blocks.begin());
-    const nn::head_options head{numbers_in(c.at("head")), c.at("predictor-hidden")};
-    return {b,
-            nn::stack<>(nn::resnet(encoder), head),
-            options_of(c),
-            1,
-            {.rule = {c.at("momentum"), c.at("weight-decay")}, .clip_norm = c.at("clip-norm")},
-            {c.at("momentum-m")},
-            std::move(patches)};
+    using nn::head_norm;
+    const std::map<std::string, head_norm> norms{{"all", head_norm::all},
+                                                 {"plain", head_norm::plain},
+                                                 {"hidden", head_norm::hidden},
+                                                 {"none", head_norm::none}};
+    return nn::stack<>(nn::resnet(encoder), {numbers_in(c.at("head")), c.at("predictor-hidden"),
+                                             norms.at(c.value("head-norm", "all"))});
   }
-  [[nodiscard]] method::mncl<oracle> make(oracle& b) const {
-    return make(b, views::grid(config.at("grid"), {.k = config.at("combine-k")}));
+
+  template <class Policies = method::policies>
+  [[nodiscard]] method::policy_values<Policies> values(typename Policies::patches patches) const {
+    const json& c = config;
+    return {.online_update = {.rule = {c.at("momentum"), c.at("weight-decay")},
+                              .clip_norm = c.at("clip-norm")},
+            .momentum_update = {.momentum = c.at("momentum-m")},
+            .patches = std::move(patches)};
+  }
+  [[nodiscard]] views::grid patches() const {
+    return views::grid(config.at("grid"), {.k = config.at("combine-k")});
   }
 
   /// Puts the state before this step into the method, the queue's position too.
   template <class Method>
   void load(Method& m) const {
     for (const auto& arena : m.arenas()) {
-      train::upload(m.online().backend(), arena, [&](const std::string& name) {
+      train::upload(m.backend(), arena, [&](const std::string& name) {
         return all.at(arena.prefix.empty() ? "queue/before" : "before/" + name);
       });
     }
@@ -120,11 +109,12 @@ class golden_step {
     m.restore_counters({pushed % size, pushed});
   }
 
-  /// The three views as one batch, channels last.
+  /// The views as one batch, channels last.
   [[nodiscard]] std::vector<double> images() const {
     std::vector<double> x;
-    for (const char* view : {"view/1", "view/2", "view/3"}) {
-      const auto v = channels_last(all.at(view), {config.at("batch"), side(), side(), 3});
+    for (int view = 1; all.count("view/" + std::to_string(view)) > 0; ++view) {
+      const auto v = channels_last(all.at("view/" + std::to_string(view)),
+                                   {config.at("batch"), side(), side(), 3});
       x.insert(x.end(), v.begin(), v.end());
     }
     return x;
@@ -134,11 +124,12 @@ class golden_step {
   template <class Method>
   [[nodiscard]] tensors run(Method& m, const std::vector<double>& x) const {
     const std::int64_t n = config.at("batch");
+    const int views = m.about().views;
     const double base = config.at("lr");
-    const double rate = train::cosine(base, index(), config.at("steps"));
+    const double rate = cosine_decay(base, index(), config.at("steps"));
     train::step_dump dump(m);
     const auto report =
-        m.step({{3 * n, side(), side(), 3, 3}, x.data()},
+        m.step({{views * n, side(), side(), 3, views}, x.data()},
                {.step = index(),
                 .rate = rate,
                 .predictor_rate = config.at("predictor-lr") == "constant" ? base : rate,
@@ -156,6 +147,59 @@ class golden_step {
   [[nodiscard]] std::int64_t index() const { return config.at("step"); }
   [[nodiscard]] int side() const { return config.at("image-size"); }
 };
+
+inline bool is_statistic(const std::string& name) {
+  return name.ends_with(".running_mean") || name.ends_with(".running_var");
+}
+
+/// How far all weights, or all statistics, under `prefix` moved: the root of the sum of squares.
+inline double moved(const tensors& dump, const std::string& prefix, bool statistics) {
+  double sum = 0;
+  for (const auto& [name, before] : dump) {
+    if (!name.starts_with("before/" + prefix) || is_statistic(name) != statistics) continue;
+    const auto& after = dump.at("after" + name.substr(6));
+    for (std::size_t i = 0; i < before.size(); ++i) sum += std::pow(after[i] - before[i], 2);
+  }
+  return std::sqrt(sum);
+}
+
+inline double sum_of(const std::vector<double>& v) {
+  double sum = 0;
+  for (const double x : v) sum += x;
+  return sum;
+}
+
+inline double largest(const std::vector<double>& v) {
+  double most = 0;
+  for (const double x : v) most = std::max(most, std::abs(x));
+  return most;
+}
+
+/// The gradients of a dump by the names of their tensors.
+inline tensors gradients_in(const tensors& dump) {
+  tensors gradients;
+  for (const auto& [name, values] : dump) {
+    if (name.starts_with("grad/")) gradients[name.substr(5)] = values;
+  }
+  return gradients;
+}
+
+/// Checks which gradients are not zero against an entry of a gradient_reach file.
+inline void check_reach(const tensors& gradients, const json& expected) {
+  double scale = 0;
+  for (const auto& [name, gradient] : gradients) scale = std::max(scale, largest(gradient));
+  std::set<std::string> nonzero;
+  for (const auto& [name, gradient] : gradients) {
+    if (largest(gradient) > 1e-10 * scale) nonzero.insert(name);
+  }
+  CHECK(nonzero == expected.at("nonzero").get<std::set<std::string>>());
+  for (const auto& name : expected.at("unreached").get<std::vector<std::string>>()) {
+    INFO(name);
+    CHECK(largest(gradients.at(name)) == 0);
+  }
+  CHECK(gradients.size() == expected.at("nonzero").size() + expected.at("vanishing").size() +
+                                expected.at("unreached").size());
+}
 
 /// The largest difference, relative to the largest number.
 inline double error_of(const std::vector<double>& a, const std::vector<double>& b) {

@@ -26,8 +26,8 @@ TEST_CASE("three steps on eigen stay near the oracle's") {
     // and relus whose slope jumps at zero. Measured: 1e-6 for losses, 3e-5 for the rest; other
     // processors sum in other orders.
     CHECK(ours.loss == Approx(truth.loss).epsilon(1e-4));
-    CHECK(ours.loss_m == Approx(truth.loss_m).epsilon(1e-4));
-    CHECK(ours.loss_s == Approx(truth.loss_s).epsilon(1e-4));
+    CHECK(ours.terms[0] == Approx(truth.terms[0]).epsilon(1e-4));
+    CHECK(ours.terms[1] == Approx(truth.terms[1]).epsilon(1e-4));
     CHECK(ours.gradient_norm == Approx(truth.gradient_norm).epsilon(1e-3));
   }
   const auto ours = fast.state(), truth = exact.state();

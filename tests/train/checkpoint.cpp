@@ -16,7 +16,7 @@ using namespace triptych::test;
 namespace {
 
 template <class Run>
-using trainer_of = train::trainer<typename Run::method_type>;
+using trainer_of = train::trainer<typename Run::backend_type>;
 
 /// What a run is made of: if all of this is alike, so is all that follows.
 template <class Run>
@@ -38,8 +38,8 @@ outcome<Run> finish(Run& run, trainer_of<Run>& t, int steps) {
                                       static_cast<double>(r.epoch),
                                       r.rate,
                                       r.report.loss,
-                                      r.report.loss_m,
-                                      r.report.loss_s,
+                                      r.report.terms[0],
+                                      r.report.terms[1],
                                       r.report.gradient_norm,
                                       r.monitors ? r.monitors->same_label : -1,
                                       r.monitors ? r.monitors->queue_age : -1,

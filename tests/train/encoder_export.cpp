@@ -16,7 +16,7 @@ template <class Run>
 io::safetensors_file exported(Run& run, std::int64_t batches = 41) {
   const temporary_directory at;
   const auto path = at.path() / "encoder.safetensors";
-  train::export_encoder(path, run.method.online(), batches);
+  train::export_encoder(path, run.method, batches);
   return io::safetensors_file::open(path);
 }
 

@@ -12,7 +12,7 @@
 using namespace triptych;
 using namespace triptych::test;
 using run = small_run<>;
-using trainer = train::trainer<run::method_type>;
+using trainer = train::trainer<run::backend_type>;
 
 namespace {
 
@@ -52,7 +52,7 @@ TEST_CASE("a run has the steps of its epochs, counts them and ends") {
     const auto record = t.advance();
     CHECK(record.step == step + 1);
     CHECK(record.epoch == step / 3);
-    CHECK(record.rate == train::cosine(0.05, step, 12));
+    CHECK(record.rate == cosine_decay(0.05, step, 12));
     CHECK(std::isfinite(record.report.loss));
     CHECK(record.report.gradient_norm > 0);
   }
@@ -74,7 +74,7 @@ TEST_CASE("warm-up is counted in epochs and constant rates stay") {
 TEST_CASE("a constant predictor rate leaves the predictor the base rate at the run's end") {
   const moves same = first_step(false, 11), constant = first_step(true, 11);
   CHECK(constant.rest == same.rest);
-  const double last = train::cosine(0.05, 11, 12);
+  const double last = cosine_decay(0.05, 11, 12);
   CHECK(constant.predictor / same.predictor == Approx(0.05 / last).epsilon(1e-3));
 }
 

@@ -90,12 +90,14 @@ inline constexpr recipe byol_2 = [] {
 
 }  // namespace recipes
 
-inline constexpr std::array<std::string_view, 10> preset_names{
+inline constexpr std::array<std::string_view, 11> preset_names{
     "plain", "linear", "mncl",  "fast_moco", "simsiam",
-    "moco",  "simclr", "nnclr", "byol_1",    "byol_2"};
+    "moco",  "simclr", "nnclr", "byol",      "byol_1",  "byol_2"};
 
-/// The recipe of that name. error::usage for a name that there is not.
-inline recipe preset(std::string_view name) {
+/// The recipe of that name for a view, counted from 0: "byol" is its two in turn, all others are the
+/// same for every view. error::usage for a name that there is not.
+inline recipe preset(std::string_view name, int view = 0) {
+  if (name == "byol") return view % 2 == 0 ? recipes::byol_1 : recipes::byol_2;
   if (name == "plain") return recipes::plain;
   if (name == "linear") return recipes::linear;
   if (name == "mncl" || name == "fast_moco") return recipes::mncl;

@@ -52,6 +52,7 @@ class eigen {
 
   void upload(const real* host, std::size_t n, real* x) { copy(host, n, x); }
   void download(const real* x, std::size_t n, real* host) { copy(x, n, host); }
+  void upload_indices(const int* host, std::size_t n, int* x) { std::copy_n(host, n, x); }
   void download_indices(const int* x, std::size_t n, int* host) { std::copy_n(x, n, host); }
   void copy(const real* x, std::size_t n, real* y) { each(n, kernels::copy<real>{x, y}); }
   void fill(real* x, std::size_t n, real value) { each(n, kernels::fill<real>{value, x}); }
@@ -311,8 +312,7 @@ class eigen {
   }
   void softmax_cross_entropy(const logit_shape& s, real scale, real* logits, real* row_loss) {
     each_row(s.rows, s.columns,
-             kernels::softmax_cross_entropy_row<real>{s.columns, s.label_offset, s.mask_self, scale,
-                                                      logits, row_loss});
+             kernels::softmax_cross_entropy_row<real>{s, scale, logits, row_loss});
   }
   void argmax_rows(std::int64_t rows, std::int64_t columns, const real* x, int* index) {
     each_row(rows, columns, kernels::argmax_row<real>{x, columns, index});

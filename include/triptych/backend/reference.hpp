@@ -41,6 +41,7 @@ class reference {
 
   void upload(const T* host, std::size_t n, T* x) { std::copy_n(host, n, x); }
   void download(const T* x, std::size_t n, T* host) { std::copy_n(x, n, host); }
+  void upload_indices(const int* host, std::size_t n, int* x) { std::copy_n(host, n, x); }
   void download_indices(const int* x, std::size_t n, int* host) { std::copy_n(x, n, host); }
   void copy(const T* x, std::size_t n, T* y) { std::copy_n(x, n, y); }
   void fill(T* x, std::size_t n, T value) { std::fill_n(x, n, value); }
@@ -379,7 +380,9 @@ class reference {
     for (std::int64_t r = 0; r < s.rows; ++r) {
       T* row = logits + r * s.columns;
       const std::int64_t label = (r + s.label_offset) % s.columns;
-      const auto left_out = [&](std::int64_t c) { return s.mask_self && c == r; };
+      const auto left_out = [&](std::int64_t c) {
+        return (s.mask_self && c == r) || (c < s.positives && c != label);
+      };
       double largest = row[label];
       for (std::int64_t c = 0; c < s.columns; ++c) {
         if (!left_out(c)) largest = std::max(largest, double{row[c]});

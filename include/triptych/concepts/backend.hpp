@@ -37,6 +37,7 @@ concept Backend = requires(
   // -- moving numbers --------------------------------------------------------------------------
   b.upload(cx, n, x);        // n numbers: host -> backend
   b.download(cx, n, x);      // n numbers: backend -> host
+  b.upload_indices(ci, n, i);
   b.download_indices(ci, n, i);
   b.copy(cx, n, x);          // x[0..n) = cx[0..n)
   b.fill(x, n, s);

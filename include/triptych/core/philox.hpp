@@ -43,6 +43,7 @@ enum class stream : std::uint32_t {
   procedural = 5,
   combine = 6,
   evaluate = 7,
+  shuffle_keys = 8,
 };
 
 /// A stream of random numbers addressed by (seed, stream, a, b, c): `a` below 2^32, `b` below 2^24,

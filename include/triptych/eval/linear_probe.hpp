@@ -22,6 +22,7 @@
 
 #include <Eigen/Core>
 
+#include <triptych/core/cosine_decay.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -50,13 +51,6 @@ inline std::string probe_warning(std::int64_t steps) {
   return "linear probe: " + std::to_string(steps) +
          " steps are few for LARS, which moves the weights by at most 0.8 % of their norm a step "
          "and needs about 10,000; go by the logistic regression, or train for more epochs.";
-}
-
-/// Learning rate of step t of T: lr (1 + cos(pi t / T)) / 2, in single precision, whose cosine has
-/// the same bits on every processor.
-inline float cosine_rate(double lr, std::int64_t t, std::int64_t total) {
-  const double turn = 3.14159265358979323846 * static_cast<double>(t) / static_cast<double>(total);
-  return 0.5f * static_cast<float>(lr) * (1.0f + std::cos(static_cast<float>(turn)));
 }
 
 class linear_probe {
@@ -119,7 +113,7 @@ class linear_probe {
     }
     const Eigen::MatrixXf weight_gradient = x * scores.transpose();  // D x C
     const Eigen::VectorXf bias_gradient = scores.rowwise().sum();
-    const double lr = cosine_rate(options_.learning_rate, progress_.step, options_.steps);
+    const double lr = cosine_decay(options_.learning_rate, progress_.step, options_.steps);
     descend(weight_, weight_momentum_, weight_gradient, lr);
     descend(bias_, bias_momentum_, bias_gradient, lr);
     ++progress_.step;

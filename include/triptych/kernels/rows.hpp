@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include <triptych/config.hpp>
+#include <triptych/core/operands.hpp>
 
 namespace triptych::kernels {
 
@@ -68,27 +69,30 @@ struct normalize_row_gradient {
 };
 
 /// Cross-entropy of a row of logits with one label; the logits become scale * (softmax - one-hot).
-/// A masked row leaves out its own column: the anchor itself in NT-Xent.
+/// What takes part in a row is the label, and every other column but those that logit_shape masks.
 template <class T>
 struct softmax_cross_entropy_row {
-  std::int64_t columns, label_offset;
-  bool mask_self;
+  logit_shape shape;
   T scale;
   T* logits;
   T* loss;
 
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t r) const {
+    const std::int64_t columns = shape.columns;
     T* row = logits + r * columns;
-    const std::int64_t label = (r + label_offset) % columns;
-    const std::int64_t masked = mask_self ? r : -1;
+    const std::int64_t label = (r + shape.label_offset) % columns;
+    const std::int64_t masked = shape.mask_self ? r : -1;
+    const auto takes_part = [&](std::int64_t c) {
+      return c == label || (c != masked && c >= shape.positives);
+    };
     T largest = row[label];
     for (std::int64_t c = 0; c < columns; ++c) {
-      if (c != masked && row[c] > largest) largest = row[c];
+      if (takes_part(c) && row[c] > largest) largest = row[c];
     }
     const T at_label = row[label] - largest;
     T sum = T(0);
     for (std::int64_t c = 0; c < columns; ++c) {
-      row[c] = c == masked ? T(0) : std::exp(row[c] - largest);
+      row[c] = takes_part(c) ? std::exp(row[c] - largest) : T(0);
       sum += row[c];
     }
     loss[r] = std::log(sum) - at_label;

@@ -6,11 +6,13 @@
 //   L(k, p) = mean over groups g, images n of -log softmax_m(k_gn . p_m / t)[n]
 //
 // Anchors are the targets, as printed; `anchor::prediction` takes the predictions as anchors instead,
-// -log softmax_m(p_n . k_gm / t)[n], as the authors' code does for its local loss.
+// -log softmax_m(p_n . k_gm / t)[n], as the authors' code does for its local loss. Where p has the s
+// groups and k the N rows, every group of p meets the same k (Fast-MoCo).
 // The gradient goes to p alone: targets never carry any. Starts near ln N.
 // Cost: two products s N x N x P.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -32,42 +34,40 @@ struct info_nce {
   void operator()(B& backend, tensor<const typename B::real> k, tensor<const typename B::real> p,
                   double weight, typename B::real* value, typename B::real* dp) const {
     using real = typename B::real;
-    const std::int64_t n = p.shape.images, rows = k.shape.images;
+    const auto [n, rows] = std::minmax(k.shape.images, p.shape.images);
     const int d = p.shape.channels;
-    if (k.shape.channels != d || rows == 0 || rows % n != 0) {
-      throw error::usage("info_nce: targets (" + std::to_string(rows) + "," +
-                         std::to_string(k.shape.channels) + "), predictions (" + std::to_string(n) +
-                         "," + std::to_string(d) +
-                         "): features must match and targets be a multiple of the predictions");
+    if (k.shape.channels != d || n == 0 || rows % n != 0) {
+      throw error::usage("info_nce: targets (" + std::to_string(k.shape.images) + "," +
+                         std::to_string(k.shape.channels) + "), predictions (" +
+                         std::to_string(p.shape.images) + "," + std::to_string(d) +
+                         "): features must match, and the rows of one be a multiple of the other's");
     }
     const typename stack_arena<typename B::memory>::frame scope(backend.arena());
     real* logits = backend.arena().template take<real>(static_cast<std::size_t>(rows * n));
     real* losses = backend.arena().template take<real>(static_cast<std::size_t>(rows));
     const real inverse_t = static_cast<real>(1.0 / temperature);
-    const std::int64_t block = n * n, step = n * d;  // one group's logits, one group's targets
 
-    if (anchor == anchor::target) {
-      backend.gemm(transpose::no, transpose::yes, rows, n, d, inverse_t, k.data, p.data, real(0),
-                   logits);
-    } else {
-      for (std::int64_t g = 0; g < rows / n; ++g) {
-        backend.gemm(transpose::no, transpose::yes, n, n, d, inverse_t, p.data, k.data + g * step,
-                     real(0), logits + g * block);
-      }
+    // One product where all anchors meet the same candidates, else one for each group of candidates.
+    const bool p_asks = anchor == anchor::prediction;
+    const auto anchors = p_asks ? p : k, candidates = p_asks ? k : p;
+    const std::int64_t products = candidates.shape.images / n, asking = rows / products;
+    for (std::int64_t g = 0; g < products; ++g) {
+      backend.gemm(transpose::no, transpose::yes, asking, n, d, inverse_t, anchors.data,
+                   candidates.data + g * n * d, real(0), logits + g * n * n);
     }
     backend.softmax_cross_entropy({.rows = rows, .columns = n},
                                   static_cast<real>(weight / static_cast<double>(rows)), logits,
                                   losses);
     backend.mean(losses, static_cast<std::size_t>(rows), real(1), value);
     if (dp == nullptr) return;
-
-    if (anchor == anchor::target) {
-      backend.gemm(transpose::yes, transpose::no, n, d, rows, inverse_t, logits, k.data, real(1),
-                   dp);
-    } else {
-      for (std::int64_t g = 0; g < rows / n; ++g) {
-        backend.gemm(transpose::no, transpose::no, n, d, n, inverse_t, logits + g * block,
-                     k.data + g * step, real(1), dp);
+    for (std::int64_t g = 0; g < products; ++g) {
+      const real* dlogits = logits + g * n * n;
+      if (p_asks) {
+        backend.gemm(transpose::no, transpose::no, asking, d, n, inverse_t, dlogits,
+                     k.data + g * n * d, real(1), dp);
+      } else {
+        backend.gemm(transpose::yes, transpose::no, n, d, asking, inverse_t, dlogits, k.data,
+                     real(1), dp + g * n * d);
       }
     }
   }

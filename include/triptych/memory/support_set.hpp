@@ -1,16 +1,17 @@
 // triptych/memory/support_set.hpp
 //
-// The queue of past projections in which positives are looked up: K unit vectors of P numbers, a
-// ring that takes any batch size.
+// The queue of past projections in which positives are looked up, or which are the negatives: K unit
+// vectors of P numbers, a ring that takes any batch size.
 //
-// A batch must be looked up before it enters, or every vector finds itself. So there is no `push` on
-// the set: `look_up` returns a `reading`, and only a reading can push, once, ending itself.
+// A batch must be compared before it enters, or every vector finds itself. So there is no `push` on
+// the set: `look_up` and `look` return a `reading`, and only a reading can push, once, ending itself.
 //
 //   auto reading = queue.look_up(z);            // z (n, P), unit rows
 //   use(reading.neighbours, reading.indices);   // (n, P) and their positions
 //   std::move(reading).push(rows);              // (m, P), unit rows
 //
-// Source: Dwibedi et al., "With a little help from my friends" (NNCLR, 2021); method.md section 2.
+// Sources: He et al., "Momentum contrast" (MoCo, 2020), for the queue; Dwibedi et al., "With a little
+// help from my friends" (NNCLR, 2021), for the neighbours; method.md section 2.
 // Cost: one product n x K x P and one pass over its n x K results.
 #pragma once
 
@@ -63,7 +64,8 @@ class support_set {
   /// What a look-up found; lives in the arena of the running step.
   class reading {
    public:
-    tensor<const real> neighbours;  ///< (n, P), unit rows
+    tensor<const real> rows;        ///< (K, P), the queue as it is until the push
+    tensor<const real> neighbours;  ///< (n, P), unit rows; empty after `look`
     const int* indices;             ///< (n), positions in the queue, in backend memory
 
     /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading.
@@ -75,17 +77,24 @@ class support_set {
     }
 
     reading(reading&& other) noexcept
-        : neighbours(other.neighbours),
+        : rows(other.rows),
+          neighbours(other.neighbours),
           indices(other.indices),
           set_(std::exchange(other.set_, nullptr)) {}
     reading& operator=(reading&&) = delete;
 
    private:
     friend support_set;
-    reading(support_set& set, tensor<const real> rows, const int* at)
-        : neighbours(rows), indices(at), set_(&set) {}
+    reading(support_set& set, tensor<const real> found, const int* at)
+        : rows{triptych::features(set.size_, set.features_), set.rows_.data()},
+          neighbours(found),
+          indices(at),
+          set_(&set) {}
     support_set* set_;
   };
+
+  /// The queue itself: MoCo's negatives.
+  [[nodiscard]] reading look() { return {*this, {}, nullptr}; }
 
   /// The nearest row by cosine of every row of `unit_rows` (n, P); ties: the lowest position.
   [[nodiscard]] reading look_up(tensor<const real> unit_rows) {

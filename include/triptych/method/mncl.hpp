@@ -18,33 +18,31 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <functional>
+#include <limits>
 #include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include <triptych/concepts/backend.hpp>
-#include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/loss/info_nce.hpp>
 #include <triptych/loss/nt_xent.hpp>
 #include <triptych/memory/support_set.hpp>
-#include <triptych/method/step.hpp>
+#include <triptych/method/learner.hpp>
+#include <triptych/method/loss_values.hpp>
+#include <triptych/method/policies.hpp>
+#include <triptych/method/unit_rows.hpp>
 #include <triptych/network/branches.hpp>
 
 namespace triptych::method {
 
-/// What is decided at compile time. Derive from it and replace a member to try another policy; an
-/// ablation build is such a struct.
-struct mncl_policies {
-  using online_update = update::backprop<>;
-  using momentum_update = update::ema;
-  using patches = views::grid;
-  using stack = nn::stack<>;
+/// The policies, and which branches there are; an ablation build is such a struct.
+struct mncl_policies : policies {
   static constexpr bool global_branch = true;  ///< momentum network, queue and loss_m
   static constexpr bool local_branch = true;   ///< stop-gradient network and loss_s
 };
+
+template <class B, class Policies>
+class mncl;
 
 enum class global_loss { info_nce, nt_xent };
 enum class momentum_start { copy, independent };
@@ -54,6 +52,11 @@ enum class enqueued { z1, z2, both };
 
 /// What is decided at run time. The defaults are the paper's.
 struct mncl_options {
+  static constexpr traits about{
+      .name = "mncl", .title = "MNCL", .views = 3, .cost = 13, .patches = true, .terms = {"m", "s"}};
+  template <class B, class Policies = mncl_policies>
+  using method = mncl<B, Policies>;
+
   double temperature = 1.0;
   double lambda = 6.0;    ///< weight of loss_m
   double lambda_s = 1.0;  ///< weight of loss_s
@@ -84,32 +87,29 @@ struct mncl_options {
 };
 
 template <class B, class Policies = mncl_policies>
-class mncl {
-  static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
+class mncl : public learner<B, typename Policies::stack> {
+  using base = learner<B, typename Policies::stack>;
   static_assert(Policies::global_branch || Policies::local_branch,
                 "mncl needs its global or its local branch; set one of the two to true");
 
  public:
-  using backend_type = B;
-  using policies = Policies;
-  using real = typename B::real;
+  using typename base::real;
   using stack = typename Policies::stack;
   using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
   using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
   using stop_gradient_type = stop_gradient_network<B, typename Policies::patches, stack>;
 
-  static constexpr int views = 3;
-
   /// Networks and queue from one stack; `seed` decides every initial number.
   mncl(B& backend, const stack& layers, const mncl_options& options, std::uint64_t seed,
-       typename Policies::online_update online_update = {},
-       typename Policies::momentum_update momentum_update = {},
-       typename Policies::patches patches = typename Policies::patches())
-      : backend_(&backend), options_(options), online_(backend, layers, std::move(online_update)) {
+       const policy_values<Policies>& values = {})
+      : base(backend, mncl_options::about),
+        options_(options),
+        online_(backend, layers, values.online_update) {
     online_.initialise(seed);
+    this->keep_online(online_);
     const stack prefix = layers.without_predictor();
     if constexpr (Policies::global_branch) {
-      momentum_.emplace(backend, prefix, std::move(momentum_update));
+      momentum_.emplace(backend, prefix, values.momentum_update);
       if (options.momentum_init == momentum_start::copy) {
         momentum_->copy_weights(online_);
       } else {
@@ -117,145 +117,81 @@ class mncl {
       }
       queue_.emplace(backend, options.queue, layers.projector.out());
       queue_->initialise(seed);
+      this->keep("momentum.", *momentum_);
+      this->keep(*queue_);
     }
     if constexpr (Policies::local_branch) {
-      stop_gradient_.emplace(backend, prefix, update::copy{}, std::move(patches));
+      stop_gradient_.emplace(backend, prefix, update::copy{}, values.patches);
       stop_gradient_->alias(online_);
       if (options.patch_statistics == patch_statistics::online) {
         stop_gradient_->share_statistics(online_);
       }
+      this->keep("stop_gradient.", *stop_gradient_);
     }
   }
 
-  // The networks point at each other.
-  mncl(const mncl&) = delete;
-  mncl& operator=(const mncl&) = delete;
-
-  /// One training step on x (3N, H, W, 3): views 1, 2, 3 one after another.
   step_report step(tensor<const real> x, const step_options& options,
-                   const trace<real>& observe = {}) {
-    const typename stack_arena<typename B::memory>::frame scope(backend_->arena());
+                   const trace<real>& watch = {}) override {
+    B& backend = this->backend();
+    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
     if (options_.ema_timing == momentum_timing::before_forward) move_momentum(options.step);
-    observe.rows("view", std::array{1, 2, 3}, x);
+    watch.rows("view", std::array{1, 2, 3}, x);
 
     std::optional<targets> global;
     if constexpr (Policies::global_branch) {
       const auto z = momentum_->forward(x, std::array{0, 1}).projection;
-      const auto unit = normalized(z);
+      const auto unit = normalized(backend, z);
       global.emplace(targets{unit, queue_->look_up(unit)});
-      observe.rows("z", std::array{1, 2}, z);
-      observe.indices("nn", std::array{1, 2}, z.shape.images, global->nearest.indices);
+      watch.rows("z", std::array{1, 2}, z);
+      watch.indices("nn", std::array{1, 2}, z.shape.images, global->nearest.indices);
     }
 
     const auto p = online_.forward(x, online_views, {.record = true}).prediction;
-    observe.rows("p", online_view_names, p);
-    const std::int64_t n = p.shape.images / p.shape.groups;
-    real* inverse_norms =
-        backend_->arena().template take<real>(static_cast<std::size_t>(p.shape.images));
-    const auto unit_p = take(p.shape);
-    backend_->normalize_rows_forward(p.shape.images, p.shape.channels, p.data, unit_p.data,
-                                     inverse_norms);
-    const auto d_unit_p = take(p.shape);
-    backend_->fill(d_unit_p.data, d_unit_p.size(), real(0));
-    const auto prediction = [&](int view) { return unit_p.images(place(view) * n, n); };
-    const auto gradient = [&](int view) { return d_unit_p.images(place(view) * n, n).data; };
+    watch.rows("p", online_view_names, p);
+    const unit_rows<B> unit_p(backend, p, static_cast<int>(online_views.size()));
 
-    // Four terms of loss: m1, m2, s1, s2.
-    real* terms = backend_->arena().template take<real>(4);
-    backend_->fill(terms, 4, real(0));
+    const loss_values<B, 4> terms(backend);  // m1, m2, s1, s2
     if constexpr (Policies::global_branch) {
-      const auto nn1 = global->nearest.neighbours.images(0, n);
-      const auto nn2 = global->nearest.neighbours.images(n, n);
-      global_term(nn1, prediction(2), terms + 0, gradient(2));
-      global_term(nn2, prediction(1), terms + 1, gradient(1));
+      const auto& nearest = global->nearest.neighbours;
+      global_term(view_of(nearest, 2, 0), unit_p, place(2), terms[0]);
+      global_term(view_of(nearest, 2, 1), unit_p, place(1), terms[1]);
     }
     if constexpr (Policies::local_branch) {
       forward_options draw;
       draw.random = random_stream(options.seed, stream::combine,
                                   static_cast<std::uint32_t>(options.step));
       const auto c = stop_gradient_->forward(x, std::array{0, 2}, draw).projection;
-      observe.rows("c", std::array{1, 3}, c);
-      const auto unit = normalized(c);
-      const std::int64_t rows = c.shape.images / 2;
-      local_term(unit.images(0, rows), prediction(3), terms + 2, gradient(3));
-      local_term(unit.images(rows, rows), prediction(1), terms + 3, gradient(1));
+      watch.rows("c", std::array{1, 3}, c);
+      const auto unit_c = normalized(backend, c);
+      local_term(view_of(unit_c, 2, 0), unit_p, place(3), terms[2]);
+      local_term(view_of(unit_c, 2, 1), unit_p, place(1), terms[3]);
     }
 
-    const step_report losses = report(terms);
+    step_report report = reported(terms.read());
     // A neighbour's row is finite even where the look-up for it was not.
-    const bool sound = !global || backend_->all_finite(global->unit.data, global->unit.size());
-    if (!sound || !std::isfinite(losses.loss)) {
-      throw error::non_finite(diagnosis(options.step, x));
+    if (global && !backend.all_finite(global->unit.data, global->unit.size())) {
+      report.loss = std::numeric_limits<double>::quiet_NaN();
     }
+    this->descend(online_, unit_p, x, options, report);
 
-    const auto dp = take(p.shape);
-    backend_->fill(dp.data, dp.size(), real(0));
-    backend_->normalize_rows_backward(p.shape.images, p.shape.channels, unit_p.data, inverse_norms,
-                                      d_unit_p.data, real(1), dp.data);
-    online_.zero_gradients();
-    online_.backward(dp);
-
-    step_report done = losses;
-    try {
-      done.gradient_norm = online_.update(options.rate, options.predictor_rate);
-    } catch (const error& e) {
-      throw error(e.kind(), "step " + std::to_string(options.step + 1) + ": " + e.what());
-    }
     if constexpr (Policies::global_branch) {
-      const std::int64_t first = options_.enqueue == enqueued::z2 ? n : 0;
+      const std::int64_t n = x.shape.images / 3, first = options_.enqueue == enqueued::z2 ? n : 0;
       std::move(global->nearest).push(global->unit.images(first, pushed_rows(n)));
     }
     if (options_.ema_timing == momentum_timing::after_step) move_momentum(options.step);
-    return done;
+    return report;
   }
 
-  /// The loss of unrelated unit rows, for a batch of n: what the first steps should print.
-  [[nodiscard]] double expected_start(std::int64_t n) const {
+  [[nodiscard]] double expected_start(std::int64_t n) const override {
     const double in_batch = std::log(static_cast<double>(n));
     const double in_pairs = std::log(static_cast<double>(2 * n - 1));
-    double loss = 0;
-    if (Policies::local_branch) loss += options_.lambda_s * in_batch;
-    if (Policies::global_branch) {
-      loss += options_.lambda *
-              (options_.global_loss == global_loss::nt_xent ? in_pairs : in_batch);
-    }
-    return loss;
+    const bool pairs = options_.global_loss == global_loss::nt_xent;
+    return total(pairs ? in_pairs : in_batch, in_batch);
   }
 
-  /// Rows that a step with a batch of n pushes into the queue.
-  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const {
+  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override {
+    if (!Policies::global_branch) return 0;
     return options_.enqueue == enqueued::both ? 2 * n : n;
-  }
-
-  /// Everything that a checkpoint must hold, as named arenas.
-  [[nodiscard]] std::vector<named_arena<real>> arenas() {
-    std::vector<named_arena<real>> all;
-    all.push_back({"online.", &online_.weight_list(), online_.weights()});
-    all.push_back({"online.", &online_.statistic_list(), online_.statistics()});
-    all.push_back({"momentum_buffer.online.", &online_.weight_list(), online_.optimiser_state()});
-    if constexpr (Policies::global_branch) {
-      all.push_back({"momentum.", &momentum_->weight_list(), momentum_->weights()});
-      all.push_back({"momentum.", &momentum_->statistic_list(), momentum_->statistics()});
-      queue_list_ = {};
-      queue_list_.add({"queue", {queue_->size(), queue_->features()}});
-      all.push_back({"", &queue_list_, queue_->data()});
-    }
-    if constexpr (Policies::local_branch) {
-      if (!stop_gradient_->shares_statistics()) {
-        all.push_back({"stop_gradient.", &stop_gradient_->statistic_list(),
-                       stop_gradient_->statistics()});
-      }
-    }
-    return all;
-  }
-
-  /// The queue's position and count, the only state that no arena holds.
-  [[nodiscard]] std::vector<std::int64_t> counters() const {
-    if constexpr (Policies::global_branch) return {queue_->head(), queue_->pushed()};
-    return {0, 0};
-  }
-  void restore_counters(const std::vector<std::int64_t>& saved) {
-    if constexpr (Policies::global_branch) queue_->restore(saved.at(0), saved.at(1));
   }
 
   [[nodiscard]] online_type& online() { return online_; }
@@ -274,7 +210,6 @@ class mncl {
   {
     return *queue_;
   }
-  [[nodiscard]] const mncl_options& options() const { return options_; }
 
  private:
   /// The momentum network's unit projections (2N, P) and what they found in the queue.
@@ -290,7 +225,7 @@ class mncl {
     else return std::array{0, 1, 2};
   }();
   /// Where view 1, 2 or 3 lies among the online network's.
-  static constexpr std::int64_t place(int view) {
+  static constexpr int place(int view) {
     return view == 3 && !Policies::global_branch ? 1 : view - 1;
   }
   static constexpr auto online_view_names = [] {
@@ -299,70 +234,41 @@ class mncl {
     return names;
   }();
 
-  [[nodiscard]] tensor<real> take(const shape& s) {
-    return {s, backend_->arena().template take<real>(s.size())};
-  }
-
-  tensor<const real> normalized(tensor<const real> rows) {
-    const auto unit = take(rows.shape);
-    real* norms =
-        backend_->arena().template take<real>(static_cast<std::size_t>(rows.shape.images));
-    backend_->normalize_rows_forward(rows.shape.images, rows.shape.channels, rows.data, unit.data,
-                                     norms);
-    return unit;
-  }
-
-  void global_term(tensor<const real> target, tensor<const real> p, real* value, real* dp) {
+  void global_term(tensor<const real> target, const unit_rows<B>& p, int at, real* value) {
     const double weight = options_.lambda / 2;
     if (options_.global_loss == global_loss::nt_xent) {
-      loss::nt_xent{options_.temperature}(*backend_, target, p, weight, value, nullptr, dp);
+      loss::nt_xent{options_.temperature}(this->backend(), target, p.view(at), weight, value,
+                                          nullptr, p.gradient(at));
     } else {
-      loss::info_nce{options_.temperature}(*backend_, target, p, weight, value, dp);
+      loss::info_nce{options_.temperature}(this->backend(), target, p.view(at), weight, value,
+                                           p.gradient(at));
     }
   }
 
-  void local_term(tensor<const real> target, tensor<const real> p, real* value, real* dp) {
+  void local_term(tensor<const real> target, const unit_rows<B>& p, int at, real* value) {
     loss::info_nce{options_.temperature, options_.local_anchor}(
-        *backend_, target, p, options_.lambda_s / 2, value, options_.local_gradient ? dp : nullptr);
+        this->backend(), target, p.view(at), options_.lambda_s / 2, value,
+        options_.local_gradient ? p.gradient(at) : nullptr);
   }
 
-  [[nodiscard]] step_report report(const real* terms) {
-    std::array<real, 4> t{};
-    backend_->download(terms, 4, t.data());
-    step_report r;
-    r.loss_m = (static_cast<double>(t[0]) + static_cast<double>(t[1])) / 2;
-    r.loss_s = (static_cast<double>(t[2]) + static_cast<double>(t[3])) / 2;
-    r.loss = (Policies::local_branch ? options_.lambda_s * r.loss_s : 0.0) +
-             (Policies::global_branch ? options_.lambda * r.loss_m : 0.0);
-    return r;
+  [[nodiscard]] double total(double m, double s) const {
+    return (Policies::local_branch ? options_.lambda_s * s : 0.0) +
+           (Policies::global_branch ? options_.lambda * m : 0.0);
+  }
+  [[nodiscard]] step_report reported(const std::array<double, 4>& t) const {
+    const double m = (t[0] + t[1]) / 2, s = (t[2] + t[3]) / 2;
+    return {.loss = total(m, s), .terms = {m, s}};
   }
 
   void move_momentum(std::int64_t step) {
     if constexpr (Policies::global_branch) momentum_->update(online_, step);
   }
 
-  /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here, as
-  /// in the log.
-  [[nodiscard]] std::string diagnosis(std::int64_t step, tensor<const real> x) {
-    const std::string at = "step " + std::to_string(step + 1) + " is not finite: ";
-    if (!backend_->all_finite(x.data, x.size())) {
-      return at + "an input image holds NaN or infinity; check the data set";
-    }
-    const std::string advice = "; resume from the last checkpoint with a lower --lr";
-    for (const auto& arena : arenas()) {
-      const std::string name = online_.first_non_finite(*arena.list, arena.data, "");
-      if (!name.empty()) return at + arena.prefix + name + " holds NaN or infinity" + advice;
-    }
-    return at + "inputs and weights are finite, so a product overflowed" + advice;
-  }
-
-  B* backend_;
   mncl_options options_;
   online_type online_;
   std::optional<momentum_type> momentum_;
   std::optional<stop_gradient_type> stop_gradient_;
   std::optional<memory::support_set<B>> queue_;
-  nn::parameter_list queue_list_;
 };
 
 }  // namespace triptych::method

@@ -3,15 +3,28 @@
 // What every method takes and gives in a training step, and how a step can be watched.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <triptych/core/tensor.hpp>
 #include <triptych/nn/parameters.hpp>
 
 namespace triptych::method {
+
+/// What is known of a method before it runs.
+struct traits {
+  std::string_view name;   ///< as options and files have it
+  std::string_view title;  ///< as its paper has it
+  int views = 2;           ///< that it takes of an image
+  int cost = 0;            ///< encoder forwards an image and step; a backward counts two
+  bool patches = false;    ///< images are cut into patches, so their side must be divisible
+  /// Names of the loss terms that are reported apart; empty where there is none.
+  std::array<std::string_view, 2> terms{};
+};
 
 /// What the schedule decides for one step.
 struct step_options {
@@ -23,10 +36,9 @@ struct step_options {
 
 /// What a step did.
 struct step_report {
-  double loss = 0;    ///< the weighted total
-  double loss_m = 0;  ///< global term, unweighted
-  double loss_s = 0;  ///< local term, unweighted
-  double gradient_norm = 0;  ///< before clipping
+  double loss = 0;                ///< the weighted total
+  std::array<double, 2> terms{};  ///< unweighted, in the order of traits::terms
+  double gradient_norm = 0;       ///< before clipping
 };
 
 /// An arena with the names of its tensors: what checkpoints and dumps are made of.

@@ -47,6 +47,7 @@ struct forward_options {
   bool record = false;  ///< keep what backward needs
   nn::mode mode = nn::mode::train;
   random_stream random{0, stream::combine};  ///< for combinators that draw
+  int view_parts = 1;  ///< BatchNorm takes a view in so many equal parts (MoCo's split BatchNorm)
 };
 
 template <class B, class Update, class Patches = views::whole, class Stack = nn::stack<>>
@@ -157,7 +158,14 @@ class network {
   /// Runs the chosen views of `images` (V' N, H, W, 3), groups = V'. Views are numbered from 0.
   outputs<real> forward(tensor<const real> images, std::span<const int> views,
                         const forward_options& options = {}) {
+    const std::int64_t n = images.shape.images / images.shape.groups;
+    if (n % options.view_parts != 0) {
+      throw error::usage("network: " + std::to_string(n) + " images of a view cannot be normalised in " +
+                         std::to_string(options.view_parts) +
+                         " equal parts; choose a batch divisible by --bn-splits");
+    }
     tape_.clear();
+    view_parts_ = options.view_parts;
     const auto p = run(options);
     const auto x = divided(images, views);
     const auto h = stack_.encoder.forward(p, x);
@@ -183,7 +191,7 @@ class network {
     if (tape_.empty()) {
       throw error::usage("network: backward without a recorded forward; pass .record = true");
     }
-    auto p = run({.record = true});
+    auto p = run({.record = true, .view_parts = view_parts_});
     p.gradients = gradients_.data();
     const auto dz = stack_.predictor.backward(p, dp);
     const auto dcombined = stack_.projector.backward(p, dz);
@@ -253,7 +261,8 @@ class network {
   }
 
   nn::pass<B> run(const forward_options& options) {
-    return {*backend_, weights(), statistics(), options.mode, options.record ? &tape_ : nullptr};
+    return {*backend_, weights(), statistics(), options.mode,
+            options.record ? &tape_ : nullptr, options.view_parts};
   }
 
   template <class Peer>
@@ -335,6 +344,7 @@ class network {
 
   // Of the last forward run, for backward.
   nn::tape<real> tape_;
+  int view_parts_ = 1;
   subset_means means_;
   std::vector<int> subsets_;
 };

@@ -4,9 +4,13 @@
 //   y = relu(weight * (x - mean) / sqrt(variance + 1e-5) + bias + residual)
 // The statistics are those of each group (view) by itself. Running statistics follow group after
 // group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).
+// A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move the
+// running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
 #pragma once
 
+#include <cmath>
 #include <string>
+#include <utility>
 
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
@@ -15,14 +19,17 @@ namespace triptych::nn {
 
 struct batch_norm {
   int channels = 0;
+  bool affine = true;  ///< has a weight and a bias; else they are 1 and 0
   initial weight_start = initial::one;
   std::size_t weight = 0, bias = 0, running_mean = 0, running_variance = 0;
 
   static constexpr double epsilon = 1e-5;
 
   void declare(declaration& d, const std::string& name) {
-    weight = d.weight(name + ".weight", {channels}, weight_start);
-    bias = d.weight(name + ".bias", {channels}, initial::zero);
+    if (affine) {
+      weight = d.weight(name + ".weight", {channels}, weight_start);
+      bias = d.weight(name + ".bias", {channels}, initial::zero);
+    }
     running_mean = d.statistic(name + ".running_mean", channels, initial::zero);
     running_variance = d.statistic(name + ".running_var", channels, initial::one);
   }
@@ -33,9 +40,9 @@ struct batch_norm {
                bool relu, tensor<typename B::real> y) const {
     using real = typename B::real;
     const real eps = static_cast<real>(epsilon);
+    const auto [scale, shift] = coefficients(p);
     if (p.running == mode::evaluate) {
-      p.backend.batch_norm_evaluate(x.shape.rows(), channels, x.data, p.weights + weight,
-                                    p.weights + bias, eps, p.statistics + running_mean,
+      p.backend.batch_norm_evaluate(x.shape.rows(), channels, x.data, scale, shift, eps, p.statistics + running_mean,
                                     p.statistics + running_variance, residual, relu, y.data);
       return;
     }
@@ -43,12 +50,15 @@ struct batch_norm {
     if (p.statistics != nullptr) {
       running.mean = p.statistics + running_mean;
       running.variance = p.statistics + running_variance;
+      if (p.view_parts > 1) {
+        running.momentum = static_cast<real>(1.0 - std::pow(0.9, 1.0 / p.view_parts));
+      }
     }
-    const auto mean = p.take(features(x.shape.groups, channels));
-    const auto inverse_deviation = p.take(features(x.shape.groups, channels));
-    p.backend.batch_norm_forward(extents(x.shape), x.data, p.weights + weight, p.weights + bias, eps,
-                                 residual, relu, running, mean.data, inverse_deviation.data,
-                                 y.data);
+    const norm_shape s = extents(p, x.shape);
+    const auto mean = p.take(features(s.groups, channels));
+    const auto inverse_deviation = p.take(features(s.groups, channels));
+    p.backend.batch_norm_forward(s, x.data, scale, shift, eps, residual, relu, running, mean.data,
+                                 inverse_deviation.data, y.data);
     if (p.recording()) {
       p.tape->push(x);
       p.tape->push(mean);
@@ -61,18 +71,34 @@ struct batch_norm {
   /// and bias, and writes dx, which may be dy.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dy, typename B::real* dx) const {
+    using real = typename B::real;
+    const auto [scale, shift] = coefficients(p);
+    real* unused = affine ? nullptr : p.take(features(1, channels)).data;
     const auto y = p.tape->pop();
     const auto inverse_deviation = p.tape->pop();
     const auto mean = p.tape->pop();
     const auto x = p.tape->pop();
-    p.backend.batch_norm_backward(extents(x.shape), x.data, y.data, p.weights + weight, mean.data,
-                                  inverse_deviation.data, dy.data, p.gradients + weight,
-                                  p.gradients + bias, dx);
+    p.backend.batch_norm_backward(extents(p, x.shape), x.data, y.data, scale, mean.data,
+                                  inverse_deviation.data, dy.data,
+                                  affine ? p.gradients + weight : unused,
+                                  affine ? p.gradients + bias : unused, dx);
   }
 
  private:
-  [[nodiscard]] norm_shape extents(const shape& x) const {
-    return {x.rows_per_group(), x.groups, channels};
+  template <class B>
+  [[nodiscard]] norm_shape extents(const pass<B>& p, const shape& x) const {
+    return {x.rows_per_group() / p.view_parts, x.groups * p.view_parts, channels};
+  }
+
+  /// Weight and bias, made up where there are none.
+  template <class B>
+  [[nodiscard]] auto coefficients(const pass<B>& p) const {
+    using real = typename B::real;
+    if (affine) return std::pair<const real*, const real*>(p.weights + weight, p.weights + bias);
+    const auto ones = p.take(features(1, channels)), zeros = p.take(features(1, channels));
+    p.backend.fill(ones.data, ones.size(), real(1));
+    p.backend.fill(zeros.data, zeros.size(), real(0));
+    return std::pair<const real*, const real*>(ones.data, zeros.data);
   }
 };
 

@@ -19,13 +19,23 @@ struct mlp_layer {
   int out = 0;
   bool norm = true;
   bool relu = true;
+  bool affine = true;  ///< its BatchNorm has weight and bias
 };
 
-/// Hidden layers with BatchNorm and relu, the last one with BatchNorm alone.
-inline std::vector<mlp_layer> projector_layers(const std::vector<int>& sizes) {
+/// Where a projector has BatchNorm: after every layer; after every layer, the last without weight and
+/// bias (SimSiam); after all but the last (BYOL); nowhere (MoCo v2).
+enum class head_norm { all, plain, hidden, none };
+
+/// Hidden layers with relu, the last one without, BatchNorm where `norm` says.
+inline std::vector<mlp_layer> projector_layers(const std::vector<int>& sizes,
+                                               head_norm norm = head_norm::all) {
   std::vector<mlp_layer> layers;
-  for (const int size : sizes) layers.push_back({size, true, true});
-  if (!layers.empty()) layers.back().relu = false;
+  for (const int size : sizes) layers.push_back({size, norm != head_norm::none, true});
+  if (layers.empty()) return layers;
+  auto& last = layers.back();
+  last.relu = false;
+  last.norm = norm == head_norm::all || norm == head_norm::plain;
+  last.affine = norm != head_norm::plain;
   return layers;
 }
 
@@ -39,7 +49,7 @@ class mlp {
   mlp() = default;
   mlp(int in, const std::vector<mlp_layer>& layers) : out_(in) {
     for (const auto& layer : layers) {
-      stages_.push_back({{.in = out_, .out = layer.out}, {.channels = layer.out}, layer});
+      stages_.push_back({{.in = out_, .out = layer.out}, {.channels = layer.out, .affine = layer.affine}, layer});
       out_ = layer.out;
     }
   }

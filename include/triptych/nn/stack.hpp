@@ -18,6 +18,7 @@ namespace triptych::nn {
 struct head_options {
   std::vector<int> projector = {2048, 2048, 2048};  ///< output sizes of the layers
   int predictor_hidden = 512;                       ///< 0: no predictor
+  head_norm projector_norm = head_norm::all;
 };
 
 /// `Encoder` has out(), declare, forward and backward as nn::resnet has.
@@ -28,7 +29,7 @@ struct stack {
   mlp predictor;
 
   explicit stack(Encoder e = Encoder(), const head_options& head = {})
-      : encoder(std::move(e)), projector(encoder.out(), projector_layers(head.projector)) {
+      : encoder(std::move(e)), projector(encoder.out(), projector_layers(head.projector, head.projector_norm)) {
     if (head.predictor_hidden > 0) {
       predictor = {projector.out(), predictor_layers(head.predictor_hidden, projector.out())};
     }

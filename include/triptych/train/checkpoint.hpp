@@ -43,7 +43,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
   std::map<std::string, std::vector<host_tensor<real>>> tensors;
   for (const auto& arena : method.arenas()) {
     auto& file = tensors[detail::file_of(arena.prefix)];
-    for (auto& t : download(method.online().backend(), arena)) {
+    for (auto& t : download(method.backend(), arena)) {
       if (!std::all_of(t.values.begin(), t.values.end(), [](real v) { return std::isfinite(v); })) {
         throw error::non_finite("after step " + std::to_string(trainer.step()) + " " + t.name +
                                 " holds NaN or infinity; resume from the last checkpoint with a "
@@ -117,7 +117,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
   method.restore_counters(counters);
   for (const auto& arena : arenas) {
     const auto& file = checkpoint.file(detail::file_of(arena.prefix));
-    upload(method.online().backend(), arena,
+    upload(method.backend(), arena,
            [&](const std::string& name) { return file.template values<real>(name); });
   }
   if (expected.contains("queue")) {

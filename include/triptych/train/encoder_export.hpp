@@ -12,24 +12,22 @@
 #include <vector>
 
 #include <triptych/io/safetensors.hpp>
-#include <triptych/method/step.hpp>
+#include <triptych/method/learner.hpp>
 #include <triptych/nn/resnet.hpp>
 #include <triptych/train/host_tensor.hpp>
 
 namespace triptych::train {
 
-/// Writes the encoder of a network; `batches` is what num_batches_tracked becomes.
-template <class Network>
-void export_encoder(const std::filesystem::path& path, Network& network, std::int64_t batches) {
-  using real = typename Network::real;
-  const std::string part = "encoder.";
+/// Writes a method's encoder; `batches` is what num_batches_tracked becomes.
+template <class B, class Stack>
+void export_encoder(const std::filesystem::path& path, method::learner<B, Stack>& method,
+                    std::int64_t batches) {
+  const std::string part = "online.encoder.";
   std::vector<host_tensor<float>> tensors;
   std::vector<host_tensor<std::int64_t>> counts;
-  const std::vector<method::named_arena<real>> arenas = {
-      {"", &network.weight_list(), network.weights()},
-      {"", &network.statistic_list(), network.statistics()}};
-  for (const auto& arena : arenas) {
-    for (const auto& t : download(network.backend(), arena)) {
+  for (const auto& arena : method.arenas()) {
+    if (arena.prefix != "online.") continue;
+    for (const auto& t : download(method.backend(), arena)) {
       if (!t.name.starts_with(part)) continue;
       const std::string name = t.name.substr(part.size());
       tensors.push_back({name, t.shape, {t.values.begin(), t.values.end()}});
@@ -43,7 +41,7 @@ void export_encoder(const std::filesystem::path& path, Network& network, std::in
   }
   auto all = sources(tensors);
   for (const auto& c : sources(counts)) all.push_back(c);
-  const nn::resnet_options& o = network.stack().encoder.options();
+  const nn::resnet_options& o = method.encoder().stack().encoder.options();
   const bool cifar = o.stem == nn::stem::cifar;
   std::string blocks;
   for (const int b : o.blocks) blocks += (blocks.empty() ? "" : ",") + std::to_string(b);

@@ -6,15 +6,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <triptych/core/portable_math.hpp>
+#include <triptych/core/cosine_decay.hpp>
 
 namespace triptych::train {
-
-/// base / 2 * (1 + cos(pi t / T)): from base to almost 0 (method.md section 3).
-constexpr double cosine(double base, std::int64_t step, std::int64_t steps) {
-  return 0.5 * base *
-         (1.0 + portable_cos_pi(static_cast<double>(step) / static_cast<double>(steps)));
-}
 
 /// Linear from base / warm-up to base over the first `warmup` steps, then cosine over the rest.
 struct schedule {
@@ -28,7 +22,7 @@ struct schedule {
       return base * static_cast<double>(step + 1) / static_cast<double>(warmup);
     }
     if (constant) return base;
-    return cosine(base, step - warmup, std::max<std::int64_t>(1, steps - warmup));
+    return cosine_decay(base, step - warmup, std::max<std::int64_t>(1, steps - warmup));
   }
 };
 

@@ -15,17 +15,18 @@
 #include <vector>
 
 #include <triptych/io/safetensors.hpp>
-#include <triptych/method/step.hpp>
+#include <triptych/method/learner.hpp>
 #include <triptych/train/host_tensor.hpp>
 
 namespace triptych::train {
 
-template <class Method>
+template <class B, class Stack = nn::stack<>>
 class step_dump {
  public:
-  using real = typename Method::real;
+  using method_type = method::learner<B, Stack>;
+  using real = typename B::real;
 
-  explicit step_dump(Method& method) : method_(&method) { snapshot("before"); }
+  explicit step_dump(method_type& method) : method_(&method) { snapshot("before"); }
 
   /// For Method::step; refers to this dump.
   [[nodiscard]] method::trace<real> observer() {
@@ -33,19 +34,19 @@ class step_dump {
     t.on_tensor = [this](const std::string& name, tensor<const real> rows) { keep(name, rows); };
     t.on_indices = [this](const std::string& name, const int* at, std::int64_t count) {
       std::vector<int> host(static_cast<std::size_t>(count));
-      method_->online().backend().download_indices(at, host.size(), host.data());
+      method_->backend().download_indices(at, host.size(), host.data());
       indices_.push_back({name, {count}, {host.begin(), host.end()}});
     };
     return t;
   }
 
   void finish(const method::step_report& report) {
-    auto& online = method_->online();
-    append(download(online.backend(), {"online.", &online.weight_list(), online.gradients()},
-                    "grad/"));
+    append(download(method_->backend(), method_->gradients(), "grad/"));
     snapshot("after");
-    scalar("loss/m", report.loss_m);
-    scalar("loss/s", report.loss_s);
+    const auto& terms = method_->about().terms;
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      if (!terms[i].empty()) scalar("loss/" + std::string(terms[i]), report.terms[i]);
+    }
     scalar("loss/total", report.loss);
   }
 
@@ -64,7 +65,7 @@ class step_dump {
   void snapshot(const std::string& when) {
     for (const auto& arena : method_->arenas()) {
       const bool queue = arena.prefix.empty();
-      auto copies = download(method_->online().backend(), arena, queue ? "" : when + "/");
+      auto copies = download(method_->backend(), arena, queue ? "" : when + "/");
       if (queue) copies.front().name = "queue/" + when;
       append(std::move(copies));
     }
@@ -77,7 +78,7 @@ class step_dump {
   void keep(const std::string& name, tensor<const real> t) {
     const auto& s = t.shape;
     host_tensor<real> copy{name, {s.images, s.channels}, std::vector<real>(t.size())};
-    method_->online().backend().download(t.data, t.size(), copy.values.data());
+    method_->backend().download(t.data, t.size(), copy.values.data());
     if (s.height * s.width > 1) {  // images: to (N, C, H, W)
       copy.shape = {s.images, s.channels, s.height, s.width};
       const std::vector<real> ours = copy.values;
@@ -98,7 +99,7 @@ class step_dump {
     tensors_.push_back({name, {}, {static_cast<real>(value)}});
   }
 
-  Method* method_;
+  method_type* method_;
   std::vector<host_tensor<real>> tensors_;
   std::vector<host_tensor<std::int64_t>> indices_;
 };

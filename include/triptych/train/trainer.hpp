@@ -24,7 +24,7 @@
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/loader.hpp>
 #include <triptych/eval/collapse.hpp>
-#include <triptych/method/step.hpp>
+#include <triptych/method/learner.hpp>
 #include <triptych/train/schedule.hpp>
 
 namespace triptych::train {
@@ -42,6 +42,11 @@ struct trainer_options {
   int monitor_every = 10;  ///< steps between looks of the monitors
 };
 
+/// Steps of a whole run over that set; the incomplete last batch of an epoch is dropped.
+inline std::int64_t total_steps(const trainer_options& options, const data::image_set& set) {
+  return options.epochs * (set.size() / options.batch);
+}
+
 /// What the monitors saw in a step; computed every `monitor_every` steps.
 struct monitor_record {
   double spread = 0;          ///< std of normalised z, about 1/sqrt(P) when healthy, 0 collapsed
@@ -58,17 +63,18 @@ struct step_record {
   std::optional<monitor_record> monitors;
 };
 
-template <class Method>
+template <class B, class Stack = nn::stack<>>
 class trainer {
  public:
-  using real = typename Method::real;
+  using method_type = method::learner<B, Stack>;
+  using real = typename B::real;
 
   /// `first` steps have been done already. The set must outlive the trainer.
-  trainer(Method& method, const data::image_set& set, trainer_options options,
+  trainer(method_type& method, const data::image_set& set, trainer_options options,
           std::int64_t first = 0)
       : method_(&method), options_(std::move(options)), step_(first) {
-    if (options_.recipes.size() != static_cast<std::size_t>(Method::views)) {
-      throw error::usage("the method takes " + std::to_string(Method::views) +
+    if (options_.recipes.size() != static_cast<std::size_t>(method.about().views)) {
+      throw error::usage("the method takes " + std::to_string(method.about().views) +
                          " views and there are " + std::to_string(options_.recipes.size()) +
                          " augmentation recipes; give one recipe per view");
     }
@@ -88,8 +94,8 @@ class trainer {
     }
     schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
                  options_.constant_rate};
-    if constexpr (has_queue) {
-      queue_labels_.assign(static_cast<std::size_t>(method.queue().size()), -1);
+    if (method.support() != nullptr) {
+      queue_labels_.assign(static_cast<std::size_t>(method.support()->size()), -1);
     }
   }
 
@@ -104,8 +110,8 @@ class trainer {
   /// error::non_finite, naming step and tensor, before any weight has changed.
   step_record advance(const method::trace<real>& watch = {}) {
     const data::batch& batch = loader_->next();
-    auto& backend = method_->online().backend();
-    const typename stack_arena<typename Method::backend_type::memory>::frame scope(backend.arena());
+    auto& backend = method_->backend();
+    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
     const std::int64_t images = std::int64_t{batch.views} * batch.size;
     const shape s{images, options_.image_size, options_.image_size, 3, batch.views};
     real* x = backend.arena().template take<real>(s.size());
@@ -132,8 +138,6 @@ class trainer {
   [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
 
  private:
-  static constexpr bool has_queue = requires(Method& m) { m.queue(); };
-
   /// What a look at a step has copied.
   struct sight {
     std::vector<float> z;
@@ -151,10 +155,10 @@ class trainer {
     method::trace<real> t;
     t.on_tensor = [this, also](const std::string& name, tensor<const real> rows) {
       also(name, rows);
-      // The projections of the first view; without a momentum network, the predictions.
-      if (name != (has_queue ? "z/1" : "p/1")) return;
+      // The first view's projections; without any, what the losses compare in their place.
+      if (name != "z/1" && (!sight_.z.empty() || (name != "q/1" && name != "p/1"))) return;
       std::vector<real> copy(rows.size());
-      method_->online().backend().download(rows.data, rows.size(), copy.data());
+      method_->backend().download(rows.data, rows.size(), copy.data());
       sight_.z.assign(copy.begin(), copy.end());
       sight_.rows = rows.shape.images;
       sight_.columns = rows.shape.channels;
@@ -163,7 +167,7 @@ class trainer {
       if (also.on_indices) also.on_indices(name, at, count);
       if (name != "nn/1") return;
       std::vector<int> copy(static_cast<std::size_t>(count));
-      method_->online().backend().download_indices(at, copy.size(), copy.data());
+      method_->backend().download_indices(at, copy.size(), copy.data());
       sight_.neighbours.assign(copy.begin(), copy.end());
     };
     return t;
@@ -173,13 +177,13 @@ class trainer {
     monitor_record m;
     m.spread = eval::direction_spread(sight_.z, sight_.rows, sight_.columns);
     m.effective_rank = eval::effective_rank(sight_.z, sight_.rows, sight_.columns);
-    if constexpr (has_queue) {
+    if (!sight_.neighbours.empty()) {
       std::vector<std::int32_t> found;
       for (const auto at : sight_.neighbours) {
         found.push_back(queue_labels_[static_cast<std::size_t>(at)]);
       }
       m.same_label = eval::same_label_share(batch.labels, found);
-      const auto& queue = method_->queue();
+      const auto& queue = *method_->support();
       const std::int64_t size = queue.size();
       const std::int64_t pushed = method_->pushed_rows(batch.size);
       m.queue_age = eval::queue_age(sight_.neighbours, size, (queue.head() - pushed + size) % size,
@@ -191,10 +195,10 @@ class trainer {
 
   /// Labels the rows that the step has pushed.
   void remember(const data::batch& batch) {
-    if constexpr (has_queue) {
+    if (const auto* queue = method_->support()) {
       const auto size = static_cast<std::int64_t>(queue_labels_.size());
       const std::int64_t pushed = method_->pushed_rows(batch.size);
-      const std::int64_t first = method_->queue().head() - pushed + size;
+      const std::int64_t first = queue->head() - pushed + size;
       for (std::int64_t i = 0; i < pushed; ++i) {
         queue_labels_[static_cast<std::size_t>((first + i) % size)] =
             batch.labels[static_cast<std::size_t>(i % batch.size)];
@@ -202,7 +206,7 @@ class trainer {
     }
   }
 
-  Method* method_;
+  method_type* method_;
   trainer_options options_;
   std::int64_t step_;
   std::optional<data::loader> loader_;

@@ -1,0 +1,93 @@
+// triptych/method/byol.hpp
+//
+// BYOL (Grill et al., "Bootstrap your own latent", 2020), section 3.1:
+//
+//   p1, p2   = online(x1), online(x2)
+//   z1, z2   = momentum(x1), momentum(x2)                     no gradient
+//   minimise   (2 - 2 cos(p1, z2)) + (2 - 2 cos(p2, z1))      a sum of both directions, no mean
+//
+// then the momentum network moves after the online one. Cost: 8 encoder forwards an image.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <triptych/loss/negative_cosine.hpp>
+#include <triptych/method/learner.hpp>
+#include <triptych/method/loss_values.hpp>
+#include <triptych/method/policies.hpp>
+#include <triptych/method/unit_rows.hpp>
+#include <triptych/network/branches.hpp>
+
+namespace triptych::method {
+
+template <class B, class Policies>
+class byol;
+
+struct byol_options {
+  static constexpr traits about{
+      .name = "byol", .title = "BYOL", .views = 2, .cost = 8, .terms = {"1", "2"}};
+  template <class B, class Policies = policies>
+  using method = byol<B, Policies>;
+};
+
+template <class B, class Policies = policies>
+class byol : public learner<B, typename Policies::stack> {
+  using base = learner<B, typename Policies::stack>;
+
+ public:
+  using typename base::real;
+  using stack = typename Policies::stack;
+  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
+
+  byol(B& backend, const stack& layers, const byol_options& /*options*/, std::uint64_t seed,
+       const policy_values<Policies>& values = {})
+      : base(backend, byol_options::about),
+        online_(backend, layers, values.online_update),
+        momentum_(backend, layers.without_predictor(), values.momentum_update) {
+    online_.initialise(seed);
+    momentum_.copy_weights(online_);
+    this->keep_online(online_);
+    this->keep("momentum.", momentum_);
+  }
+
+  step_report step(tensor<const real> x, const step_options& options,
+                   const trace<real>& watch = {}) override {
+    B& backend = this->backend();
+    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    watch.rows("view", std::array{1, 2}, x);
+
+    const auto target = momentum_.forward(x, std::array{0, 1}).projection;
+    watch.rows("z", std::array{1, 2}, target);
+    const auto z = normalized(backend, target);
+    const auto prediction = online_.forward(x, std::array{0, 1}, {.record = true}).prediction;
+    watch.rows("p", std::array{1, 2}, prediction);
+    const unit_rows<B> p(backend, prediction, 2);
+
+    const loss_values<B, 2> cosines(backend);
+    for (const int view : {0, 1}) {  // 2 - 2 cos is 2 + 2 L
+      loss::negative_cosine{}(backend, view_of(z, 2, 1 - view), p.view(view), 2.0, cosines[view],
+                              p.gradient(view));
+    }
+    const auto t = cosines.read();
+    step_report report{.terms = {2 + 2 * t[0], 2 + 2 * t[1]}};
+    report.loss = report.terms[0] + report.terms[1];
+    this->descend(online_, p, x, options, report);
+
+    momentum_.update(online_, options.step);
+    return report;
+  }
+
+  /// Unrelated directions are orthogonal.
+  [[nodiscard]] double expected_start(std::int64_t /*n*/) const override { return 4; }
+
+  [[nodiscard]] online_type& online() { return online_; }
+  [[nodiscard]] momentum_type& momentum() { return momentum_; }
+
+ private:
+  online_type online_;
+  momentum_type momentum_;
+};
+
+}  // namespace triptych::method

@@ -1,0 +1,141 @@
+// triptych/method/learner.hpp
+//
+// What every method is to the training loop: a step, and a state that can be saved. A method adds
+// its networks, memory and losses; they are handed to `keep` once, in the order in which files name
+// them. The loop knows this type alone, so that it is compiled once and not once for each method.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <triptych/concepts/backend.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/memory/support_set.hpp>
+#include <triptych/method/step.hpp>
+#include <triptych/method/unit_rows.hpp>
+#include <triptych/network/network.hpp>
+
+namespace triptych::method {
+
+template <class B, class Stack = nn::stack<>>
+class learner {
+  static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
+
+ public:
+  using backend_type = B;
+  using real = typename B::real;
+  /// The online network's weights and statistics, as they are, to be looked at.
+  using observer = network<B, update::copy, views::whole, Stack>;
+
+  virtual ~learner() = default;
+  // Networks point at each other.
+  learner(const learner&) = delete;
+  learner& operator=(const learner&) = delete;
+
+  /// One training step on x (V N, H, W, 3): views 1, 2, ... one after another, groups = V. Throws
+  /// error::non_finite, naming step and tensor, before any weight has changed.
+  virtual step_report step(tensor<const real> x, const step_options& options,
+                           const trace<real>& watch = {}) = 0;
+
+  /// The loss of unrelated unit rows, for a batch of n: what the first steps should print.
+  [[nodiscard]] virtual double expected_start(std::int64_t n) const = 0;
+
+  /// Rows that a step with a batch of n pushes into the queue.
+  [[nodiscard]] virtual std::int64_t pushed_rows(std::int64_t /*n*/) const { return 0; }
+
+  [[nodiscard]] const traits& about() const { return about_; }
+  [[nodiscard]] B& backend() const { return *backend_; }
+  [[nodiscard]] observer& encoder() { return *observer_; }
+  [[nodiscard]] memory::support_set<B>* support() const { return support_; }  ///< or null
+
+  /// Everything that a checkpoint must hold, as named arenas.
+  [[nodiscard]] const std::vector<named_arena<real>>& arenas() const { return arenas_; }
+  /// The online network's gradients.
+  [[nodiscard]] const named_arena<real>& gradients() const { return gradients_; }
+
+  /// The queue's position and count, the only state that no arena holds; zeros without a queue.
+  [[nodiscard]] std::vector<std::int64_t> counters() const {
+    if (support_ == nullptr) return {0, 0};
+    return {support_->head(), support_->pushed()};
+  }
+  void restore_counters(const std::vector<std::int64_t>& saved) {
+    if (support_ != nullptr) support_->restore(saved.at(0), saved.at(1));
+  }
+
+ protected:
+  learner(B& backend, const traits& about) : backend_(&backend), about_(about) {}
+
+  /// The network that learns.
+  template <class Online>
+  void keep_online(Online& online) {
+    keep("online.", online);
+    arenas_.push_back({"momentum_buffer.online.", &online.weight_list(), online.optimiser_state()});
+    gradients_ = {"online.", &online.weight_list(), online.gradients()};
+    observer_.emplace(*backend_, online.stack().without_predictor());
+    observer_->alias(online);
+    observer_->share_statistics(online);
+  }
+
+  template <class Network>
+  void keep(const std::string& prefix, Network& network) {
+    if constexpr (Network::owns_weights) {
+      arenas_.push_back({prefix, &network.weight_list(), network.weights()});
+    }
+    if (!network.shares_statistics()) {
+      arenas_.push_back({prefix, &network.statistic_list(), network.statistics()});
+    }
+  }
+
+  void keep(memory::support_set<B>& queue) {
+    support_ = &queue;
+    queue_list_.add({"queue", {queue.size(), queue.features()}});
+    arenas_.push_back({"", &queue_list_, queue.data()});
+  }
+
+  /// The end of every step: the gradient of the online network's rows p back through it, and its
+  /// update. The report's loss must stand in it already.
+  template <class Online>
+  void descend(Online& online, const unit_rows<B>& p, tensor<const real> x,
+               const step_options& options, step_report& report) {
+    if (!std::isfinite(report.loss)) throw error::non_finite(diagnosis(options.step, x));
+    online.zero_gradients();
+    online.backward(p.backward());
+    try {
+      report.gradient_norm = online.update(options.rate, options.predictor_rate);
+    } catch (const error& e) {
+      throw error(e.kind(), "step " + std::to_string(options.step + 1) + ": " + e.what());
+    }
+  }
+
+ private:
+  /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here, as
+  /// in the log.
+  [[nodiscard]] std::string diagnosis(std::int64_t step, tensor<const real> x) const {
+    const std::string at = "step " + std::to_string(step + 1) + " is not finite: ";
+    if (!backend_->all_finite(x.data, x.size())) {
+      return at + "an input image holds NaN or infinity; check the data set";
+    }
+    const std::string advice = "; resume from the last checkpoint with a lower --lr";
+    for (const auto& arena : arenas_) {
+      for (const auto& p : *arena.list) {
+        if (backend_->all_finite(arena.data + p.offset, p.size())) continue;
+        return at + arena.prefix + p.name + " holds NaN or infinity" + advice;
+      }
+    }
+    return at + "inputs and weights are finite, so a product overflowed" + advice;
+  }
+
+  B* backend_;
+  traits about_;
+  std::optional<observer> observer_;
+  memory::support_set<B>* support_ = nullptr;
+  nn::parameter_list queue_list_;
+  std::vector<named_arena<real>> arenas_;
+  named_arena<real> gradients_;
+};
+
+}  // namespace triptych::method

@@ -1,0 +1,32 @@
+// triptych/method/policies.hpp
+//
+// What of a method is decided at compile time, and the values of those policies. Derive from
+// `policies` and replace a member to try another one:
+//
+//   struct mine : method::policies { using momentum_update = growing_ema; };
+//   method::byol<backend_type, mine> method(backend, layers, {}, seed);
+#pragma once
+
+#include <triptych/nn/stack.hpp>
+#include <triptych/update/backprop.hpp>
+#include <triptych/update/ema.hpp>
+#include <triptych/views/combinator.hpp>
+
+namespace triptych::method {
+
+struct policies {
+  using online_update = update::backprop<>;
+  using momentum_update = update::ema;
+  using patches = views::grid;  ///< of the network that sees patches
+  using stack = nn::stack<>;
+};
+
+/// The policies as objects. A method takes what it has a use for.
+template <class Policies>
+struct policy_values {
+  typename Policies::online_update online_update = {};
+  typename Policies::momentum_update momentum_update = {};
+  typename Policies::patches patches = typename Policies::patches();
+};
+
+}  // namespace triptych::method

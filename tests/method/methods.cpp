@@ -1,0 +1,261 @@
+// The compared methods: whole steps against an independent implementation
+// (tests/golden/methods.py), which loss term reaches which tensor, and each one's conventions.
+#include <triptych/method/byol.hpp>
+#include <triptych/method/fast_moco.hpp>
+#include <triptych/method/moco.hpp>
+#include <triptych/method/nnclr.hpp>
+#include <triptych/method/simclr.hpp>
+#include <triptych/method/simsiam.hpp>
+
+#include <array>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "method/golden_step.hpp"
+
+using namespace triptych;
+using namespace triptych::test;
+
+namespace {
+
+constexpr std::array names{"simclr", "simsiam", "byol", "moco", "nnclr", "fast_moco"};
+
+/// The method that the golden file's configuration describes.
+template <class Options>
+std::unique_ptr<method::learner<oracle>> make(const golden_step& g, oracle& b) {
+  Options o;
+  const json& c = g.config;
+  if constexpr (requires { o.temperature; }) o.temperature = c.at("temperature");
+  if constexpr (requires { o.queue; }) o.queue = c.at("queue");
+  if constexpr (requires { o.symmetric; }) {
+    o.symmetric = c.at("symmetric") == "on";
+    o.bn_splits = c.at("bn-splits");
+    o.shuffle = false;
+  }
+  return std::make_unique<typename Options::template method<oracle>>(b, g.layers(), o, 1,
+                                                                     g.values(g.patches()));
+}
+
+std::unique_ptr<method::learner<oracle>> made(const golden_step& g, oracle& b) {
+  const std::string name = g.config.at("method");
+  if (name == "simclr") return make<method::simclr_options>(g, b);
+  if (name == "simsiam") return make<method::simsiam_options>(g, b);
+  if (name == "byol") return make<method::byol_options>(g, b);
+  if (name == "moco") return make<method::moco_options>(g, b);
+  if (name == "nnclr") return make<method::nnclr_options>(g, b);
+  return make<method::fast_moco_options>(g, b);
+}
+
+golden_step golden(const std::string& name) {
+  return golden_step("methods_" + name + ".safetensors");
+}
+
+tensors run(const golden_step& g) {
+  oracle b;
+  const auto m = made(g, b);
+  g.load(*m);
+  return g.run(*m, g.images());
+}
+
+}  // namespace
+
+TEST_CASE("a step of every compared method agrees with an independent implementation") {
+  const std::string name = GENERATE(from_range(names));
+  const golden_step g = golden(name);
+  const auto ours = run(g);
+  for (const auto& [tensor, values] : g.all) {
+    INFO(name << ", " << tensor);
+    REQUIRE(ours.count(tensor) == 1);
+    CHECK(error_of(ours.at(tensor), values) < (tensor.starts_with("loss/") ? 1e-10 : 1e-8));
+  }
+  for (const auto& [tensor, values] : ours) {
+    INFO(name << ", " << tensor);
+    CHECK((tensor == "gradient norm" || g.all.count(tensor) == 1));
+  }
+}
+
+TEST_CASE("every variant of a compared method does what an independent implementation does") {
+  for (const auto& expected : read_json("methods_variants.json").at("cases")) {
+    INFO(expected.at("method") << " " << expected.at("change").dump());
+    golden_step g = golden(expected.at("method"));
+    g.config.update(expected.at("change"));
+    const auto ours = run(g);
+    const auto check = [&](const char* what, double value) {
+      if (!expected.contains(what)) return;
+      INFO(what);
+      CHECK(value == Approx(expected.at(what).get<double>()).epsilon(1e-8).margin(1e-12));
+    };
+    const auto sum = [&](const std::string& name) {
+      return ours.count(name) > 0 ? sum_of(ours.at(name)) : 0.0;
+    };
+    check("loss_1", sum("loss/1"));
+    check("loss_2", sum("loss/2"));
+    check("loss_total", sum("loss/total"));
+    check("gradient_norm", sum("gradient norm"));
+    check("moved_online_encoder", moved(ours, "online.encoder.", false));
+    check("moved_online_projector", moved(ours, "online.projector.", false));
+    check("moved_online_predictor", moved(ours, "online.predictor.", false));
+    check("moved_online_statistics", moved(ours, "online.", true));
+    check("moved_momentum", moved(ours, "momentum.", false));
+    check("moved_momentum_statistics", moved(ours, "momentum.", true));
+    check("queue_sum", sum("queue/after"));
+  }
+}
+
+TEST_CASE("each loss term of a compared method reaches the tensors that it should and no others") {
+  const std::string name = GENERATE(from_range(names));
+  const golden_step g = golden(name);
+  const auto gradients = gradients_in(run(g));
+  for (const auto& [term, expected] : read_json("methods_gradient_reach.json").at(name).items()) {
+    INFO(name << ", " << term);
+    check_reach(gradients, expected);
+  }
+}
+
+TEST_CASE("the first losses of the compared methods are those of unrelated rows") {
+  const auto start = [](const std::string& name, std::int64_t n) {
+    golden_step g = golden(name);
+    g.config["queue"] = 16384;
+    oracle b;
+    return made(g, b)->expected_start(n);
+  };
+  CHECK(start("simclr", 256) == Approx(std::log(511.0)));  // 6.236
+  CHECK(start("simsiam", 256) == 0);
+  CHECK(start("byol", 256) == 4);
+  CHECK(start("moco", 256) == Approx(9.704).margin(5e-4));
+  CHECK(start("nnclr", 256) == Approx(5.545).margin(5e-4));
+  CHECK(start("fast_moco", 256) == Approx(5.545).margin(5e-4));
+}
+
+TEST_CASE("byol adds its directions, the others take their mean") {
+  const auto ratio = [](const std::string& name) {
+    const auto ours = run(golden(name));
+    return ours.at("loss/total")[0] / (ours.at("loss/1")[0] + ours.at("loss/2")[0]);
+  };
+  CHECK(ratio("byol") == Approx(1).epsilon(1e-14));
+  for (const char* name : {"simsiam", "moco", "nnclr", "fast_moco"}) {
+    INFO(name);
+    CHECK(ratio(name) == Approx(0.5).epsilon(1e-14));
+  }
+}
+
+TEST_CASE("moco's directions see one queue, and no key of theirs is in it") {
+  // The queue before the step decides both losses: with the keys of the step in it already, the
+  // positives would be among the negatives and both losses above ln 2.
+  golden_step g = golden("moco");
+  g.config["temperature"] = 0.01;
+  auto& queue = g.all.at("queue/before");
+  oracle b;
+  const auto m = made(g, b);
+  g.load(*m);
+  const auto x = g.images();
+  const auto ours = g.run(*m, x);
+  const auto& after = ours.at("queue/after");
+  const std::size_t n = g.config.at("batch"), width = queue.size() / 17;
+  const std::size_t first = 2 * n * static_cast<std::size_t>(g.config.at("step")) % 17;
+  // z1, then z2, normalised, at the cursor.
+  for (std::size_t r = 0; r < 2 * n; ++r) {
+    const auto& z = ours.at(r < n ? "z/1" : "z/2");
+    double norm = 0, dot = 0;
+    for (std::size_t c = 0; c < width; ++c) {
+      const double v = z[r % n * width + c];
+      norm += v * v;
+      dot += v * after[(first + r) % 17 * width + c];
+    }
+    CHECK(dot == Approx(std::sqrt(norm)).epsilon(1e-12));
+  }
+  // What the losses were, from the queue before and from the raw rows of the dump.
+  const auto unit = [&](const std::vector<double>& rows, std::size_t r) {
+    std::vector<double> u(rows.begin() + static_cast<std::ptrdiff_t>(r * width),
+                          rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * width));
+    double norm = 0;
+    for (const double v : u) norm += v * v;
+    for (double& v : u) v /= std::sqrt(norm);
+    return u;
+  };
+  const auto similarity = [](const std::vector<double>& a, const std::vector<double>& c) {
+    double s = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) s += a[i] * c[i];
+    return s / 0.01;
+  };
+  for (const auto& [query, key] : {std::pair{"1", "2"}, std::pair{"2", "1"}}) {
+    double mean = 0;
+    for (std::size_t r = 0; r < n; ++r) {
+      const auto q = unit(ours.at(std::string("q/") + query), r);
+      const double positive = similarity(q, unit(ours.at(std::string("z/") + key), r));
+      double sum = 1;
+      for (std::size_t j = 0; j < 17; ++j) sum += std::exp(similarity(q, unit(queue, j)) - positive);
+      mean += std::log(sum) / static_cast<double>(n);
+    }
+    CHECK(ours.at(std::string("loss/") + query)[0] == Approx(mean).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("nnclr looks up the projections, and not the predictions") {
+  const auto ours = run(golden("nnclr"));
+  const golden_step g = golden("nnclr");
+  const auto& queue = g.all.at("queue/before");
+  const std::size_t n = g.config.at("batch"), width = queue.size() / 17;
+  const auto nearest = [&](const std::vector<double>& rows, std::size_t r) {
+    std::size_t best = 0;
+    double most = -1e300;
+    for (std::size_t j = 0; j < 17; ++j) {
+      double s = 0;
+      for (std::size_t c = 0; c < width; ++c) s += rows[r * width + c] * queue[j * width + c];
+      if (s > most) {
+        most = s;
+        best = j;
+      }
+    }
+    return static_cast<double>(best);
+  };
+  bool predictions_differ = false;
+  for (const char* view : {"1", "2"}) {
+    for (std::size_t r = 0; r < n; ++r) {
+      const double found = ours.at(std::string("nn/") + view)[r];
+      CHECK(found == nearest(ours.at(std::string("z/") + view), r));
+      predictions_differ |= found != nearest(ours.at(std::string("p/") + view), r);
+    }
+  }
+  CHECK(predictions_differ);
+}
+
+TEST_CASE("moco's shuffled keys come back in order, normalised with other images") {
+  const golden_step g = golden("moco");
+  oracle b;
+  const auto keys = [&](int splits, bool shuffle) {
+    method::moco<oracle> m(b, g.layers(), {.queue = 17, .bn_splits = splits, .shuffle = shuffle}, 1,
+                           g.values(g.patches()));
+    g.load(m);
+    return g.run(m, g.images());
+  };
+  // In one part the order of a batch means nothing: keys differ by rounding alone.
+  const auto whole = keys(1, true), parts = keys(2, false), shuffled = keys(2, true);
+  CHECK(whole.count("shuffle/1") == 0);
+  REQUIRE(shuffled.count("shuffle/1") == 1);
+  CHECK(error_of(shuffled.at("z/2"), parts.at("z/2")) > 1e-3);
+  CHECK(shuffled.at("q/1") == parts.at("q/1"));
+  // Images put in that order by hand, in parts, give the same keys in that order.
+  const auto& order = shuffled.at("shuffle/1");
+  auto x = g.images();
+  const std::vector<double> ours = x;
+  const std::size_t n = order.size(), image = x.size() / (2 * n);
+  for (std::size_t i = 0; i < 2 * n; ++i) {
+    const std::size_t from = i / n * n + static_cast<std::size_t>(order[i % n]);
+    std::copy_n(ours.begin() + static_cast<std::ptrdiff_t>(from * image), image,
+                x.begin() + static_cast<std::ptrdiff_t>(i * image));
+  }
+  method::moco<oracle> by_hand(b, g.layers(), {.queue = 17, .bn_splits = 2, .shuffle = false}, 1,
+                               g.values(g.patches()));
+  g.load(by_hand);
+  const auto z = g.run(by_hand, x).at("z/2");
+  const std::size_t width = z.size() / n;
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t c = 0; c < width; ++c) {
+      CHECK(z[i * width + c] ==
+            shuffled.at("z/2")[static_cast<std::size_t>(order[i]) * width + c]);
+    }
+  }
+}
