@@ -195,7 +195,7 @@ class train_run {
       const bool judge = epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
       std::optional<double> knn;
       if (judge) knn = neighbours();
-      if (r.monitors || judge) record(r, knn, seconds_since(start));
+      if (r.monitors || judge || r.step == last) record(r, knn, seconds_since(start));
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 
       const bool stop = signals::stop_requested() != 0;

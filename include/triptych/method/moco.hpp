@@ -164,9 +164,9 @@ class moco : public learner<B, typename Policies::stack> {
     const std::int64_t views = rows.shape.images / n;
     int* indices = arena.template take<int>(order.size());
     backend.upload_indices(order.data(), order.size(), indices);
-    watch.indices("shuffle", std::array{1}, n, indices);
     const tensor<real> moved{rows.shape, arena.template take<real>(rows.size())};
     for (std::int64_t v = 0; v < views; ++v) {
+      watch.indices("shuffle", std::span(names).subspan(static_cast<std::size_t>(v), 1), n, indices);
       const auto from = rows.images(v * n, n);
       backend.gather_rows(from.data, indices, n, static_cast<int>(from.size() / order.size()),
                           moved.images(v * n, n).data);
