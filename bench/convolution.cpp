@@ -12,6 +12,7 @@
 #include <triptych/backend/convolution/direct.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
 #include <triptych/backend/convolution/simd.hpp>
+#include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -109,6 +110,8 @@ void add(const std::string& algorithm) {
 int main(int argc, char** argv) {
   add<convolution::direct>("direct");
   add<convolution::implicit_gemm>("implicit_gemm");
+  add<convolution::winograd<2>>("winograd2");
+  add<convolution::winograd<4>>("winograd4");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
