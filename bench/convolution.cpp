@@ -10,6 +10,7 @@
 #include <benchmark/benchmark.h>
 
 #include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/convolution/winograd.hpp>
@@ -112,6 +113,7 @@ int main(int argc, char** argv) {
   add<convolution::implicit_gemm>("implicit_gemm");
   add<convolution::winograd<2>>("winograd2");
   add<convolution::winograd<4>>("winograd4");
+  add<convolution::fast>("fast");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
