@@ -10,8 +10,10 @@
 #include <benchmark/benchmark.h>
 
 #include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
 #include <triptych/backend/convolution/simd.hpp>
+#include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -109,6 +111,9 @@ void add(const std::string& algorithm) {
 int main(int argc, char** argv) {
   add<convolution::direct>("direct");
   add<convolution::implicit_gemm>("implicit_gemm");
+  add<convolution::winograd<2>>("winograd2");
+  add<convolution::winograd<4>>("winograd4");
+  add<convolution::fast>("fast");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -98,7 +98,7 @@ const settings<train_options>& train_settings() {
        "reference: plain and slow; eigen: fast"},
       {"device", "Machine", device_field(), "where to compute", role::habit},
       {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
-      {"convolution", "Machine", one_of(&o::convolution, {"direct", "implicit_gemm"}),
+      {"convolution", "Machine", one_of(&o::convolution, {"direct", "implicit_gemm", "fast"}),
        "algorithm of the backend eigen"},
       {"threads", "Machine", whole(&o::threads, 0, most_threads),
        "0 = all; results do not depend on it", role::habit},

@@ -35,7 +35,7 @@ enum class momentum_init { copy, independent };
 enum class ema_timing { after, before };
 enum class patch_statistics { own, online };
 enum class enqueue { z1, z2, both };
-enum class convolution { direct, implicit_gemm };
+enum class convolution { direct, implicit_gemm, fast };
 enum class protocol { linear, logistic, knn };
 enum class split { train, test };
 enum class data_action { list, verify, show };

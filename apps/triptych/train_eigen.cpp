@@ -1,5 +1,6 @@
-// Training on the eigen backend, with either convolution algorithm.
+// Training on the eigen backend, with one of its convolution algorithms.
 #include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
 #include <triptych/backend/eigen.hpp>
 
@@ -11,6 +12,10 @@ namespace triptych::app {
 int train_eigen(const train_options& options) {
   if (options.convolution == choice::convolution::implicit_gemm) {
     backend::eigen<convolution::implicit_gemm> backend(options.threads);
+    return train_on(backend, options);
+  }
+  if (options.convolution == choice::convolution::fast) {
+    backend::eigen<convolution::fast> backend(options.threads);
     return train_on(backend, options);
   }
   backend::eigen<convolution::direct> backend(options.threads);

@@ -14,7 +14,9 @@
 
 #include <triptych/concepts/backend.hpp>                   // defines: Backend
 #include <triptych/backend/convolution/direct.hpp>         // defines: convolution::direct
+#include <triptych/backend/convolution/fast.hpp>           // defines: convolution::fast
 #include <triptych/backend/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
+#include <triptych/backend/convolution/winograd.hpp>       // defines: convolution::winograd<M>
 #include <triptych/backend/eigen.hpp>                      // defines: backend::eigen
 #include <triptych/backend/reference.hpp>                  // defines: backend::reference
 
