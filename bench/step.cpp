@@ -23,11 +23,8 @@
 
 #include <sys/resource.h>
 
-#include <triptych/backend/convolution/direct.hpp>
-#include <triptych/backend/convolution/fast.hpp>
-#include <triptych/backend/convolution/implicit_gemm.hpp>
+#include <triptych/backend/convolution/any.hpp>
 #include <triptych/backend/convolution/simd.hpp>
-#include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/backend/eigen.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
@@ -38,52 +35,6 @@
 using namespace triptych;
 
 namespace {
-
-/// A convolution policy that is chosen while the program runs: one compilation serves all.
-class chosen {
- public:
-  /// False if there is no algorithm of that name.
-  static bool choose(std::string_view name) {
-    static const std::map<std::string_view, passes> all = {
-        {"direct", of<convolution::direct>()},
-        {"implicit_gemm", of<convolution::implicit_gemm>()},
-        {"winograd2", of<convolution::winograd<2>>()},
-        {"winograd4", of<convolution::winograd<4>>()},
-        {"fast", of<convolution::fast>()}};
-    const auto found = all.find(name);
-    if (found == all.end()) return false;
-    passes_ = found->second;
-    return true;
-  }
-  template <class... Arguments>
-  static void forward(Arguments&&... a) {
-    passes_.forward(a...);
-  }
-  template <class... Arguments>
-  static void backward_data(Arguments&&... a) {
-    passes_.backward_data(a...);
-  }
-  template <class... Arguments>
-  static void backward_weights(Arguments&&... a) {
-    passes_.backward_weights(a...);
-  }
-
- private:
-  using arena = stack_arena<>;
-  using gradient = void (*)(thread_pool&, arena&, const convolution::geometry&, const float*,
-                            const float*, float*, bool);
-  struct passes {
-    void (*forward)(thread_pool&, arena&, const convolution::geometry&, const float*, const float*,
-                    float*);
-    gradient backward_data, backward_weights;
-  };
-  template <class Convolution>
-  static passes of() {
-    return {&Convolution::template forward<arena>, &Convolution::template backward_data<arena>,
-            &Convolution::template backward_weights<arena>};
-  }
-  static inline passes passes_ = of<convolution::fast>();
-};
 
 // -- options --------------------------------------------------------------------------------------
 
@@ -142,7 +93,7 @@ settings parse(int argc, char** argv) {
       found->second(argv[++i]);
     }
   }
-  const bool known = (s.what == "mncl" || s.what == "train") && chosen::choose(s.convolution);
+  const bool known = (s.what == "mncl" || s.what == "train") && convolution::any::choose(s.convolution);
   if (!known || s.blocks.size() != 4 || s.batch < 2 || s.width < 1 || s.steps < 1) {
     throw error::usage("give --what mncl or train, --convolution direct, implicit_gemm, "
                        "winograd2, winograd4 or fast, four --blocks, a --batch of at least 2, a "
@@ -316,7 +267,7 @@ void measure(B& backend, Step& step, const settings& s) {
 }
 
 void run(const settings& s) {
-  using backend_type = backend::eigen<chosen>;
+  using backend_type = backend::eigen<convolution::any>;
   backend_type backend(s.threads);
   const auto with = [&](auto&& step) {
     if (s.serve) {

@@ -11,6 +11,7 @@
 #include <Eigen/Core>
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/backend/convolution/any.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/version.hpp>
 
@@ -98,7 +99,7 @@ const settings<train_options>& train_settings() {
        "reference: plain and slow; eigen: fast"},
       {"device", "Machine", device_field(), "where to compute", role::habit},
       {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
-      {"convolution", "Machine", one_of(&o::convolution, {"direct", "implicit_gemm", "fast"}),
+      {"convolution", "Machine", name_among(&o::convolution, convolution::any::names),
        "algorithm of the backend eigen"},
       {"threads", "Machine", whole(&o::threads, 0, most_threads),
        "0 = all; results do not depend on it", role::habit},

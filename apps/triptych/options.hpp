@@ -35,7 +35,6 @@ enum class momentum_init { copy, independent };
 enum class ema_timing { after, before };
 enum class patch_statistics { own, online };
 enum class enqueue { z1, z2, both };
-enum class convolution { direct, implicit_gemm, fast };
 enum class protocol { linear, logistic, knn };
 enum class split { train, test };
 enum class data_action { list, verify, show };
@@ -71,7 +70,7 @@ struct train_options {
   choice::backend backend = choice::backend::eigen;
   choice::device device = choice::device::automatic;
   choice::dtype dtype = choice::dtype::f32;
-  choice::convolution convolution = choice::convolution::direct;
+  std::string convolution = "fast";
   int threads = 0;  ///< 0: all
 
   // the images

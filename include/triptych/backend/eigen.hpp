@@ -16,7 +16,7 @@
 
 #include <Eigen/Core>
 
-#include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
@@ -34,7 +34,7 @@
 
 namespace triptych::backend {
 
-template <class Convolution = convolution::direct>
+template <class Convolution = convolution::fast>
 class eigen {
  public:
   using real = float;
