@@ -2,7 +2,7 @@
 //
 // What a user can ask of the app, as plain structs with typed fields: one per command, no trace of
 // how a value was given. The fields are declared to the outside in options.cpp, once each; there
-// they get name, limits and help. The defaults of training are the paper's protocol.
+// they get name, limits and help. The defaults of training are the paper's shared settings.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ namespace choice {
 enum class backend { reference, eigen };
 enum class device { automatic, cpu };
 enum class dtype { f32, f64 };
-enum class method_protocol { paper, tuned };
+enum class recipe { paper, tuned };
 enum class variant { paper, released };
 enum class data { cifar10, cifar100, tiny_imagenet, folder, procedural };
 enum class optimizer { sgd, lars };
@@ -98,7 +98,7 @@ struct train_options {
 
   // the method
   std::string method = "mncl";
-  choice::method_protocol protocol = choice::method_protocol::paper;
+  choice::recipe recipe = choice::recipe::paper;
   choice::variant variant = choice::variant::paper;
   double temperature = 1, lambda = 6, lambda_s = 1;
   double momentum_m = 0.99;
