@@ -47,7 +47,7 @@ void convolve(benchmark::State& state, const layer& l, pass which) {
   const geometry g{state.range(1), l.size,   l.size,   l.in == 0 ? 3 : l.in * width,
                    l.out * width,  l.kernel, l.stride, l.padding};
   thread_pool pool(static_cast<int>(state.range(2)));
-  stack_arena<> arena;
+  stack_arena<> arena, scratch;  // apart: an arena keeps its memory when it becomes empty
   const stack_arena<>::frame scope(arena);
   const auto take = [&](std::int64_t size) {
     float* p = arena.take<float>(static_cast<std::size_t>(size));
@@ -60,13 +60,13 @@ void convolve(benchmark::State& state, const layer& l, pass which) {
   for (auto _ : state) {
     switch (which) {
     case pass::forward:
-      Convolution::forward(pool, arena, g, x, w, y);
+      Convolution::forward(pool, scratch, g, x, w, y);
       break;
     case pass::backward_data:
-      Convolution::backward_data(pool, arena, g, y, w, x, false);
+      Convolution::backward_data(pool, scratch, g, y, w, x, false);
       break;
     case pass::backward_weights:
-      Convolution::backward_weights(pool, arena, g, x, y, w, false);
+      Convolution::backward_weights(pool, scratch, g, x, y, w, false);
       break;
     }
     benchmark::ClobberMemory();

@@ -1,11 +1,11 @@
 // triptych/backend/eigen.hpp
 //
 // The fast CPU backend, single precision: the functors of kernels/ launched over the library's own
-// thread pool, matrix products by Eigen, convolutions by an algorithm that is a policy
-// (backend/convolution/).
+// thread pool, matrix products by a register-blocked kernel (matrix_product.hpp), convolutions by an
+// algorithm that is a policy (backend/convolution/), of which implicit_gemm uses Eigen's product.
 //
-// Same bits for any number of threads: every launch is cut by shapes alone, Eigen never threads,
-// and its cache sizes are fixed, because its products change bits with the machine's caches.
+// Same bits for any number of threads: every launch is cut by shapes alone, Eigen never threads, and
+// its cache sizes are fixed, because its products change bits with the machine's caches.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +17,7 @@
 #include <Eigen/Core>
 
 #include <triptych/backend/convolution/fast.hpp>
+#include <triptych/backend/matrix_product.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
@@ -83,38 +84,10 @@ class eigen {
 
   // -- matrix product ---------------------------------------------------------------------------
 
-  /// c (m x n) = alpha op(a) op(b) + beta c, in tiles of c that depend on m and n alone.
+  /// c (m x n) = alpha op(a) op(b) + beta c.
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, real alpha,
             const real* a, const real* b, real beta, real* c) {
-    const std::int64_t tile_m = m >= 512 ? 256 : 128;
-    const std::int64_t tile_n = n >= 2048 ? 512 : 128;
-    const std::int64_t tiles_n = (n + tile_n - 1) / tile_n;
-    pool_.run((m + tile_m - 1) / tile_m * tiles_n, [=](std::int64_t tile) {
-      const std::int64_t i = tile / tiles_n * tile_m, rows = std::min(tile_m, m - i);
-      const std::int64_t j = tile % tiles_n * tile_n, columns = std::min(tile_n, n - j);
-      block out(c + i * n + j, rows, columns, stride(n));
-      const auto product = [&](const auto& left, const auto& right) {
-        if (beta == 0) {
-          out.noalias() = alpha * left * right;
-        } else {
-          if (beta != 1) out *= beta;
-          out.noalias() += alpha * left * right;
-        }
-      };
-      // The rows of op(a) and the columns of op(b) that meet in this tile.
-      const auto with_left = [&](const auto& left) {
-        if (tb == transpose::no) {
-          product(left, const_block(b + j, k, columns, stride(n)));
-        } else {
-          product(left, const_block(b + j * k, columns, k, stride(k)).transpose());
-        }
-      };
-      if (ta == transpose::no) {
-        with_left(const_block(a + i * k, rows, k, stride(k)));
-      } else {
-        with_left(const_block(a + i, k, rows, stride(m)).transpose());
-      }
-    });
+    product_detail::matrix_product(pool_, arena_, ta, tb, m, n, k, alpha, a, b, beta, c);
   }
 
   // -- convolution and linear layers ------------------------------------------------------------
@@ -329,11 +302,6 @@ class eigen {
   }
 
  private:
-  using matrix = Eigen::Matrix<real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  using stride = Eigen::OuterStride<>;
-  using block = Eigen::Map<matrix, 0, stride>;
-  using const_block = Eigen::Map<const matrix, 0, stride>;
-
   static constexpr std::size_t chunk = 16384;  // elements of a flat array in one task
 
   /// functor(i) for 0 <= i < n.

@@ -53,6 +53,21 @@ void multiply(const product_block& p) {
   const float* a[Rows];
   TRIPTYCH_UNROLL
   for (int r = 0; r < Rows; ++r) a[r] = p.a + r * p.a_row;
+  if (p.add) {
+    TRIPTYCH_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) __builtin_prefetch(p.c + r * p.c_row + v * width);
+    }
+  }
+  // While this block is summed, the rows of the next one come nearer.
+  if (p.a_step == 1) {
+    constexpr std::int64_t line = 16;
+    for (std::int64_t k = 0; k < p.depth; k += line) {
+      TRIPTYCH_UNROLL
+      for (int r = 0; r < Rows; ++r) __builtin_prefetch(a[r] + k + Rows * p.a_row);
+    }
+  }
   const float* b = p.b;
   for (std::int64_t k = 0, at = 0; k < p.depth; ++k, at += p.a_step, b += Vectors * width) {
     vector row[Vectors];
@@ -65,13 +80,17 @@ void multiply(const product_block& p) {
       for (int v = 0; v < Vectors; ++v) sum[r][v] += row[v] * x;
     }
   }
+  if (p.add) {
+    TRIPTYCH_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      TRIPTYCH_UNROLL
+      for (int v = 0; v < Vectors; ++v) sum[r][v] += load(p.c + r * p.c_row + v * width);
+    }
+  }
   TRIPTYCH_UNROLL
   for (int r = 0; r < Rows; ++r) {
-    float* const c = p.c + r * p.c_row;
     TRIPTYCH_UNROLL
-    for (int v = 0; v < Vectors; ++v) {
-      store(p.add ? load(c + v * width) + sum[r][v] : sum[r][v], c + v * width);
-    }
+    for (int v = 0; v < Vectors; ++v) store(sum[r][v], p.c + r * p.c_row + v * width);
   }
 }
 
