@@ -93,7 +93,8 @@ settings parse(int argc, char** argv) {
       found->second(argv[++i]);
     }
   }
-  const bool known = (s.what == "mncl" || s.what == "train") && convolution::any::choose(s.convolution);
+  const bool known =
+      (s.what == "mncl" || s.what == "train") && convolution::any::choose(s.convolution);
   if (!known || s.blocks.size() != 4 || s.batch < 2 || s.width < 1 || s.steps < 1) {
     throw error::usage("give --what mncl or train, --convolution direct, implicit_gemm, "
                        "winograd2, winograd4 or fast, four --blocks, a --batch of at least 2, a "

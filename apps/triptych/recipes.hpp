@@ -13,47 +13,54 @@ struct preset_value {
   std::string_view option, value;
 };
 
-// Sources: MC is the authors' CIFAR-10 notebook of MoCo; L is lightly's CIFAR-10 benchmark, whose kNN
-// accuracies after 200 epochs at batch 128 are a reference; SS is the SimSiam authors' code, PH the
-// public CIFAR-10 recipe derived from it; S is solo-learn's CIFAR recipes; F is Fast-MoCo's code, for
-// ImageNet: there is none of its authors' for CIFAR.
+// Sources: MC is the CIFAR-10 notebook of MoCo's authors; L is lightly's CIFAR-10 benchmark, whose kNN
+// accuracies after 200 epochs at batch 128 are a reference; SS is the code of SimSiam's authors, PH the
+// public CIFAR-10 recipe derived from it; S is solo-learn's CIFAR recipes; F is the code of Fast-MoCo's
+// authors, for ImageNet: they give none for CIFAR.
 namespace tuned {
 
 inline constexpr preset_value moco[] = {
-    {"batch", "512"},        {"lr", "0.06"},       {"weight-decay", "5e-4"},  // MC
-    {"head", "512,128"},     {"head-norm", "none"},                           // MC
-    {"temperature", "0.1"},  {"queue", "4096"},    {"momentum-m", "0.99"},    // MC
-    {"symmetric", "off"},    {"bn-splits", "8"},   {"augment", "moco"},       // MC
+    // MC
+    {"batch", "512"},       {"lr", "0.06"},    {"weight-decay", "5e-4"}, {"head", "512,128"},
+    {"head-norm", "none"},  {"queue", "4096"}, {"temperature", "0.1"},   {"momentum-m", "0.99"},
+    {"symmetric", "off"},   {"bn-splits", "8"}, {"augment", "moco"},
 };
 inline constexpr preset_value simsiam[] = {
-    {"batch", "128"},          {"lr", "0.06"},           {"weight-decay", "5e-4"},    // L
-    {"head", "2048,2048"},     {"head-norm", "plain"},   {"predictor-hidden", "512"},  // PH, SS
-    {"warmup-epochs", "10"},   {"predictor-lr", "constant"},                          // PH, SS
-    {"augment", "simsiam"},                                                           // L
+    // L
+    {"batch", "128"},         {"lr", "0.06"},           {"weight-decay", "5e-4"},
+    {"augment", "simsiam"},
+    // PH, SS
+    {"head", "2048,2048"},    {"head-norm", "plain"},   {"predictor-hidden", "512"},
+    {"warmup-epochs", "10"},  {"predictor-lr", "constant"},
 };
 inline constexpr preset_value simclr[] = {
-    {"batch", "128"},    {"lr", "0.06"},        {"weight-decay", "5e-4"},                // L
-    {"head", "512,128"}, {"head-norm", "all"},  {"temperature", "0.5"},                  // L
-    {"augment", "simclr"},                                                               // L
+    // L
+    {"batch", "128"},     {"lr", "0.06"},         {"weight-decay", "5e-4"}, {"head", "512,128"},
+    {"head-norm", "all"}, {"temperature", "0.5"}, {"augment", "simclr"},
 };
 inline constexpr preset_value byol[] = {
-    {"batch", "128"},           {"lr", "0.06"},         {"weight-decay", "5e-4"},      // L
-    {"head", "4096,256"},       {"head-norm", "hidden"}, {"predictor-hidden", "4096"},  // S
-    {"momentum-m", "0.99"},     {"momentum-schedule", "cosine"},                       // S
-    {"augment", "byol"},                                                               // S
+    // L
+    {"batch", "128"},        {"lr", "0.06"},         {"weight-decay", "5e-4"},
+    // S
+    {"head", "4096,256"},    {"head-norm", "hidden"}, {"predictor-hidden", "4096"},
+    {"momentum-m", "0.99"},  {"momentum-schedule", "cosine"}, {"augment", "byol"},
 };
 inline constexpr preset_value nnclr[] = {
-    {"batch", "128"},           {"lr", "0.06"},            {"weight-decay", "5e-4"},  // L
-    {"head", "2048,2048,256"},  {"predictor-hidden", "4096"},                         // S
-    {"temperature", "0.2"},     {"queue", "16384"},        {"augment", "nnclr"},      // S, method.md
+    // L
+    {"batch", "128"},          {"lr", "0.06"},               {"weight-decay", "5e-4"},
+    {"augment", "nnclr"},
+    // S; the queue is the paper's of the protocol
+    {"head", "2048,2048,256"}, {"predictor-hidden", "4096"}, {"temperature", "0.2"},
+    {"queue", "16384"},
 };
 inline constexpr preset_value fast_moco[] = {
-    {"lr", "0.05"},           {"weight-decay", "1e-4"},      {"warmup-epochs", "1"},  // F: 0.1 at 512
-    {"clip-norm", "1"},       {"predictor-lr", "constant"},  {"zero-init-residual", "on"},  // F
-    {"temperature", "1"},     {"augment", "fast_moco"},                               // F
+    // F, whose rate is 0.1 at batch 512
+    {"lr", "0.05"},      {"weight-decay", "1e-4"},     {"warmup-epochs", "1"},
+    {"clip-norm", "1"},  {"predictor-lr", "constant"}, {"zero-init-residual", "on"},
+    {"temperature", "1"}, {"augment", "fast_moco"},
 };
 inline constexpr preset_value mncl[] = {
-    // No public recipe for 32 pixels: SGD as the others, the rest as in docs/results.md.
+    // No public recipe is for 32 pixels: SGD as L has it, the rest as in docs/results.md.
     {"batch", "128"},       {"lr", "0.06"},    {"weight-decay", "5e-4"},
     {"temperature", "0.2"}, {"queue", "4096"},
 };

@@ -273,8 +273,8 @@ class train_run {
     const bool fallen = health < std::max(0.1, (collapsed_ ? 0.6 : 0.5) * widest_);
     if (fallen && !collapsed_) {
       bar_->note("warning: step " + std::to_string(step) +
-                 ": the projections are collapsing: images point more and more the same way (their "
-                 "spread is " + fixed(health, 3) + " of the healthy one and has been " +
+                 ": the projections are collapsing: images point more and more the same way "
+                 "(their spread is " + fixed(health, 3) + " of the healthy one and has been " +
                  fixed(widest_, 3) + "); lower --lr or check the configuration");
     } else if (collapsed_ && !fallen) {
       bar_->note("step " + std::to_string(step) + ": the projections have spread again");

@@ -91,8 +91,8 @@ inline constexpr recipe byol_2 = [] {
 }  // namespace recipes
 
 inline constexpr std::array<std::string_view, 11> preset_names{
-    "plain", "linear", "mncl",  "fast_moco", "simsiam",
-    "moco",  "simclr", "nnclr", "byol",      "byol_1",  "byol_2"};
+    "plain",  "linear", "mncl", "fast_moco", "simsiam", "moco",
+    "simclr", "nnclr",  "byol", "byol_1",    "byol_2"};
 
 /// The recipe of that name for a view, counted from 0: "byol" is its two in turn, all others are the
 /// same for every view. error::usage for a name that there is not.
