@@ -7,6 +7,7 @@
 #include "eval/synthetic_features.hpp"
 #include "support/catch.hpp"
 
+using namespace triptych;
 using namespace triptych::eval;
 
 namespace {

@@ -3,7 +3,13 @@
 // Not under the sanitizers, which bring their own.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <triptych/backend/eigen.hpp>
+#include <triptych/method/byol.hpp>
+#include <triptych/method/fast_moco.hpp>
 #include <triptych/method/mncl.hpp>
+#include <triptych/method/moco.hpp>
+#include <triptych/method/nnclr.hpp>
+#include <triptych/method/simclr.hpp>
+#include <triptych/method/simsiam.hpp>
 
 #include <atomic>
 #include <cstdlib>
@@ -38,16 +44,24 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(
 
 using namespace triptych;
 
-TEST_CASE("a training step allocates nothing once the arena has its size") {
+TEMPLATE_TEST_CASE("a training step allocates nothing once the arena has its size", "",
+                   method::moco_options, method::simsiam_options, method::simclr_options,
+                   method::byol_options, method::nnclr_options, method::fast_moco_options,
+                   method::mncl_options) {
   backend::eigen<> backend(2);
   const nn::stack<> layers(nn::resnet({.width = 4, .blocks = {1, 1, 1, 1}}),
                            {.projector = {16, 16}, .predictor_hidden = 8});
-  method::mncl<backend::eigen<>> method(backend, layers, {.queue = 32}, 1);
-  std::vector<float> x(3 * 8 * 16 * 16 * 3);
+  TestType options;
+  if constexpr (requires { options.queue; }) options.queue = 32;
+  if constexpr (requires { options.bn_splits; }) options.bn_splits = 2;
+  typename TestType::template method<backend::eigen<>> method(backend, layers, options, 1);
+  constexpr int views = TestType::about.views;
+  std::vector<float> x(views * 8 * 16 * 16 * 3);
   random_stream random(1, stream::augment);
   for (float& v : x) v = random.normal();
   const auto step = [&](std::int64_t number) {
-    static_cast<void>(method.step({{24, 16, 16, 3, 3}, x.data()}, {.step = number, .rate = 0.01}));
+    static_cast<void>(
+        method.step({{views * 8, 16, 16, 3, views}, x.data()}, {.step = number, .rate = 0.01}));
   };
   step(0);
   step(1);

@@ -144,15 +144,16 @@ class moco : public learner<B, typename Policies::stack> {
       return momentum_.forward(x, views, {.view_parts = parts()}).projection;
     }
     const std::int64_t n = x.shape.images / x.shape.groups;
-    std::vector<int> there(static_cast<std::size_t>(n)), back(there.size());
-    shuffle(std::span(there),
+    there_.resize(static_cast<std::size_t>(n));
+    back_.resize(there_.size());
+    shuffle(std::span(there_),
             {options.seed, stream::shuffle_keys, static_cast<std::uint32_t>(options.step)});
-    for (std::size_t i = 0; i < there.size(); ++i) {
-      back[static_cast<std::size_t>(there[i])] = static_cast<int>(i);
+    for (std::size_t i = 0; i < there_.size(); ++i) {
+      back_[static_cast<std::size_t>(there_[i])] = static_cast<int>(i);
     }
-    const auto images = reordered(x, there, watch);
+    const auto images = reordered(x, there_, watch);
     const auto k = momentum_.forward(images, views, {.view_parts = parts()}).projection;
-    return reordered(k, back, {});
+    return reordered(k, back_, {});
   }
 
   /// Row i of every view becomes its row order[i].
@@ -178,6 +179,7 @@ class moco : public learner<B, typename Policies::stack> {
   online_type online_;
   momentum_type momentum_;
   memory::support_set<B> queue_;
+  std::vector<int> there_, back_;  // the keys' order in this step, and its inverse
 };
 
 }  // namespace triptych::method
