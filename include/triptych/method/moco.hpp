@@ -50,6 +50,17 @@ struct moco_options {
   bool symmetric = false;
   int bn_splits = 1;    ///< parts of a view that BatchNorm takes apart
   bool shuffle = true;  ///< keys between those parts; without parts it changes nothing
+
+  /// What is known of the method with these options.
+  [[nodiscard]] traits described() const {
+    traits t = about;
+    if (symmetric) {
+      t.cost *= 2;
+    } else {
+      t.terms = {"1"};
+    }
+    return t;
+  }
 };
 
 template <class B, class Policies = policies>
@@ -64,7 +75,7 @@ class moco : public learner<B, typename Policies::stack> {
 
   moco(B& backend, const stack& layers, const moco_options& options, std::uint64_t seed,
        const policy_values<Policies>& values = {})
-      : base(backend, described(options)),
+      : base(backend, options.described()),
         options_(options),
         online_(backend, layers.without_predictor(), values.online_update),
         momentum_(backend, layers.without_predictor(), values.momentum_update),
@@ -124,16 +135,6 @@ class moco : public learner<B, typename Policies::stack> {
 
  private:
   static constexpr std::array places{0, 1}, names{1, 2};  // of the views
-
-  static traits described(const moco_options& options) {
-    traits t = moco_options::about;
-    if (options.symmetric) {
-      t.cost *= 2;
-    } else {
-      t.terms = {"1"};
-    }
-    return t;
-  }
 
   [[nodiscard]] int parts() const { return options_.bn_splits; }
 
