@@ -8,7 +8,7 @@
 
 namespace triptych::app {
 
-int train_eigen(const train_options& options) {
+trained train_eigen(const train_options& options) {
   if (options.convolution == choice::convolution::implicit_gemm) {
     backend::eigen<convolution::implicit_gemm> backend(options.threads);
     return train_on(backend, options);
