@@ -158,6 +158,9 @@ struct eval_options {
   std::string data_dir;
   std::int64_t limit_per_file = 0;
 
+  // what is judged beside the untrained encoder; not for the command line, which shows it all
+  bool trained = true, raw_pixels = true;
+
   sources from{};
 };
 
