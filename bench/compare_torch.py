@@ -89,6 +89,7 @@ def main():
     parser.add_argument("ours", help="our benchmark program")
     for name, default in SHARED.items():
         parser.add_argument(f"--{name}", default=default, help=f"for both, default {default}")
+    parser.add_argument("--convolution", default="fast", help="our algorithm, default fast")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--warmup", type=int, default=2, help="steps of each before the pairs")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
@@ -100,14 +101,15 @@ def main():
     script = str(pathlib.Path(__file__).with_name("torch_step.py"))
     peer = json.loads(subprocess.check_output([options.python, script, "--info"], text=True))
     about = {"processor": processor(), "kernel": platform.release(), "peer": peer} | shared
+    about["convolution"] = options.convolution
     print(
         f"{about['processor']}, {shared['threads']} threads; torch {peer['torch']}, "
         f"{peer['allocator']}, {peer['format']}\n"
         f"{shared['what']}, width {shared['width']}, batch {shared['batch']}, "
-        f"{shared['image-size']} pixels"
+        f"{shared['image-size']} pixels, convolution {options.convolution}"
     )
 
-    ours = server([options.ours, *arguments, "--serve"])
+    ours = server([options.ours, *arguments, "--convolution", options.convolution, "--serve"])
     torch = server([options.python, script, *arguments, "--serve"])
     for _ in range(options.warmup):
         ours.step()

@@ -10,8 +10,10 @@
 #include <benchmark/benchmark.h>
 
 #include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
 #include <triptych/backend/convolution/simd.hpp>
+#include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -45,7 +47,7 @@ void convolve(benchmark::State& state, const layer& l, pass which) {
   const geometry g{state.range(1), l.size,   l.size,   l.in == 0 ? 3 : l.in * width,
                    l.out * width,  l.kernel, l.stride, l.padding};
   thread_pool pool(static_cast<int>(state.range(2)));
-  stack_arena<> arena;
+  stack_arena<> arena, scratch;  // apart: an arena keeps its memory when it becomes empty
   const stack_arena<>::frame scope(arena);
   const auto take = [&](std::int64_t size) {
     float* p = arena.take<float>(static_cast<std::size_t>(size));
@@ -58,13 +60,13 @@ void convolve(benchmark::State& state, const layer& l, pass which) {
   for (auto _ : state) {
     switch (which) {
     case pass::forward:
-      Convolution::forward(pool, arena, g, x, w, y);
+      Convolution::forward(pool, scratch, g, x, w, y);
       break;
     case pass::backward_data:
-      Convolution::backward_data(pool, arena, g, y, w, x, false);
+      Convolution::backward_data(pool, scratch, g, y, w, x, false);
       break;
     case pass::backward_weights:
-      Convolution::backward_weights(pool, arena, g, x, y, w, false);
+      Convolution::backward_weights(pool, scratch, g, x, y, w, false);
       break;
     }
     benchmark::ClobberMemory();
@@ -109,6 +111,9 @@ void add(const std::string& algorithm) {
 int main(int argc, char** argv) {
   add<convolution::direct>("direct");
   add<convolution::implicit_gemm>("implicit_gemm");
+  add<convolution::winograd<2>>("winograd2");
+  add<convolution::winograd<4>>("winograd4");
+  add<convolution::fast>("fast");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -5,7 +5,8 @@
 //   bench_step --what mncl ... --serve                          one step per line "step" on stdin
 //
 // `mncl` is the paper's variant in full; `train` is the encoder with a linear layer to ten classes
-// and cross-entropy. Images are fixed random numbers: no loading, no augmentation.
+// and cross-entropy. Images are fixed random numbers: no loading, no augmentation. --convolution
+// takes any algorithm of the backend; `fast` is the default.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -22,8 +23,7 @@
 
 #include <sys/resource.h>
 
-#include <triptych/backend/convolution/direct.hpp>
-#include <triptych/backend/convolution/implicit_gemm.hpp>
+#include <triptych/backend/convolution/any.hpp>
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/eigen.hpp>
 #include <triptych/core/error.hpp>
@@ -39,7 +39,7 @@ namespace {
 // -- options --------------------------------------------------------------------------------------
 
 struct settings {
-  std::string what = "mncl", convolution = "direct";
+  std::string what = "mncl", convolution = "fast";
   std::int64_t batch = 64, queue = 16384;
   int width = 64, image_size = 32, predictor_hidden = 512, threads = 0, steps = 7, warmup = 2;
   std::vector<int> blocks = {2, 2, 2, 2}, head = {2048, 2048, 2048};
@@ -93,11 +93,11 @@ settings parse(int argc, char** argv) {
       found->second(argv[++i]);
     }
   }
-  const bool known = (s.what == "mncl" || s.what == "train") &&
-                     (s.convolution == "direct" || s.convolution == "implicit_gemm");
+  const bool known = (s.what == "mncl" || s.what == "train") && convolution::any::choose(s.convolution);
   if (!known || s.blocks.size() != 4 || s.batch < 2 || s.width < 1 || s.steps < 1) {
-    throw error::usage("give --what mncl or train, --convolution direct or implicit_gemm, four "
-                       "--blocks, a --batch of at least 2, a positive --width and --steps");
+    throw error::usage("give --what mncl or train, --convolution direct, implicit_gemm, "
+                       "winograd2, winograd4 or fast, four --blocks, a --batch of at least 2, a "
+                       "positive --width and --steps");
   }
   return s;
 }
@@ -266,9 +266,8 @@ void measure(B& backend, Step& step, const settings& s) {
       backend.arena().growths() - growths, static_cast<double>(used.ru_maxrss) / 1024);
 }
 
-template <class Convolution>
 void run(const settings& s) {
-  using backend_type = backend::eigen<Convolution>;
+  using backend_type = backend::eigen<convolution::any>;
   backend_type backend(s.threads);
   const auto with = [&](auto&& step) {
     if (s.serve) {
@@ -292,10 +291,8 @@ int main(int argc, char** argv) try {
     std::printf("{\"triptych\": \"%d.%d.%d\", \"compiler\": \"%s\", \"vector_bytes\": %d}\n",
                 TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR, TRIPTYCH_VERSION_PATCH, __VERSION__,
                 convolution::simd::vector_bytes);
-  } else if (s.convolution == "direct") {
-    run<convolution::direct>(s);
   } else {
-    run<convolution::implicit_gemm>(s);
+    run(s);
   }
 } catch (const error& e) {
   std::fprintf(stderr, "bench_step: %s\n", e.what());

@@ -13,6 +13,7 @@
 #include <Eigen/Core>
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/backend/convolution/any.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/version.hpp>
 
@@ -20,7 +21,7 @@
 #include "build_info.hpp"
 #include "command_line.hpp"
 #include "methods.hpp"
-#include "protocols.hpp"
+#include "recipes.hpp"
 #include "settings.hpp"
 #include "tables.hpp"
 
@@ -102,7 +103,7 @@ const settings<train_options>& train_settings() {
        "reference: plain and slow; eigen: fast"},
       {"device", "Machine", device_field(), "where to compute", role::habit},
       {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
-      {"convolution", "Machine", one_of(&o::convolution, {"direct", "implicit_gemm"}),
+      {"convolution", "Machine", name_among(&o::convolution, convolution::any::names),
        "algorithm of the backend eigen"},
       {"threads", "Machine", whole(&o::threads, 0, most_threads),
        "0 = all; results do not depend on it", role::habit},
@@ -147,7 +148,7 @@ const settings<train_options>& train_settings() {
 
       {"method", "Method", name_among(&o::method, methods::names),
        "what is learned from: " + join(methods::names, ", ")},
-      {"protocol", "Method", one_of(&o::protocol, {"paper", "tuned"}),
+      {"recipe", "Method", one_of(&o::recipe, {"paper", "tuned"}),
        "where all options start: settings shared by all methods, or the method's own recipe"},
       {"variant", "Method", one_of(&o::variant, {"paper", "released"}),
        "of mncl: sets all switches below, as in the paper or in its authors' code"},
@@ -337,8 +338,8 @@ const std::vector<command_text>& command_texts() {
       described(
           train_settings(), "train", "Train an encoder without labels.",
           "A value may be a flag, TRIPTYCH_<NAME> in the environment, or a line of\n"
-          "--config's file: the first of these counts, then --variant, then --protocol, then\n"
-          "the default.\n"
+          "--config's file: the first of these counts, then --variant, then --recipe,\n"
+          "then the default.\n"
           "Example:\n  triptych train --data procedural --width 16 --epochs 6 --out runs/first"),
       described(eval_settings(), "eval", "Measure how good a trained encoder's features are.",
                 "Example:\n  triptych eval runs/first --protocol logistic,knn"),
@@ -404,16 +405,16 @@ std::string read_text(const std::string& path) {
   return std::string(io::read_bytes(file, static_cast<std::size_t>(file.size)).text());
 }
 
-/// Starts the options as the protocol has them for the method.
-void apply_protocol(train_options& options) {
-  if (options.protocol == choice::method_protocol::paper) return;
+/// Starts the options as the recipe has them for the method.
+void apply_recipe(train_options& options) {
+  if (options.recipe == choice::recipe::paper) return;
   for (const auto& [name, value] : tuned_values(options.method)) {
-    assign(train_settings(), options, {std::string(name), std::string(value), "protocol tuned"});
+    assign(train_settings(), options, {std::string(name), std::string(value), "recipe tuned"});
     options.from.given.erase(std::string(name));
   }
 }
 
-/// The values of `layers`, the later over the earlier, over the protocol and the variant that they
+/// The values of `layers`, the later over the earlier, over the recipe and the variant that they
 /// choose.
 train_options merged(const std::vector<std::vector<given_value>>& layers) {
   train_options options;
@@ -421,14 +422,14 @@ train_options merged(const std::vector<std::vector<given_value>>& layers) {
   train_options chosen = options;
   for (const auto& layer : layers) {
     for (const auto& value : layer) {
-      for (const char* name : {"method", "protocol", "variant"}) {
+      for (const char* name : {"method", "recipe", "variant"}) {
         if (value.name == name) assign(train_settings(), chosen, value);
       }
     }
   }
   options.method = chosen.method;
-  options.protocol = chosen.protocol;
-  apply_protocol(options);
+  options.recipe = chosen.recipe;
+  apply_recipe(options);
   if (chosen.from.has("variant")) apply_variant(options, chosen.variant);
   for (const auto& layer : layers) {
     for (const auto& value : layer) assign(train_settings(), options, value);

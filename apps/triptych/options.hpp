@@ -2,7 +2,7 @@
 //
 // What a user can ask of the app, as plain structs with typed fields: one per command, no trace of
 // how a value was given. The fields are declared to the outside in options.cpp, once each; there
-// they get name, limits and help. The defaults of training are the paper's protocol.
+// they get name, limits and help. The defaults of training are the paper's shared settings.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ namespace choice {
 enum class backend { reference, eigen };
 enum class device { automatic, cpu };
 enum class dtype { f32, f64 };
-enum class method_protocol { paper, tuned };
+enum class recipe { paper, tuned };
 enum class variant { paper, released };
 enum class data { cifar10, cifar100, tiny_imagenet, folder, procedural };
 enum class optimizer { sgd, lars };
@@ -36,7 +36,6 @@ enum class momentum_init { copy, independent };
 enum class ema_timing { after, before };
 enum class patch_statistics { own, online };
 enum class enqueue { z1, z2, both };
-enum class convolution { direct, implicit_gemm };
 enum class protocol { linear, logistic, knn };
 enum class split { train, test };
 enum class data_action { list, verify, show };
@@ -78,7 +77,7 @@ struct train_options {
   choice::backend backend = choice::backend::eigen;
   choice::device device = choice::device::automatic;
   choice::dtype dtype = choice::dtype::f32;
-  choice::convolution convolution = choice::convolution::direct;
+  std::string convolution = "fast";
   int threads = 0;  ///< 0: all
 
   // the images
@@ -106,7 +105,7 @@ struct train_options {
 
   // the method
   std::string method = "mncl";
-  choice::method_protocol protocol = choice::method_protocol::paper;
+  choice::recipe recipe = choice::recipe::paper;
   choice::variant variant = choice::variant::paper;
   double temperature = 1, lambda = 6, lambda_s = 1;
   double momentum_m = 0.99;

@@ -19,7 +19,7 @@
 
 #include "methods.hpp"
 #include "options.hpp"
-#include "protocols.hpp"
+#include "recipes.hpp"
 
 namespace triptych::app {
 

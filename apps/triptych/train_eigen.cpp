@@ -1,6 +1,5 @@
-// Training on the eigen backend, with either convolution algorithm.
-#include <triptych/backend/convolution/direct.hpp>
-#include <triptych/backend/convolution/implicit_gemm.hpp>
+// Training on the eigen backend.
+#include <triptych/backend/convolution/any.hpp>
 #include <triptych/backend/eigen.hpp>
 
 #include "train_backends.hpp"
@@ -9,11 +8,8 @@
 namespace triptych::app {
 
 trained train_eigen(const train_options& options) {
-  if (options.convolution == choice::convolution::implicit_gemm) {
-    backend::eigen<convolution::implicit_gemm> backend(options.threads);
-    return train_on(backend, options);
-  }
-  backend::eigen<convolution::direct> backend(options.threads);
+  convolution::any::choose(options.convolution);
+  backend::eigen<convolution::any> backend(options.threads);
   return train_on(backend, options);
 }
 

@@ -276,14 +276,18 @@ class train_run {
     if (r.monitors) watch_for_collapse(r.step, r.monitors->spread);
   }
 
-  /// Says when the directions of the projections lose their spread, and when they regain it.
+  /// Says when the directions of the projections lose their spread, and when they regain it. Half of
+  /// what it was counts as lost: a BatchNorm at the projector's end keeps the rest of it up, even
+  /// where all that is left is noise (SimSiam without a predictor).
   void watch_for_collapse(std::int64_t step, double spread) {
     const double health = spread * std::sqrt(static_cast<double>(options_.head.back()));
-    const bool fallen = health < (collapsed_ ? 0.2 : 0.1);
+    widest_ = std::max(widest_, health);
+    const bool fallen = health < std::max(0.1, (collapsed_ ? 0.6 : 0.5) * widest_);
     if (fallen && !collapsed_) {
       bar_->note("warning: step " + std::to_string(step) +
-                 ": the projections have collapsed: all images point the same way (their spread is " +
-                 fixed(health, 3) + " of a healthy one's); lower --lr or check the configuration");
+                 ": the projections are collapsing: images point more and more the same way (their "
+                 "spread is " + fixed(health, 3) + " of the healthy one and has been " +
+                 fixed(widest_, 3) + "); lower --lr or check the configuration");
     } else if (collapsed_ && !fallen) {
       bar_->note("step " + std::to_string(step) + ": the projections have spread again");
     }
@@ -355,6 +359,7 @@ class train_run {
   train::trainer_options recipe_;
   std::unique_ptr<method::learner<B>> method_;
   bool collapsed_ = false;
+  double widest_ = 0;  ///< spread that this process has seen
   std::optional<io::run_directory> directory_;
   std::optional<trainer_type> trainer_;
   std::optional<io::metrics_log> metrics_;

@@ -1,8 +1,8 @@
 // triptych/config.hpp
 //
 // The library's only macros: they mark functors that also run on a device, write out short loops
-// whose arrays are to live in registers, let elementwise loops be vectorised, and refuse builds
-// whose arithmetic cannot be trusted.
+// whose arrays are to live in registers, let loops be vectorised, and refuse builds whose arithmetic
+// cannot be trusted.
 #pragma once
 
 #if defined(__FAST_MATH__)
@@ -20,6 +20,14 @@
 #define TRIPTYCH_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define TRIPTYCH_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+// Before a loop over as many numbers as a thread works on side by side. g++ would write out sixteen
+// turns as scalar code before it thinks of vectors.
+#if defined(__clang__) || defined(__CUDACC__)
+#define TRIPTYCH_LANES
+#else
+#define TRIPTYCH_LANES _Pragma("GCC unroll 1")
 #endif
 
 // Before a loop whose turns do not depend on each other. clang checks for overlap at run time.

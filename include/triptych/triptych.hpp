@@ -14,7 +14,10 @@
 
 #include <triptych/concepts/backend.hpp>                   // defines: Backend
 #include <triptych/backend/convolution/direct.hpp>         // defines: convolution::direct
+#include <triptych/backend/convolution/any.hpp>            // defines: convolution::any
+#include <triptych/backend/convolution/fast.hpp>           // defines: convolution::fast
 #include <triptych/backend/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
+#include <triptych/backend/convolution/winograd.hpp>       // defines: convolution::winograd<M>
 #include <triptych/backend/eigen.hpp>                      // defines: backend::eigen
 #include <triptych/backend/reference.hpp>                  // defines: backend::reference
 
@@ -27,6 +30,7 @@
 #include <triptych/views/combinator.hpp>  // defines: views::whole, views::grid, views::choose
 
 #include <triptych/loss/info_nce.hpp>         // defines: loss::info_nce
+#include <triptych/loss/dictionary_info_nce.hpp>  // defines: loss::dictionary_info_nce
 #include <triptych/loss/nt_xent.hpp>          // defines: loss::nt_xent
 #include <triptych/loss/negative_cosine.hpp>  // defines: loss::negative_cosine
 #include <triptych/memory/support_set.hpp>    // defines: memory::support_set
@@ -37,7 +41,13 @@
 #include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, any
 
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
+#include <triptych/method/byol.hpp>       // defines: method::byol
+#include <triptych/method/fast_moco.hpp>  // defines: method::fast_moco
 #include <triptych/method/mncl.hpp>       // defines: method::mncl
+#include <triptych/method/moco.hpp>       // defines: method::moco
+#include <triptych/method/nnclr.hpp>      // defines: method::nnclr
+#include <triptych/method/simclr.hpp>     // defines: method::simclr
+#include <triptych/method/simsiam.hpp>    // defines: method::simsiam
 
 #include <triptych/eval/encode.hpp>               // defines: eval::encode
 #include <triptych/eval/knn.hpp>                  // defines: eval::knn

@@ -71,7 +71,7 @@ TEST_CASE("Another configuration is refused with its differences, and the run is
       {{"--enqueue", "z2"}, "enqueue is z1, not z2"},
       {{"--seed", "1"}, "seed is 0, not 1"},
       {{"--epochs", "5"}, "epochs is 4, not 5"},
-      {{"--convolution", "implicit_gemm"}, "convolution is direct, not implicit_gemm"},
+      {{"--convolution", "implicit_gemm"}, "convolution is fast, not implicit_gemm"},
       {{"--backend", "reference", "--dtype", "f64"}, "dtype is f32, not f64"}};
   for (const auto& [change, difference] : changes) {
     expect_refusal(run.train(words{"--resume"} + change), {difference});

@@ -141,7 +141,7 @@ TEST_CASE("Methods are chosen in the table's order, and the reference stays amon
 
 TEST_CASE("Shared options hold for every cell, and the cell's own count more") {
   const auto o = reproduce_with(
-      {{"table", "table1"}, {"width", "8"}, {"lambda", "3"}, {"protocol", "tuned"}});
+      {{"table", "table1"}, {"width", "8"}, {"lambda", "3"}, {"recipe", "tuned"}});
   const auto simclr = cell_of(o, "simclr"), mncl = cell_of(o, "mncl");
   CHECK(simclr.width == 8);
   CHECK(simclr.method == "simclr");

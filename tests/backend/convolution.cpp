@@ -6,7 +6,9 @@
 #include <vector>
 
 #include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
+#include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -111,7 +113,8 @@ std::vector<geometry> odd_shapes() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[convolution]",
-                   convolution::direct, convolution::implicit_gemm) {
+                   convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
+                   convolution::winograd<4>, convolution::fast) {
   thread_pool pool(2);
   stack_arena<> scratch;
   for (const auto& g : odd_shapes()) {
@@ -161,7 +164,8 @@ bool same_bits(const float* a, const float* b, std::size_t size) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads", "[convolution]",
-                   convolution::direct, convolution::implicit_gemm) {
+                   convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
+                   convolution::winograd<4>, convolution::fast) {
   for (const auto& g : cut_shapes()) {
     INFO(text(g));
     const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
@@ -186,7 +190,8 @@ TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads"
 }
 
 TEMPLATE_TEST_CASE("An image's result does not depend on its batch", "[convolution]",
-                   convolution::direct, convolution::implicit_gemm) {
+                   convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
+                   convolution::winograd<4>, convolution::fast) {
   thread_pool pool(2);
   stack_arena<> scratch;
   for (const auto& g : cut_shapes()) {

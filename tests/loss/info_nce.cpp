@@ -17,6 +17,24 @@ TEST_CASE("InfoNCE has the gradient of its differences, for both anchors and any
   check_loss_gradient(info_nce{0.4, which}, matrix(5 * groups, 7, 1), matrix(5, 7, 2));
 }
 
+TEST_CASE("InfoNCE of grouped predictions has the gradient of its differences, for both anchors") {
+  const auto which = GENERATE(anchor::target, anchor::prediction);
+  check_loss_gradient(info_nce{0.4, which}, matrix(5, 7, 1), matrix(5 * 3, 7, 2));
+}
+
+TEST_CASE("InfoNCE of grouped predictions is the mean of the groups', for both anchors") {
+  const auto which = GENERATE(anchor::target, anchor::prediction);
+  const info_nce loss{0.3, which};
+  const matrix k(4, 5, 1), p(3 * 4, 5, 2);
+  double mean = 0;
+  for (int g = 0; g < 3; ++g) {
+    matrix one(4, 5, 0);
+    one.values.assign(p.values.begin() + g * 20, p.values.begin() + (g + 1) * 20);
+    mean += value_of(loss, k, one) / 3;
+  }
+  CHECK(value_of(loss, k, p) == Approx(mean).epsilon(1e-14));
+}
+
 TEST_CASE("InfoNCE agrees with PyTorch's") {
   const auto which = GENERATE(anchor::target, anchor::prediction);
   const golden_layers g(which == anchor::target ? "info_nce_target" : "info_nce_prediction");

@@ -194,3 +194,17 @@ TEST_CASE("a queue continues where a saved one stood, and refuses positions outs
   }
   CHECK(s.head() == 2);
 }
+
+TEST_CASE("looking at a queue shows it as it is until the push, and pushes once") {
+  oracle b;
+  set s(b, 3, 2);
+  push(s, counted(1, 3));
+  auto reading = s.look();
+  CHECK(reading.rows.shape.images == 3);
+  CHECK(reading.rows.shape.channels == 2);
+  CHECK(std::vector<double>(reading.rows.data, reading.rows.data + 6) == contents(s));
+  const auto rows = counted(7, 1);
+  std::move(reading).push(pairs(rows));
+  CHECK(contents(s) == std::vector<double>{7, 7, 2, 2, 3, 3});
+  CHECK(thrown_by([&] { std::move(reading).push(pairs(rows)); }).kind == error_kind::usage);
+}

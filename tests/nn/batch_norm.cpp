@@ -1,5 +1,6 @@
 #include <triptych/nn/batch_norm.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/workbench.hpp"
@@ -107,4 +108,56 @@ TEST_CASE("a pass without running statistics keeps none") {
   layer.forward(p, {s, x.data()}, nullptr, false, {s, y.data()});
   layer.forward(w.plain(), {s, x.data()}, nullptr, false, {s, z.data()});
   CHECK(same_bits(y, z));
+}
+
+TEST_CASE("without coefficients batch norm is that with weight 1 and bias 0") {
+  nn::batch_norm plain{.channels = 3, .affine = false}, ones{.channels = 3};
+  workbench a([&](nn::declaration& d) { plain.declare(d, "bn"); });
+  workbench b([&](nn::declaration& d) { ones.declare(d, "bn"); });
+  CHECK(a.weights.empty());
+  for (const auto& p : b.d.weights) {
+    std::ranges::fill(workbench::part(b.weights, p), p.name == "bn.weight" ? 1.0 : 0.0);
+  }
+  const shape s{6, 2, 2, 3, 2};
+  const numbers x = random_for(s, 1), dy = random_for(s, 2);
+  const auto both_ways = [&](const nn::batch_norm& layer, workbench& w, nn::mode mode) {
+    numbers y(x.size()), left = dy, dx(x.size());
+    if (mode == nn::mode::evaluate) {
+      layer.forward(w.plain(mode), {s, x.data()}, nullptr, true, {s, y.data()});
+      return y;
+    }
+    layer.forward(w.recording(), {s, x.data()}, nullptr, true, {s, y.data()});
+    layer.backward(w.recording(), {s, left.data()}, dx.data());
+    y.insert(y.end(), dx.begin(), dx.end());
+    return y;
+  };
+  CHECK(both_ways(plain, a, nn::mode::train) == both_ways(ones, b, nn::mode::train));
+  CHECK(a.statistics == b.statistics);
+  CHECK(both_ways(plain, a, nn::mode::evaluate) == both_ways(ones, b, nn::mode::evaluate));
+}
+
+TEST_CASE("a view in parts is normalised part by part and moves the statistics as far as whole") {
+  nn::batch_norm layer{.channels = 2};
+  const auto declare = [&](nn::declaration& d) { layer.declare(d, "bn"); };
+  workbench parts(declare), groups(declare), whole(declare);
+  const shape s{8, 1, 2, 2, 1};
+  const numbers x = random_for(s, 3);
+  numbers y(x.size()), expected(x.size());
+  auto pass = parts.plain();
+  pass.view_parts = 4;
+  layer.forward(pass, {s, x.data()}, nullptr, false, {s, y.data()});
+  shape as_groups = s;
+  as_groups.groups = 4;
+  layer.forward(groups.plain(), {as_groups, x.data()}, nullptr, false, {as_groups, expected.data()});
+  CHECK(y == expected);
+  // Four parts that are alike leave what one of them leaves as a whole view.
+  numbers alike;
+  for (int i = 0; i < 4; ++i) alike.insert(alike.end(), x.begin(), x.begin() + 8);
+  parts.statistics = whole.statistics;
+  layer.forward(pass, {s, alike.data()}, nullptr, false, {s, y.data()});
+  const shape quarter{2, 1, 2, 2, 1};
+  layer.forward(whole.plain(), {quarter, x.data()}, nullptr, false, {quarter, y.data()});
+  for (std::size_t i = 0; i < whole.statistics.size(); ++i) {
+    CHECK(parts.statistics[i] == Approx(whole.statistics[i]).epsilon(1e-12));
+  }
 }

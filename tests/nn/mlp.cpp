@@ -35,6 +35,28 @@ TEST_CASE("a predictor has the gradients of its differences; its last bias has o
   check(nn::mlp(5, nn::predictor_layers(3, 5)), features(12, 5, groups), {"0.bias"});
 }
 
+TEST_CASE("a projector has BatchNorm where it is asked for, and its gradients") {
+  using nn::head_norm;
+  const auto projector = [](head_norm norm) {
+    return nn::mlp(5, nn::projector_layers({6, 4}, norm));
+  };
+  const auto tensors = [&](head_norm norm) {
+    nn::mlp m = projector(norm);
+    std::string names;
+    const workbench w = bench_of(m);
+    for (const auto& p : w.d.weights) names += p.name + " ";
+    return names;
+  };
+  CHECK(tensors(head_norm::all) ==
+        "0.weight 0.bias 1.weight 1.bias 3.weight 3.bias 4.weight 4.bias ");
+  CHECK(tensors(head_norm::plain) == "0.weight 0.bias 1.weight 1.bias 3.weight 3.bias ");
+  CHECK(tensors(head_norm::hidden) == "0.weight 0.bias 1.weight 1.bias 3.weight 3.bias ");
+  CHECK(tensors(head_norm::none) == "0.weight 0.bias 2.weight 2.bias ");
+  check(projector(head_norm::plain), features(8, 5, 2), {"0.bias", "3.bias"});
+  check(projector(head_norm::hidden), features(8, 5, 2), {"0.bias"});
+  check(projector(head_norm::none), features(8, 5, 2), {});
+}
+
 TEST_CASE("layers with relu and no norm have the gradients of their differences") {
   check(nn::mlp(4, {{6, false, true}, {3, false, false}}), features(5, 4), {});
 }

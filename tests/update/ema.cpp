@@ -1,5 +1,6 @@
 #include <triptych/update/ema.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -41,4 +42,16 @@ TEST_CASE("EMA keeps m of its own and takes the rest of the peer's") {
     CHECK(once[i] == Approx(0.99 * own[i] + 0.01 * peer[i]).margin(1e-15));
     CHECK(twice[i] == Approx(0.9801 * own[i] + 0.0199 * peer[i]).margin(1e-15));
   }
+}
+
+TEST_CASE("a rising momentum goes from m to 1 along a cosine") {
+  const update::ema rising{.momentum = 0.99, .steps = 100};
+  CHECK(rising.at(0) == Approx(0.99).epsilon(1e-15));
+  CHECK(rising.at(50) == Approx(0.995).epsilon(1e-15));
+  CHECK(rising.at(25) == Approx(1 - 0.01 * (1 + std::sqrt(0.5)) / 2).epsilon(1e-12));
+  for (std::int64_t t = 1; t < 100; ++t) CHECK(rising.at(t) > rising.at(t - 1));
+  CHECK(rising.at(99) < 1);
+  const update::ema constant{.momentum = 0.99};
+  CHECK(constant.at(0) == 0.99);
+  CHECK(constant.at(99) == 0.99);
 }

@@ -1,8 +1,8 @@
 // triptych/backend/eigen.hpp
 //
 // The fast CPU backend, single precision: the functors of kernels/ launched over the library's own
-// thread pool, matrix products by Eigen, convolutions by an algorithm that is a policy
-// (backend/convolution/).
+// thread pool, matrix products by a register-blocked kernel (matrix_product.hpp), convolutions by an
+// algorithm that is a policy (backend/convolution/), of which implicit_gemm uses Eigen's product.
 //
 // Same bits for any number of threads: every launch is cut by shapes alone, Eigen never threads, and
 // its cache sizes are fixed, because its products change bits with the machine's caches.
@@ -16,7 +16,8 @@
 
 #include <Eigen/Core>
 
-#include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
+#include <triptych/backend/matrix_product.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
@@ -34,7 +35,7 @@
 
 namespace triptych::backend {
 
-template <class Convolution = convolution::direct>
+template <class Convolution = convolution::fast>
 class eigen {
  public:
   using real = float;
@@ -83,38 +84,10 @@ class eigen {
 
   // -- matrix product ---------------------------------------------------------------------------
 
-  /// c (m x n) = alpha op(a) op(b) + beta c, in tiles of c that depend on m and n alone.
+  /// c (m x n) = alpha op(a) op(b) + beta c.
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, real alpha,
             const real* a, const real* b, real beta, real* c) {
-    const std::int64_t tile_m = m >= 512 ? 256 : 128;
-    const std::int64_t tile_n = n >= 2048 ? 512 : 128;
-    const std::int64_t tiles_n = (n + tile_n - 1) / tile_n;
-    pool_.run((m + tile_m - 1) / tile_m * tiles_n, [=](std::int64_t tile) {
-      const std::int64_t i = tile / tiles_n * tile_m, rows = std::min(tile_m, m - i);
-      const std::int64_t j = tile % tiles_n * tile_n, columns = std::min(tile_n, n - j);
-      block out(c + i * n + j, rows, columns, stride(n));
-      const auto product = [&](const auto& left, const auto& right) {
-        if (beta == 0) {
-          out.noalias() = alpha * left * right;
-        } else {
-          if (beta != 1) out *= beta;
-          out.noalias() += alpha * left * right;
-        }
-      };
-      // The rows of op(a) and the columns of op(b) that meet in this tile.
-      const auto with_left = [&](const auto& left) {
-        if (tb == transpose::no) {
-          product(left, const_block(b + j, k, columns, stride(n)));
-        } else {
-          product(left, const_block(b + j * k, columns, k, stride(k)).transpose());
-        }
-      };
-      if (ta == transpose::no) {
-        with_left(const_block(a + i * k, rows, k, stride(k)));
-      } else {
-        with_left(const_block(a + i, k, rows, stride(m)).transpose());
-      }
-    });
+    product_detail::matrix_product(pool_, arena_, ta, tb, m, n, k, alpha, a, b, beta, c);
   }
 
   // -- convolution and linear layers ------------------------------------------------------------
@@ -155,51 +128,56 @@ class eigen {
     }
     const stack_arena<>::frame scope(arena_);
     const kernels::row_chunks chunks{s.rows, s.channels};
-    const std::int64_t per_group = chunks.count();
-    const std::size_t numbers = chunk_numbers(chunks) * static_cast<std::size_t>(s.groups);
-    real* means = arena_.take<real>(numbers);
-    real* squares = arena_.take<real>(numbers);
-    pool_.run(per_group * s.groups, [=](std::int64_t i) {
-      blocks(kernels::moments<real>{x + i / per_group * s.rows * s.channels, s.channels,
-                                    means + i * s.channels, squares + i * s.channels},
-             chunks, i % per_group);
-    });
-
-    real* factor = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
-    real* shift = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
+    const auto channels = static_cast<std::size_t>(s.channels);
+    real* means = arena_.take<real>(chunk_numbers(chunks));
+    real* squares = arena_.take<real>(chunk_numbers(chunks));
+    double* average = arena_.take<double>(channels);
+    double* square = arena_.take<double>(channels);
+    real* factor = arena_.take<real>(channels);
+    real* shift = arena_.take<real>(channels);
+    // Group by group: what the moments have just read is still near when it is normalised.
     for (std::int64_t g = 0; g < s.groups; ++g) {
-      for (int c = 0; c < s.channels; ++c) {
-        // Chan, Golub, LeVeque (1979): moments of a union from the moments of its parts, in order.
-        double count = 0, average = 0, square = 0;
-        for (std::int64_t i = 0; i < per_group; ++i) {
-          const auto n = static_cast<double>(chunks.end(i) - chunks.begin(i));
-          const double d = means[(g * per_group + i) * s.channels + c] - average;
-          square += squares[(g * per_group + i) * s.channels + c] + d * d * count * n / (count + n);
-          average += d * n / (count + n);
-          count += n;
+      const std::int64_t at = g * s.rows * s.channels;
+      pool_.run(chunks.count(), [=](std::int64_t i) {
+        blocks(kernels::moments<real>{x + at, s.channels, means + i * s.channels,
+                                      squares + i * s.channels},
+               chunks, i);
+      });
+
+      // Chan, Golub, LeVeque (1979): moments of a union from the moments of its parts, in order.
+      std::fill_n(average, channels, 0.0);
+      std::fill_n(square, channels, 0.0);
+      double count = 0;
+      for (std::int64_t i = 0; i < chunks.count(); ++i) {
+        const auto n = static_cast<double>(chunks.end(i) - chunks.begin(i));
+        const double pull = n / (count + n);
+        for (int c = 0; c < s.channels; ++c) {
+          const double d = means[i * s.channels + c] - average[c];
+          square[c] += squares[i * s.channels + c] + d * d * count * pull;
+          average[c] += d * pull;
         }
-        const double variance = square / count;
-        const std::int64_t at = g * s.channels + c;
-        mean[at] = static_cast<real>(average);
-        inverse_deviation[at] = static_cast<real>(1.0 / std::sqrt(variance + double{epsilon}));
-        factor[at] = weight[c] * inverse_deviation[at];
-        shift[at] = bias[c] - mean[at] * factor[at];
+        count += n;
+      }
+      real* const group_mean = mean + g * s.channels;
+      real* const group_deviation = inverse_deviation + g * s.channels;
+      for (int c = 0; c < s.channels; ++c) {
+        group_mean[c] = static_cast<real>(average[c]);
+        group_deviation[c] =
+            static_cast<real>(1.0 / std::sqrt(square[c] / count + double{epsilon}));
+        factor[c] = weight[c] * group_deviation[c];
+        shift[c] = bias[c] - group_mean[c] * factor[c];
         if (running.mean != nullptr) {
           const double m = running.momentum;
-          running.mean[c] = static_cast<real>((1 - m) * running.mean[c] + m * average);
+          running.mean[c] = static_cast<real>((1 - m) * running.mean[c] + m * average[c]);
           running.variance[c] =
-              static_cast<real>((1 - m) * running.variance[c] + m * square / (count - 1));
+              static_cast<real>((1 - m) * running.variance[c] + m * square[c] / (count - 1));
         }
       }
-    }
 
-    pool_.run(per_group * s.groups, [=](std::int64_t i) {
-      const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
-      blocks(kernels::normalize<real>{x + at, residual == nullptr ? nullptr : residual + at,
-                                      factor + g * s.channels, shift + g * s.channels, s.channels,
-                                      relu, y + at},
-             chunks, i % per_group);
-    });
+      each_block(chunks,
+                 kernels::normalize<real>{x + at, residual == nullptr ? nullptr : residual + at,
+                                          factor, shift, s.channels, relu, y + at});
+    }
   }
 
   void batch_norm_evaluate(std::int64_t rows, int channels, const real* x, const real* weight,
@@ -221,57 +199,59 @@ class eigen {
                            real* dbias, real* dx) {
     const stack_arena<>::frame scope(arena_);
     const kernels::row_chunks chunks{s.rows, s.channels};
-    const std::int64_t per_group = chunks.count();
-    const std::size_t numbers = chunk_numbers(chunks) * static_cast<std::size_t>(s.groups);
-    real* sums = arena_.take<real>(numbers);
-    real* dots = arena_.take<real>(numbers);
-    pool_.run(per_group * s.groups, [=](std::int64_t i) {
-      const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
-      blocks(kernels::norm_sums<real>{x + at, y == nullptr ? nullptr : y + at,
-                                      mean + g * s.channels, inverse_deviation + g * s.channels,
-                                      s.channels, dy + at, sums + i * s.channels,
-                                      dots + i * s.channels},
-             chunks, i % per_group);
-    });
+    const auto channels = static_cast<std::size_t>(s.channels);
+    real* sums = arena_.take<real>(chunk_numbers(chunks));
+    real* dots = arena_.take<real>(chunk_numbers(chunks));
+    double* group_sums = arena_.take<double>(channels);
+    double* group_dots = arena_.take<double>(channels);
+    double* all_sums = arena_.take<double>(channels);
+    double* all_dots = arena_.take<double>(channels);
+    real* mean_dy = arena_.take<real>(channels);
+    real* mean_dot = arena_.take<real>(channels);
+    std::fill_n(all_sums, channels, 0.0);
+    std::fill_n(all_dots, channels, 0.0);
+    for (std::int64_t g = 0; g < s.groups; ++g) {  // one by one, as forward
+      const std::int64_t at = g * s.rows * s.channels, statistics = g * s.channels;
+      pool_.run(chunks.count(), [=](std::int64_t i) {
+        blocks(kernels::norm_sums<real>{x + at, y == nullptr ? nullptr : y + at, mean + statistics,
+                                        inverse_deviation + statistics, s.channels, dy + at,
+                                        sums + i * s.channels, dots + i * s.channels},
+               chunks, i);
+      });
 
-    real* mean_dy = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
-    real* mean_dot = arena_.take<real>(static_cast<std::size_t>(s.groups * s.channels));
-    for (int c = 0; c < s.channels; ++c) {
-      double all_sums = 0, all_dots = 0;
-      for (std::int64_t g = 0; g < s.groups; ++g) {
-        double sum = 0, dot = 0;
-        for (std::int64_t i = g * per_group; i < (g + 1) * per_group; ++i) {
-          sum += sums[i * s.channels + c];
-          dot += dots[i * s.channels + c];
+      std::fill_n(group_sums, channels, 0.0);
+      std::fill_n(group_dots, channels, 0.0);
+      for (std::int64_t i = 0; i < chunks.count(); ++i) {
+        for (int c = 0; c < s.channels; ++c) {
+          group_sums[c] += sums[i * s.channels + c];
+          group_dots[c] += dots[i * s.channels + c];
         }
-        mean_dy[g * s.channels + c] = static_cast<real>(sum / static_cast<double>(s.rows));
-        mean_dot[g * s.channels + c] = static_cast<real>(dot / static_cast<double>(s.rows));
-        all_sums += sum;
-        all_dots += dot;
       }
-      dbias[c] += static_cast<real>(all_sums);
-      dweight[c] += static_cast<real>(all_dots);
-    }
+      for (int c = 0; c < s.channels; ++c) {
+        mean_dy[c] = static_cast<real>(group_sums[c] / static_cast<double>(s.rows));
+        mean_dot[c] = static_cast<real>(group_dots[c] / static_cast<double>(s.rows));
+        all_sums[c] += group_sums[c];
+        all_dots[c] += group_dots[c];
+      }
 
-    pool_.run(per_group * s.groups, [=](std::int64_t i) {
-      const std::int64_t g = i / per_group, at = g * s.rows * s.channels;
-      blocks(kernels::norm_gradient<real>{x + at, dy + at, mean + g * s.channels,
-                                          inverse_deviation + g * s.channels, weight,
-                                          mean_dy + g * s.channels, mean_dot + g * s.channels,
-                                          s.channels, dx + at},
-             chunks, i % per_group);
-    });
+      each_block(chunks, kernels::norm_gradient<real>{x + at, dy + at, mean + statistics,
+                                                      inverse_deviation + statistics, weight,
+                                                      mean_dy, mean_dot, s.channels, dx + at});
+    }
+    for (int c = 0; c < s.channels; ++c) {
+      dbias[c] += static_cast<real>(all_sums[c]);
+      dweight[c] += static_cast<real>(all_dots[c]);
+    }
   }
 
   // -- pooling and patches ----------------------------------------------------------------------
 
-  void max_pool_forward(const shape& in, int kernel, int step, int padding, const real* x,
-                        real* y, int* argmax) {
+  void max_pool_forward(const shape& in, int kernel, int step, int padding, const real* x, real* y,
+                        int* argmax) {
     const int height = (in.height + 2 * padding - kernel) / step + 1;
     const int width = (in.width + 2 * padding - kernel) / step + 1;
     each_row(in.images * height * width, in.channels * kernel * kernel,
-             kernels::max_pool_pixel<real>{in, kernel, step, padding, height, width, x, y,
-                                           argmax});
+             kernels::max_pool_pixel<real>{in, kernel, step, padding, height, width, x, y, argmax});
   }
   void max_pool_backward(const shape& in, int out_height, int out_width, const real* dy,
                          const int* argmax, real* dx) {
@@ -322,11 +302,6 @@ class eigen {
   }
 
  private:
-  using matrix = Eigen::Matrix<real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  using stride = Eigen::OuterStride<>;
-  using block = Eigen::Map<matrix, 0, stride>;
-  using const_block = Eigen::Map<const matrix, 0, stride>;
-
   static constexpr std::size_t chunk = 16384;  // elements of a flat array in one task
 
   /// functor(i) for 0 <= i < n.
@@ -344,7 +319,8 @@ class eigen {
   /// functor(r) for 0 <= r < rows, a row costing about `numbers` operations.
   template <class Functor>
   void each_row(std::int64_t rows, std::int64_t numbers, const Functor& functor) {
-    const kernels::row_chunks chunks{rows, static_cast<int>(std::min<std::int64_t>(numbers, chunk))};
+    const kernels::row_chunks chunks{rows,
+                                     static_cast<int>(std::min<std::int64_t>(numbers, chunk))};
     pool_.run(chunks.count(), [&](std::int64_t task) {
       const Functor local = functor;
       for (std::int64_t r = chunks.begin(task); r < chunks.end(task); ++r) local(r);
@@ -357,10 +333,14 @@ class eigen {
     pool_.run(chunks.count(), [&](std::int64_t i) { blocks(functor, chunks, i); });
   }
 
-  /// One chunk of rows, all its channels: sixteen at a time while there are sixteen.
+  /// One chunk of rows, all its channels: 64 at a time while there are as many, because
+  /// neighbouring cache lines come faster than lines far apart; then 16.
   template <class Functor>
   static void blocks(const Functor& functor, const kernels::row_chunks& chunks, std::int64_t i) {
     int c = 0;
+    for (; c + 64 <= chunks.channels; c += 64) {
+      functor.template run<64>(chunks.begin(i), chunks.end(i), c);
+    }
     for (; c + 16 <= chunks.channels; c += 16) {
       functor.template run<16>(chunks.begin(i), chunks.end(i), c);
     }
@@ -392,8 +372,8 @@ class eigen {
         for (std::size_t l = 0; l < 8; ++l) part[l] += term(i + l);
       }
       for (std::size_t l = 0; i < end; ++i, ++l) part[l] += term(i);
-      total += ((part[0] + part[1]) + (part[2] + part[3])) +
-               ((part[4] + part[5]) + (part[6] + part[7]));
+      total +=
+          ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
     }
     return total;
   }

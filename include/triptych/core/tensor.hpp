@@ -36,8 +36,9 @@ constexpr shape features(std::int64_t rows, int channels, int groups = 1) {
 
 /// "(N,H,W,C)", for error messages.
 inline std::string to_string(const shape& s) {
-  return "(" + std::to_string(s.images) + "," + std::to_string(s.height) + "," +
-         std::to_string(s.width) + "," + std::to_string(s.channels) + ")";
+  std::string text = "(";
+  text += std::to_string(s.images) + "," + std::to_string(s.height) + ",";
+  return text + std::to_string(s.width) + "," + std::to_string(s.channels) + ")";
 }
 
 /// A shape and where its numbers are.

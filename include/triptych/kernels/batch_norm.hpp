@@ -32,15 +32,19 @@ struct moments {
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
     T sum[W] = {}, square[W] = {};
     for (std::int64_t r = begin; r < end; ++r) {
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) sum[i] += x[r * channels + c + i];
     }
+    TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) sum[i] /= static_cast<T>(end - begin);
     for (std::int64_t r = begin; r < end; ++r) {
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
         const T d = x[r * channels + c + i] - sum[i];
         square[i] += d * d;
       }
     }
+    TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       mean[c + i] = sum[i];
       squares[c + i] = square[i];
@@ -62,6 +66,7 @@ struct normalize {
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
     T f[W], s[W];
+    TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       f[i] = factor[c + i];
       s[i] = shift[c + i];
@@ -69,11 +74,14 @@ struct normalize {
     const T floor = relu ? T(0) : -std::numeric_limits<T>::infinity();
     for (std::int64_t r = begin; r < end; ++r) {
       T v[W];
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) v[i] = x[r * channels + c + i] * f[i] + s[i];
       if (residual != nullptr) {
+        TRIPTYCH_LANES
         for (int i = 0; i < W; ++i) v[i] += residual[r * channels + c + i];
       }
       // Written so that NaN passes through: a comparison with NaN is false.
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) y[r * channels + c + i] = v[i] < floor ? floor : v[i];
     }
   }
@@ -95,24 +103,29 @@ struct norm_sums {
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
     T m[W], s[W], sum[W] = {}, dot[W] = {};
+    TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       m[i] = mean[c + i];
       s[i] = inverse_deviation[c + i];
     }
     for (std::int64_t r = begin; r < end; ++r) {
       T g[W];
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) g[i] = dy[r * channels + c + i];
       if (y != nullptr) {
+        TRIPTYCH_LANES
         for (int i = 0; i < W; ++i) {
           g[i] = y[r * channels + c + i] > T(0) ? g[i] : T(0);
           dy[r * channels + c + i] = g[i];
         }
       }
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
         sum[i] += g[i];
         dot[i] += g[i] * ((x[r * channels + c + i] - m[i]) * s[i]);
       }
     }
+    TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       sum_dy[c + i] = sum[i];
       sum_dy_normal[c + i] = dot[i];
@@ -137,6 +150,7 @@ struct norm_gradient {
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
     T m[W], s[W], f[W], a[W], b[W];
+    TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       m[i] = mean[c + i];
       s[i] = inverse_deviation[c + i];
@@ -145,6 +159,7 @@ struct norm_gradient {
       b[i] = mean_dy_normal[c + i];
     }
     for (std::int64_t r = begin; r < end; ++r) {
+      TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
         const T normal = (x[r * channels + c + i] - m[i]) * s[i];
         dx[r * channels + c + i] = f[i] * (dy[r * channels + c + i] - a[i] - normal * b[i]);

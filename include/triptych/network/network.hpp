@@ -262,7 +262,7 @@ class network {
 
   nn::pass<B> run(const forward_options& options) {
     return {*backend_, weights(), statistics(), options.mode,
-            options.record ? &tape_ : nullptr, options.view_parts};
+            options.record ? &tape_ : nullptr, nullptr, options.view_parts};
   }
 
   template <class Peer>

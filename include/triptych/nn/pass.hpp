@@ -55,8 +55,8 @@ struct pass {
   real* statistics = nullptr;  ///< running statistics; null: none are kept (train mode only)
   mode running = mode::train;
   triptych::nn::tape<real>* tape = nullptr;  ///< null: no gradient is wanted
-  int view_parts = 1;                        ///< BatchNorm takes a view in so many equal parts
   real* gradients = nullptr;                 ///< backward only; backward adds to it
+  int view_parts = 1;                        ///< BatchNorm takes a view in so many equal parts
 
   [[nodiscard]] bool recording() const { return tape != nullptr; }
 

@@ -263,22 +263,7 @@ void weight_gradient(thread_pool& pool, Arena& scratch, const geometry& g, const
                   }
                   gradient_task(g, tiles, shard, block, x, dy, packed, mine);
                 });
-  if (tiles.shards == 1) return;
-
-  constexpr std::int64_t piece = 4096;
-  pool.run((size + piece - 1) / piece, [&](std::int64_t i) {
-    const std::int64_t begin = i * piece, end = std::min(size, begin + piece);
-    for (std::int64_t step = 1; step < tiles.shards; step *= 2) {
-      for (std::int64_t s = 0; s + step < tiles.shards; s += 2 * step) {
-        float* const into = partial + s * size;
-        const float* const from = partial + (s + step) * size;
-        for (std::int64_t k = begin; k < end; ++k) into[k] += from[k];
-      }
-    }
-    for (std::int64_t k = begin; k < end; ++k) {
-      dw[k] = accumulate ? dw[k] + partial[k] : partial[k];
-    }
-  });
+  if (tiles.shards > 1) add_partial(pool, partial, tiles.shards, size, accumulate, dw);
 }
 
 }  // namespace triptych::convolution::detail

@@ -1,4 +1,4 @@
-// apps/triptych/protocols.hpp
+// apps/triptych/recipes.hpp
 //
 // Where a method's options start: `paper` is the shared settings of the paper, the app's defaults;
 // `tuned` is each method's own recipe for CIFAR-10, as data. Whatever is given overrides them.

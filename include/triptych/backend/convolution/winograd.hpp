@@ -1,0 +1,413 @@
+// triptych/backend/convolution/winograd.hpp
+//
+// Winograd's convolution F(M x M, 3 x 3) for 3x3 kernels with stride 1; other shapes go to
+// `direct`. The map is cut into tiles of M x M results; each becomes (M + 2)² points, at each of
+// which the convolution is a matrix product over channels (winograd/transform.hpp has the
+// transforms):
+//
+//   U[ξ] = (G w Gᵀ)[ξ]                      in x out,    once per call
+//   V[ξ] = (Bᵀ d B)[ξ]                      tiles x in,  d: the (M + 2)² source pixels of a tile
+//   Z[ξ] = (A dy Aᵀ)[ξ]                     tiles x out, dy: the M² gradients of a tile
+//
+//   forward            y  = Aᵀ (V[ξ] U[ξ]) A
+//   backward_data      the same from dy to dx, with w turned by 180° and its channels swapped
+//   backward_weights   dw = Gᵀ (sum over tiles of V[ξ]ᵀ Z[ξ]) G
+//
+// Two ways through memory, by the size of U alone:
+//
+//   a block of tiles at a time, on one thread:      all tiles in three sweeps, each over all
+//   threads:
+//       V block | V block |                            V V V V V V V V       by tiles
+//       product | product |   in the second-           V[0]U[0] V[1]U[1] ..  by points and tiles
+//       y       | y       |   level cache              y y y y y y y y       by tiles
+//
+// The first streams U once per block, the second V and the products once per call.
+//
+// Same bits for any number of threads; in forward and backward_data the bits of an image do not
+// depend on its batch. Error: see docs/performance.md. Cost of a pass in products: (M + 2)²/(9 M²)
+// of the direct sum, 1/4 for M = 4 and 4/9 for M = 2 where M divides the map; the transforms cost
+// about as much as 20 more channels. Scratch: U, and V and products of a block a thread or of a
+// sweep.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/geometry.hpp>
+#include <triptych/backend/convolution/micro_kernel.hpp>
+#include <triptych/backend/convolution/tiles.hpp>
+#include <triptych/backend/convolution/winograd/panels.hpp>
+#include <triptych/backend/convolution/winograd/transform.hpp>
+#include <triptych/core/thread_pool.hpp>
+
+namespace triptych::convolution {
+
+namespace winograd_detail {
+
+/// The most floats of U that are worth reading once per block of tiles.
+inline constexpr std::int64_t most_streamed = 36 * 128 * 160;
+/// Floats of V and products: of a block, which is to stay in the second-level cache, and of a
+/// sweep.
+inline constexpr std::int64_t block_floats = 256 * 1024, sweep_floats = 8 * 1024 * 1024;
+/// Tiles that a task of a sweep takes.
+inline constexpr std::int64_t sweep_rows = 96;
+
+/// The tiles of a batch of maps: image by image, row by row.
+template <int M>
+struct tile_grid {
+  std::int64_t images, rows, columns;
+  explicit tile_grid(const geometry& g)
+      : images(g.images), rows(shares(g.out_height(), M)), columns(shares(g.out_width(), M)) {}
+  [[nodiscard]] std::int64_t count() const { return images * rows * columns; }
+};
+
+/// A tile's place: its image and its first row and column of results.
+template <int M>
+struct tile_at {
+  std::int64_t image;
+  int row, column;
+  tile_at(const tile_grid<M>& grid, std::int64_t i)
+      : image(i / (grid.rows * grid.columns)),
+        row(static_cast<int>(i / grid.columns % grid.rows) * M),
+        column(static_cast<int>(i % grid.columns) * M) {}
+};
+
+/// The addresses of Side x Side pixels of a map (height, width, channels) from (row, column) on;
+/// `outside` for those beyond its edges.
+template <int Side, class Real>
+void square(Real* map, int height, int width, int channels, int row, int column, Real* outside,
+            Real* (&pixel)[Side * Side]) {
+  for (int i = 0; i < Side; ++i) {
+    for (int j = 0; j < Side; ++j) {
+      const int y = row + i, x = column + j;
+      const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+      pixel[i * Side + j] = inside ? map + (std::int64_t{y} * width + x) * channels : outside;
+    }
+  }
+}
+
+}  // namespace winograd_detail
+
+template <int M>
+struct winograd {
+  /// Whether a pass runs here rather than in `direct`.
+  static constexpr bool takes(const geometry& g) {
+    return g.kernel == 3 && g.stride == 1 && g.padding <= 2;
+  }
+
+  /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten.
+  template <class Arena>
+  static void forward(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
+                      const float* w, float* y) {
+    if (!takes(g)) return direct::forward(pool, scratch, g, x, w, y);
+    const typename Arena::frame scope(scratch);
+    run(pool, scratch, g, x, w, false, y);
+  }
+
+  /// dy (N,H',W',out), w -> dx (N,H,W,in), overwritten or, with `accumulate`, added to.
+  template <class Arena>
+  static void backward_data(thread_pool& pool, Arena& scratch, const geometry& g, const float* dy,
+                            const float* w, float* dx, bool accumulate) {
+    if (!takes(g)) return direct::backward_data(pool, scratch, g, dy, w, dx, accumulate);
+    const typename Arena::frame scope(scratch);
+    const geometry back{g.images, g.out_height(), g.out_width(), g.out, g.in, 3, 1, 2 - g.padding};
+    float* const turned = take(scratch, std::int64_t{9} * g.in * g.out);
+    turn(pool, g, w, turned);
+    run(pool, scratch, back, dy, turned, accumulate, dx);
+  }
+
+  /// x, dy -> dw (kernel,kernel,in,out), overwritten or, with `accumulate`, added to.
+  template <class Arena>
+  static void backward_weights(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
+                               const float* dy, float* dw, bool accumulate) {
+    if (!takes(g)) return direct::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
+    const typename Arena::frame scope(scratch);
+    const maps m(scratch, g);
+    const panel_shape products(g.in, g.out);
+    const std::int64_t size = std::int64_t{9} * g.in * g.out, tiles = m.grid.count();
+    if (products.size(points) > winograd_detail::most_streamed) {
+      float* const sum = take(scratch, products.size(points));
+      sweep_gradient(pool, scratch, m, products, x, dy, sum);
+      pool.run(shares(g.in, 16), [&](std::int64_t task) {
+        from_points(g, products, sum, task * 16, std::min<std::int64_t>(g.in, task * 16 + 16),
+                    accumulate, dw);
+      });
+      return;
+    }
+    // Shards of tiles, each a block after the other, end in partial gradients.
+    const std::int64_t most = block_rows(m.in.size() + m.out.size());
+    const std::int64_t shards =
+        std::clamp<std::int64_t>(tiles / most, 1, g.in * g.out > 5000 ? 8 : 16);
+    float* const partial = take(scratch, shards * size);
+    const panel_shape v(most, m.in), z(most, m.out);
+    for_each_tile(
+        pool, scratch, shards, v.size(points) + z.size(points) + products.size(points),
+        [&](std::int64_t shard, float* memory) {
+          float* const z_data = memory + v.size(points);
+          float* const sum = z_data + z.size(points);
+          const std::int64_t begin = share_begin(tiles, shards, shard);
+          const std::int64_t in_shard = share_begin(tiles, shards, shard + 1) - begin;
+          const std::int64_t blocks = shares(in_shard, most);
+          for (std::int64_t i = 0; i < blocks; ++i) {
+            const std::int64_t from = begin + share_begin(in_shard, blocks, i);
+            const std::int64_t count = begin + share_begin(in_shard, blocks, i + 1) - from;
+            m.sources(x, from, count, v, memory, 0);
+            m.gradients(dy, from, count, z, z_data, 0);
+            for (int point = 0; point < points; ++point) {
+              outer(m.g, v, memory, z, z_data, point, 0, m.out.count, count, products, sum, i > 0);
+            }
+          }
+          from_points(g, products, sum, 0, g.in, false, partial + shard * size);
+        });
+    add_partial(pool, partial, shards, size, accumulate, dw);
+  }
+
+ private:
+  using panel_shape = winograd_detail::panel_shape;
+  using transform = winograd_detail::transform<M>;
+  static constexpr int side = M + 2, points = side * side;
+
+  template <class Arena>
+  static float* take(Arena& scratch, std::int64_t floats) {
+    return scratch.template take<float>(static_cast<std::size_t>(floats));
+  }
+
+  /// How many tiles a block takes when each needs `floats` numbers at each point.
+  static std::int64_t block_rows(std::int64_t floats) {
+    return std::max<std::int64_t>(24, winograd_detail::block_floats / (points * floats) / 12 * 12);
+  }
+
+  /// Both maps of a convolution, cut into tiles.
+  struct maps {
+    geometry g;
+    winograd_detail::tile_grid<M> grid;
+    detail::column_panels in, out;
+    const float* zeros;
+
+    template <class Arena>
+    maps(Arena& scratch, const geometry& g_) : g(g_), grid(g), in(g.in), out(g.out) {
+      const std::int64_t size = std::max(g.in, g.out);
+      float* const z = take(scratch, size);
+      std::fill_n(z, size, 0.0f);
+      zeros = z;
+    }
+
+    /// V of tiles [begin, begin + count) to the rows from `row` on.
+    void sources(const float* x, std::int64_t begin, std::int64_t count, const panel_shape& s,
+                 float* data, std::int64_t row) const {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const winograd_detail::tile_at<M> tile(grid, begin + i);
+        const float* pixel[side * side];
+        winograd_detail::square<side>(x + tile.image * g.height * g.width * g.in, g.height, g.width,
+                                      g.in, tile.row - g.padding, tile.column - g.padding, zeros,
+                                      pixel);
+        winograd_detail::into_panels<side, side>(
+            [](const auto& d, auto& v) __attribute__((always_inline)) { transform::input(d, v); },
+            pixel, g.in, s, data, row + i);
+      }
+    }
+
+    /// Z of tiles [begin, begin + count) to the rows from `row` on.
+    void gradients(const float* dy, std::int64_t begin, std::int64_t count, const panel_shape& s,
+                   float* data, std::int64_t row) const {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const winograd_detail::tile_at<M> tile(grid, begin + i);
+        const float* pixel[M * M];
+        winograd_detail::square<M>(dy + tile.image * g.out_height() * g.out_width() * g.out,
+                                   g.out_height(), g.out_width(), g.out, tile.row, tile.column,
+                                   zeros, pixel);
+        winograd_detail::into_panels<M, side>(
+            [](const auto& y, auto& z)
+                __attribute__((always_inline)) { transform::output_adjoint(y, z); },
+            pixel, g.out, s, data, row + i);
+      }
+    }
+
+    /// The results of tiles [begin, begin + count), channels [first, first + channels), from the
+    /// products in the rows from `row` on.
+    void results(const panel_shape& s, const float* data, std::int64_t row, std::int64_t begin,
+                 std::int64_t count, std::int64_t first, std::int64_t channels, bool add,
+                 float* y) const {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const winograd_detail::tile_at<M> tile(grid, begin + i);
+        float* pixel[M * M];
+        winograd_detail::square<M, float>(
+            y + tile.image * g.out_height() * g.out_width() * g.out + first, g.out_height(),
+            g.out_width(), g.out, tile.row, tile.column, nullptr, pixel);
+        winograd_detail::from_panels<side, M>(
+            [](const auto& m, auto& r) __attribute__((always_inline)) { transform::output(m, r); },
+            s, data, row + i, channels, pixel, add);
+      }
+    }
+  };
+
+  /// products[point][panel][row ...] = V[point] U[point], for `count` rows.
+  static void inner(const geometry& g, const panel_shape& v, const float* v_data, std::int64_t row,
+                    std::int64_t count, const panel_shape& u, const float* u_data, int point,
+                    std::int64_t panel, float* to) {
+    for (std::int64_t k = 0; k < v.columns.count; ++k) {
+      const std::int64_t first = k * v.columns.lanes;
+      detail::multiply_rows(u.columns.vectors, count,
+                            {v_data + v.at(point, k, row), v.columns.lanes, 1,
+                             u_data + u.at(point, panel, first), to, u.columns.lanes,
+                             std::min(v.columns.lanes, g.in - first), k > 0});
+    }
+  }
+
+  /// sum[point][panels] (+)= V[point]ᵀ Z[point] over `count` rows.
+  static void outer(const geometry& g, const panel_shape& v, const float* v_data,
+                    const panel_shape& z, const float* z_data, int point, std::int64_t panel,
+                    std::int64_t panel_end, std::int64_t count, const panel_shape& s, float* sum,
+                    bool add) {
+    for (; panel < panel_end; ++panel) {
+      for (std::int64_t k = 0; k < v.columns.count; ++k) {
+        const std::int64_t first = k * v.columns.lanes;
+        detail::multiply_rows(s.columns.vectors, std::min(v.columns.lanes, g.in - first),
+                              {v_data + v.at(point, k, 0), 1, v.columns.lanes,
+                               z_data + z.at(point, panel, 0), sum + s.at(point, panel, first),
+                               s.columns.lanes, count, add});
+      }
+    }
+  }
+
+  /// w (3,3,in,out) -> (3,3,out,in), turned by 180°.
+  static void turn(thread_pool& pool, const geometry& g, const float* w, float* turned) {
+    const std::int64_t strips = shares(g.in, 16);
+    pool.run(9 * strips, [&](std::int64_t task) {
+      const std::int64_t tap = task / strips, begin = task % strips * 16;
+      const std::int64_t end = std::min<std::int64_t>(g.in, begin + 16);
+      const float* const from = w + tap * g.in * g.out;
+      float* const to = turned + (8 - tap) * g.in * g.out;
+      for (std::int64_t o = 0; o < g.out; ++o) {
+        for (std::int64_t c = begin; c < end; ++c) to[o * g.in + c] = from[c * g.out + o];
+      }
+    });
+  }
+
+  /// dw of input channels [begin, end) from the sums at the points.
+  static void from_points(const geometry& g, const panel_shape& s, const float* sum,
+                          std::int64_t begin, std::int64_t end, bool add, float* dw) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      float* tap[9];
+      for (int t = 0; t < 9; ++t) tap[t] = dw + (std::int64_t{t} * g.in + c) * g.out;
+      winograd_detail::from_panels<side, 3>(
+          [](const auto& u, auto& w)
+              __attribute__((always_inline)) { transform::weights_adjoint(u, w); },
+          s, sum, c, g.out, tap, add);
+    }
+  }
+
+  /// y (+)= the convolution of x with w.
+  template <class Arena>
+  static void run(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
+                  const float* w, bool add, float* y) {
+    const maps m(scratch, g);
+    const panel_shape u(g.in, g.out);
+    float* const u_data = take(scratch, u.size(points));
+    pool.run(shares(g.in, 8), [&](std::int64_t task) {
+      for (std::int64_t c = task * 8; c < std::min<std::int64_t>(g.in, task * 8 + 8); ++c) {
+        const float* tap[9];
+        for (int t = 0; t < 9; ++t) tap[t] = w + (std::int64_t{t} * g.in + c) * g.out;
+        winograd_detail::into_panels<3, side>(
+            [](const auto& from, auto& to)
+                __attribute__((always_inline)) { transform::weights(from, to); },
+            tap, g.out, u, u_data, c);
+      }
+    });
+    if (u.size(points) > winograd_detail::most_streamed) {
+      sweeps(pool, scratch, m, x, u, u_data, add, y);
+      return;
+    }
+    const std::int64_t tiles = m.grid.count();
+    const std::int64_t blocks = shares(tiles, block_rows(m.in.size() + m.out.lanes));
+    const std::int64_t most = shares(tiles, blocks);
+    detail::column_panels one = m.out;
+    one.count = 1;
+    const panel_shape v(most, m.in), product(most, one);
+    for_each_tile(pool, scratch, blocks, v.size(points) + product.size(points),
+                  [&](std::int64_t block, float* memory) {
+                    float* const to = memory + v.size(points);
+                    const std::int64_t begin = share_begin(tiles, blocks, block);
+                    const std::int64_t count = share_begin(tiles, blocks, block + 1) - begin;
+                    m.sources(x, begin, count, v, memory, 0);
+                    for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
+                      for (int point = 0; point < points; ++point) {
+                        inner(g, v, memory, 0, count, u, u_data, point, panel,
+                              to + product.at(point, 0, 0));
+                      }
+                      const std::int64_t first = panel * m.out.lanes;
+                      m.results(product, to, 0, begin, count, first,
+                                std::min(m.out.lanes, g.out - first), add, y);
+                    }
+                  });
+  }
+
+  /// Calls body(first tile, count) for sweeps that together take all tiles.
+  template <class Body>
+  static void each_sweep(const maps& m, const Body& body) {
+    const std::int64_t tiles = m.grid.count();
+    const std::int64_t most = most_swept(m);
+    const std::int64_t count = shares(tiles, most);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t begin = share_begin(tiles, count, i);
+      body(begin, share_begin(tiles, count, i + 1) - begin);
+    }
+  }
+  static std::int64_t most_swept(const maps& m) {
+    const std::int64_t most = std::max<std::int64_t>(
+        96, winograd_detail::sweep_floats / (points * (m.in.size() + m.out.size())));
+    return shares(m.grid.count(), shares(m.grid.count(), most));
+  }
+
+  template <class Arena>
+  static void sweeps(thread_pool& pool, Arena& scratch, const maps& m, const float* x,
+                     const panel_shape& u, const float* u_data, bool add, float* y) {
+    const panel_shape v(most_swept(m), m.in), product(v.rows, m.out);
+    float* const v_data = take(scratch, v.size(points));
+    float* const to = take(scratch, product.size(points));
+    each_sweep(m, [&](std::int64_t begin, std::int64_t count) {
+      pool.run(shares(count, 8), [&](std::int64_t task) {
+        m.sources(x, begin + task * 8, std::min<std::int64_t>(8, count - task * 8), v, v_data,
+                  task * 8);
+      });
+      const std::int64_t parts = shares(count, winograd_detail::sweep_rows);
+      pool.run(points * parts, [&](std::int64_t task) {
+        const int point = static_cast<int>(task / parts);
+        const std::int64_t row = share_begin(count, parts, task % parts);
+        const std::int64_t rows = share_begin(count, parts, task % parts + 1) - row;
+        for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
+          inner(m.g, v, v_data, row, rows, u, u_data, point, panel,
+                to + product.at(point, panel, row));
+        }
+      });
+      pool.run(shares(count, 8), [&](std::int64_t task) {
+        m.results(product, to, task * 8, begin + task * 8,
+                  std::min<std::int64_t>(8, count - task * 8), 0, m.g.out, add, y);
+      });
+    });
+  }
+
+  template <class Arena>
+  static void sweep_gradient(thread_pool& pool, Arena& scratch, const maps& m,
+                             const panel_shape& products, const float* x, const float* dy,
+                             float* sum) {
+    const panel_shape v(most_swept(m), m.in), z(v.rows, m.out);
+    float* const v_data = take(scratch, v.size(points));
+    float* const z_data = take(scratch, z.size(points));
+    each_sweep(m, [&](std::int64_t begin, std::int64_t count) {
+      pool.run(shares(count, 8), [&](std::int64_t task) {
+        const std::int64_t rows = std::min<std::int64_t>(8, count - task * 8);
+        m.sources(x, begin + task * 8, rows, v, v_data, task * 8);
+        m.gradients(dy, begin + task * 8, rows, z, z_data, task * 8);
+      });
+      pool.run(points * m.out.count, [&](std::int64_t task) {
+        const std::int64_t panel = task % m.out.count;
+        outer(m.g, v, v_data, z, z_data, static_cast<int>(task / m.out.count), panel, panel + 1,
+              count, products, sum, begin > 0);
+      });
+    });
+  }
+};
+
+}  // namespace triptych::convolution

@@ -1,0 +1,81 @@
+// Every method from its options to what it leaves: columns, dumps, collapse, and options that mean
+// nothing to it.
+#include <string>
+
+#include "support/catch.hpp"
+#include "support/tiny_run.hpp"
+
+using namespace triptych::test;
+
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+TEST_CASE("Every method trains, resumes to the same bits and names its loss terms") {
+  const std::string method =
+      GENERATE("moco", "simsiam", "simclr", "byol", "nnclr", "fast_moco");
+  INFO(method);
+  const tiny_run run;
+  const words options = tiny_options + words{"--method", method};
+  const auto whole = run.train(options);
+  INFO(whole.err);
+  REQUIRE(whole.code == 0);
+  const auto expected = outcome(run);
+  const std::string terms = method == "simclr" ? "loss,lr"
+                            : method == "moco" ? "loss,loss_1,lr"
+                                               : "loss,loss_1,loss_2,lr";
+  CHECK(first_line(text_of(run.root() / "metrics.csv")).find("wall_s," + terms) !=
+        std::string::npos);
+
+  REQUIRE(run.train(options + words{"--overwrite", "--max-steps", "5"}).code == 0);
+  REQUIRE(run.train(words{"--resume"}).code == 0);
+  CHECK(differing(expected, outcome(run)) == words{});
+}
+
+TEST_CASE("SimSiam and BYOL without what keeps them from collapse collapse, and the log says so") {
+  const std::string method = GENERATE("simsiam", "byol");
+  INFO(method);
+  const tiny_run run;
+  const words options = tiny_options + words{"--method", method, "--epochs", "60", "--lr", "0.1",
+                                             "--log-every", "20"};
+  const auto log = [&](const words& more) {
+    const auto result = run.train(options + more + words{"--overwrite"});
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return text_of(run.root() / "train.log");
+  };
+  CHECK(log({"--predictor-hidden", "0", "--momentum-m", "0"}).find("are collapsing") !=
+        std::string::npos);
+  CHECK(log({}).find("are collapsing") == std::string::npos);
+}
+
+TEST_CASE("An option that means nothing to the method is named in a warning") {
+  const tiny_run run;
+  const auto result =
+      run.train(tiny_options + words{"--method", "byol", "--temperature", "0.5", "--dry-run"});
+  CHECK(result.code == 0);
+  CHECK(result.err.find("temperature (from flag --temperature) means nothing to the method byol") !=
+        std::string::npos);
+}
+
+TEST_CASE("A misspelled method is refused with the nearest name") {
+  const tiny_run run;
+  const auto result = run.train(tiny_options + words{"--method", "simclear"});
+  CHECK(result.code == 2);
+  CHECK(result.err.find("simclr") != std::string::npos);
+}
+
+TEST_CASE("The tuned recipe is a method's own, and what is given overrides it") {
+  const auto printed = [](const words& more) {
+    return app(words{"train", "--method", "moco", "--recipe", "tuned", "--print-config"} + more).out;
+  };
+  const auto has = [](const std::string& text, const std::string& line) {
+    return text.find("\n" + line + "\n") != std::string::npos;
+  };
+  CHECK(has(printed({}), "head = \"512,128\""));
+  CHECK(has(printed({}), "bn-splits = 8"));
+  CHECK(has(printed({}), "temperature = 0.1"));
+  CHECK(printed({"--temperature", "0.3"}).find("\ntemperature = 0.3 ") != std::string::npos);
+}
