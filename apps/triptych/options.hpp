@@ -216,7 +216,7 @@ struct reproduce_options {
   std::string out = "runs/reproduce";
 
   train_options train;  ///< what holds for every cell; see cell_options()
-  std::vector<std::vector<given_value>> layers;  ///< where `train` came from, the later counting more
+  std::vector<std::vector<given_value>> layers;  ///< what made `train`, the last counting most
 
   sources from{};
 };

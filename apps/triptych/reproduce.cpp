@@ -1,5 +1,5 @@
-// The command `reproduce`: the cells of a table, trained and judged one after another, and the table
-// written after each. What is finished lies in files, so that the same command goes on anywhere.
+// The command `reproduce`: the cells of a table, trained and judged one after another, and the
+// table written after each. What is finished lies in files, so that the same command can go on.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

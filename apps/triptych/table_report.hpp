@@ -1,8 +1,8 @@
 // apps/triptych/table_report.hpp
 //
-// The results of a table and how they are written: Markdown for a reader, CSV for a spreadsheet, JSON
-// with every seed's number. All three show the same columns; only those of time differ between equal
-// tables.
+// The results of a table and how they are written: Markdown for a reader, CSV for a spreadsheet,
+// JSON with every seed's number. All three show the same columns; only those of time differ between
+// equal tables.
 #pragma once
 
 #include <algorithm>
@@ -208,13 +208,15 @@ inline std::string csv(const table_report& t) {
 inline std::string json(const table_report& t) {
   using namespace report;
   const auto string = [](std::string_view s) { return io::json_string(s); };
-  std::string text = "{\n  \"table\": " + string(t.name) + ",\n  \"caption\": " + string(t.caption) +
+  std::string text = "{\n  \"table\": " + string(t.name) +
+                     ",\n  \"caption\": " + string(t.caption) +
                      ",\n  \"data\": " + string(t.data) +
                      ",\n  \"train_images\": " + std::to_string(t.train_images) +
                      ",\n  \"test_images\": " + std::to_string(t.test_images) +
                      ",\n  \"options\": {" +
-                     joined(t.options,
-                            [&](const auto& o) { return string(o.first) + ": " + string(o.second); }) +
+                     joined(t.options, [&](const auto& o) {
+                       return string(o.first) + ": " + string(o.second);
+                     }) +
                      "},\n  \"judged_by\": " + string(t.judged_by) + ",\n  \"seeds\": [" +
                      joined(t.seeds, [](int seed) { return std::to_string(seed); }) +
                      "],\n  \"reference\": " + string(t.reference) +

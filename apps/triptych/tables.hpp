@@ -4,8 +4,7 @@
 // printed there. A row and a seed are a cell, an ordinary training run.
 //
 // Source of the numbers: Tables 1 to 4 of the paper (docs/method.md), test accuracy of a linear
-// classifier, a single run each. Table 0 is ours: the paper against its authors' code, a switch at a
-// time.
+// classifier, a single run each. Table 0 is ours: the paper against its authors' code, by switches.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +22,7 @@
 
 namespace triptych::app {
 
-/// Accuracies that the paper prints for one data set, one at each point; a top-5 of 0 is not printed.
+/// Accuracies that the paper prints for a data set, one at each point; a top-5 of 0 is not printed.
 struct published {
   choice::data data;
   std::vector<eval::accuracy> at;
