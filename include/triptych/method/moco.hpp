@@ -19,6 +19,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -96,8 +97,9 @@ class moco : public learner<B, typename Policies::stack> {
 
     // View 1 asks and view 2 answers; symmetric, both do both.
     const int directions = options_.symmetric ? 2 : 1;
-    const auto asks = [&](std::span<const int> both) { return both.first(directions); };
-    const auto answers = [&](std::span<const int> both) { return both.last(directions); };
+    const auto views = static_cast<std::size_t>(directions);
+    const auto asks = [&](std::span<const int> both) { return both.first(views); };
+    const auto answers = [&](std::span<const int> both) { return both.last(views); };
 
     const auto k = encoded_keys(x, answers(places), options, watch);
     watch.rows("z", answers(names), k);
