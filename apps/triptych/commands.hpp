@@ -13,5 +13,6 @@ int evaluate(const eval_options& options);
 int embed(const embed_options& options);
 int inspect(const inspect_options& options);
 int data(const data_options& options);
+int reproduce(const reproduce_options& options);
 
 }  // namespace triptych::app

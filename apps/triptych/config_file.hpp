@@ -15,12 +15,9 @@
 #include <triptych/core/error.hpp>
 #include <triptych/io/json_text.hpp>
 
-namespace triptych::app {
+#include "options.hpp"
 
-/// One value as it was given. `source` names the place for messages.
-struct given_value {
-  std::string name, text, source;
-};
+namespace triptych::app {
 
 namespace detail {
 

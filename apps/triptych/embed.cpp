@@ -13,19 +13,15 @@
 namespace triptych::app {
 
 int embed(const embed_options& asked) {
-  const trained_run run = open_run(asked.run);
-  embed_options options = asked;
-  inherit_data(options, run.options);
-  const data::split images =
-      data::load(data_source(options.data, options.data_dir, options.limit_per_file, run.options));
-  const data::image_set& set = options.split == choice::split::train ? images.train : images.test;
-  backend::eigen<> backend(options.threads);
-  thread_pool pool(options.threads);
-  frozen_encoder encoder = make_encoder(backend, run.options);
-  load_encoder(encoder, run.checkpoint);
+  frozen_run subject(asked);
+  const embed_options& options = subject.options;
+  const trained_run& run = subject.run;
+  const data::image_set& set =
+      options.split == choice::split::train ? subject.images.train : subject.images.test;
   progress bar(options.quiet);
   bar.update("encoding " + std::to_string(set.size()) + " images");
-  const auto features = eval::encode(encoder, set, view_size(run.options), pool, options.batch);
+  const auto features =
+      eval::encode(subject.encoder, set, view_size(run.options), subject.pool, options.batch);
   bar.clear();
 
   const auto rows = features.size;

@@ -10,6 +10,8 @@
 
 #include <triptych/backend/eigen.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/thread_pool.hpp>
+#include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/network/network.hpp>
 #include <triptych/train/host_tensor.hpp>
@@ -65,5 +67,33 @@ inline void load_encoder(frozen_encoder& network, const io::loaded_checkpoint& c
     });
   }
 }
+
+/// All that a command needs to look at the images through the encoder of the run that it was given.
+template <class Options>
+struct frozen_run {
+  explicit frozen_run(const Options& asked)
+      : run(open_run(asked.run)),
+        options(with_images_of(run, asked)),
+        images(data::load(data_source(options.data, options.data_dir, options.limit_per_file,
+                                      run.options))),
+        backend(options.threads),
+        pool(options.threads),
+        encoder(make_encoder(backend, run.options)) {
+    load_encoder(encoder, run.checkpoint);
+  }
+
+  trained_run run;
+  Options options;  ///< with the run's images where none were named
+  data::split images;
+  backend::eigen<> backend;
+  thread_pool pool;
+  frozen_encoder encoder;
+
+ private:
+  static Options with_images_of(const trained_run& run, Options own) {
+    inherit_data(own, run.options);
+    return own;
+  }
+};
 
 }  // namespace triptych::app

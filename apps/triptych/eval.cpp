@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,12 +18,14 @@
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/hash.hpp>
+#include <triptych/io/json.hpp>
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/metrics_log.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
 #include "encoder_file.hpp"
+#include "evaluation.hpp"
 #include "signals.hpp"
 
 namespace triptych::app {
@@ -35,28 +36,22 @@ bool asks_for(const eval_options& o, choice::protocol p) {
   return std::find(o.protocol.begin(), o.protocol.end(), p) != o.protocol.end();
 }
 
-/// A line of the result: what was evaluated, how, and what came out.
-struct result {
-  std::string features, protocol;
-  eval::accuracy accuracy;
-  std::string note;
-};
-
 /// Linear evaluation (docs/evaluation.md): 90 epochs of augmented images through the frozen
 /// encoder. Saved after every epoch, so that --resume can go on.
 class linear_evaluation {
  public:
-  linear_evaluation(const eval_options& options, const trained_run& run, const data::split& images,
-                    frozen_encoder& encoder, const eval::feature_set& test, thread_pool& pool)
-      : options_(options), run_(run), images_(images), encoder_(encoder), test_(test), pool_(pool),
-        size_(view_size(run.options)), per_epoch_(images.train.size() / options.batch),
+  linear_evaluation(frozen_run<eval_options>& subject, const eval::feature_set& test,
+                    std::filesystem::path state)
+      : options_(subject.options), run_(subject.run), images_(subject.images),
+        encoder_(subject.encoder), test_(test), pool_(subject.pool), directory_(std::move(state)),
+        size_(view_size(run_.options)), per_epoch_(images_.train.size() / options_.batch),
         probe_(test.dim, test.classes,
-               {.steps = eval::probe_steps(images.train.size(), options.batch, options.epochs),
-                .learning_rate = options.lr},
-               options.seed) {
+               {.steps = eval::probe_steps(images_.train.size(), options_.batch, options_.epochs),
+                .learning_rate = options_.lr},
+               options_.seed) {
     if (per_epoch_ < 1) {
-      throw error::usage("the batch of " + std::to_string(options.batch) + " exceeds the " +
-                         std::to_string(images.train.size()) + " training images; lower --batch");
+      throw error::usage("the batch of " + std::to_string(options_.batch) + " exceeds the " +
+                         std::to_string(images_.train.size()) + " training images; lower --batch");
     }
   }
 
@@ -68,7 +63,7 @@ class linear_evaluation {
     if (options_.resume) {
       restore(bar);
     } else {
-      io::remove_tree(directory());
+      io::remove_tree(directory_);
     }
     auto& state = probe_.state_progress();
     data::loader loader(images_.train, {.recipes = {augment::recipes::linear},
@@ -99,10 +94,6 @@ class linear_evaluation {
   }
 
  private:
-  [[nodiscard]] std::filesystem::path directory() const {
-    return run_.directory / "eval" / "linear";
-  }
-
   /// What a saved state must agree with. The manifest stands for every bit of the checkpoint.
   [[nodiscard]] std::string identity() const {
     const auto& path = run_.checkpoint.path;
@@ -120,7 +111,7 @@ class linear_evaluation {
       tensors.push_back(io::tensor_of<float>(
           std::string(t.name), {static_cast<std::int64_t>(t.values.size())}, t.values));
     }
-    io::save_checkpoint(directory(),
+    io::save_checkpoint(directory_,
                         {p.step,
                          p.epochs,
                          identity_,
@@ -133,11 +124,11 @@ class linear_evaluation {
   }
 
   void restore(progress& bar) {
-    const auto newest = io::newest_checkpoint(directory());
+    const auto newest = io::newest_checkpoint(directory_);
     if (!newest) return;
     const auto saved = io::load_checkpoint(*newest);
     if (saved.note.config != identity_) {
-      throw error::checkpoint("the linear evaluation in " + directory().string() +
+      throw error::checkpoint("the linear evaluation in " + directory_.string() +
                               " is another: " + saved.note.config + " where " + identity_ +
                               " is asked for; leave --resume out to begin anew");
     }
@@ -160,6 +151,7 @@ class linear_evaluation {
   frozen_encoder& encoder_;
   const eval::feature_set& test_;
   thread_pool& pool_;
+  std::filesystem::path directory_;
   int size_;
   std::int64_t per_epoch_;
   eval::linear_probe probe_;
@@ -175,7 +167,7 @@ eval::accuracy logistic(const eval::feature_set& train, const eval::feature_set&
   return fit.test;
 }
 
-void print(const std::vector<result>& results) {
+void print(const std::vector<judgement>& results) {
   table t({"features", "protocol", "top-1 %", "top-5 %", ""});
   for (const auto& r : results) {
     t.add({r.features, r.protocol, fixed(r.accuracy.top1, 2), fixed(r.accuracy.top5, 2), r.note});
@@ -183,14 +175,15 @@ void print(const std::vector<result>& results) {
   std::cout << t;
 }
 
-std::string json(const std::vector<result>& results, const trained_run& run,
-                 const data::split& images) {
-  std::string text = "{\n  \"checkpoint\": " + io::json_string(run.checkpoint.path.string()) +
-                     ",\n  \"data\": " + io::json_string(images.train.name) +
-                     ",\n  \"train_images\": " + std::to_string(images.train.size()) +
-                     ",\n  \"test_images\": " + std::to_string(images.test.size()) +
+}  // namespace
+
+std::string to_json(const evaluation& e) {
+  std::string text = "{\n  \"checkpoint\": " + io::json_string(e.checkpoint) +
+                     ",\n  \"data\": " + io::json_string(e.data) +
+                     ",\n  \"train_images\": " + std::to_string(e.train_images) +
+                     ",\n  \"test_images\": " + std::to_string(e.test_images) +
                      ",\n  \"results\": [";
-  for (const auto& r : results) {
+  for (const auto& r : e.results) {
     text += (text.back() == '[' ? "\n    " : ",\n    ") + std::string("{\"features\": ") +
             io::json_string(r.features) + ", \"protocol\": " + io::json_string(r.protocol) +
             ", \"top1\": " + io::number_text(r.accuracy.top1) +
@@ -200,71 +193,106 @@ std::string json(const std::vector<result>& results, const trained_run& run,
   return text + "\n  ]\n}\n";
 }
 
-}  // namespace
+evaluation read_evaluation(const std::filesystem::path& path) {
+  const std::string advice = "remove the file, then give the command again";
+  const auto contents = io::read_file(path);
+  const auto json = io::parse_json_object(contents.text(), path.string(), advice);
+  try {
+    evaluation e{.run = {},
+                 .checkpoint = json.at("checkpoint"),
+                 .data = json.at("data"),
+                 .train_images = json.at("train_images"),
+                 .test_images = json.at("test_images"),
+                 .results = {}};
+    for (const auto& r : json.at("results")) {
+      e.results.push_back(
+          {r.at("features"), r.at("protocol"), {r.at("top1"), r.at("top5")}, r.at("note")});
+    }
+    return e;
+  } catch (const nlohmann::json::exception&) {
+    throw error::checkpoint(path.string() + " is no evaluation; " + advice);
+  }
+}
 
-int evaluate(const eval_options& asked) {
-  const trained_run run = open_run(asked.run);
-  eval_options options = asked;
-  inherit_data(options, run.options);
-  const data::split images =
-      data::load(data_source(options.data, options.data_dir, options.limit_per_file, run.options));
+std::optional<evaluation> judge(const eval_options& asked, const std::filesystem::path& state) {
+  frozen_run subject(asked);
+  const eval_options& options = subject.options;
+  const trained_run& run = subject.run;
+  const data::split& images = subject.images;
+  thread_pool& pool = subject.pool;
   progress bar(options.quiet);
-  backend::eigen<> backend(options.threads);
-  thread_pool pool(options.threads);
   const int size = view_size(run.options);
+  const bool by_linear = options.trained && asks_for(options, choice::protocol::linear);
   const bool by_logistic = asks_for(options, choice::protocol::logistic);
   const bool by_knn = asks_for(options, choice::protocol::knn);
 
-  std::vector<result> results;
-  const auto judge = [&](const std::string& name, const eval::feature_set& train,
-                         const eval::feature_set& test, bool use_logistic, bool use_knn) {
+  evaluation e{run.directory,       run.checkpoint.path.string(), images.train.name,
+               images.train.size(), images.test.size(),           {}};
+  const auto measure = [&](const std::string& name, const eval::feature_set& train,
+                           const eval::feature_set& test, bool use_logistic, bool use_knn) {
     if (use_logistic) {
       std::string note;
       const auto accuracy = logistic(train, test, pool, note);
-      results.push_back({name, "logistic", accuracy, note});
+      e.results.push_back(
+          {name, std::string(protocol_name(choice::protocol::logistic)), accuracy, note});
     }
-    if (use_knn) results.push_back({name, "kNN", eval::knn(train, test, {}, pool), ""});
+    if (use_knn) {
+      e.results.push_back({name, std::string(protocol_name(choice::protocol::knn)),
+                           eval::knn(train, test, {}, pool), ""});
+    }
   };
 
-  frozen_encoder encoder = make_encoder(backend, run.options);
-  load_encoder(encoder, run.checkpoint);
-  bar.update("encoding " + std::to_string(images.train.size() + images.test.size()) + " images");
-  const auto test = eval::encode(encoder, images.test, size, pool);
-  if (by_logistic || by_knn) {
-    judge("trained", eval::encode(encoder, images.train, size, pool), test, by_logistic, by_knn);
+  eval::feature_set test;
+  if (options.trained) {
+    bar.update("encoding " + std::to_string(images.train.size() + images.test.size()) + " images");
+    test = eval::encode(subject.encoder, images.test, size, pool);
+    if (by_logistic || by_knn) {
+      measure("trained", eval::encode(subject.encoder, images.train, size, pool), test, by_logistic,
+              by_knn);
+    }
   }
   if (options.untrained_baseline) {
-    frozen_encoder untrained = make_encoder(backend, run.options);
+    frozen_encoder untrained = make_encoder(subject.backend, run.options);
     untrained.initialise(run.options.seed);
     bar.update("encoding with the untrained encoder");
-    judge("untrained", eval::encode(untrained, images.train, size, pool),
-          eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
+    measure("untrained", eval::encode(untrained, images.train, size, pool),
+            eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
   }
-  const auto pixels = [](const data::image_set& set) {
-    return eval::pixel_features(set.pixels, set.labels, set.classes, set.mean, set.deviation);
-  };
-  judge("raw pixels", pixels(images.train), pixels(images.test), false, true);
+  if (options.raw_pixels) {
+    const auto pixels = [](const data::image_set& set) {
+      return eval::pixel_features(set.pixels, set.labels, set.classes, set.mean, set.deviation);
+    };
+    measure("raw pixels", pixels(images.train), pixels(images.test), false, true);
+  }
 
-  if (asks_for(options, choice::protocol::linear)) {
-    linear_evaluation linear(options, run, images, encoder, test, pool);
+  if (by_linear) {
+    linear_evaluation linear(subject, test,
+                             state.empty() ? run.directory / "eval" / "linear" : state);
     signals::install();  // from here on there is something to continue
     const auto done = linear.run(bar);
-    if (!done) {
-      bar.note("stopped by a signal; go on with: triptych eval " + asked.run + " --resume");
-      return 128 + signals::stop_requested();
-    }
-    results.insert(results.begin(), {{"trained", "linear, last epoch", done->last,
-                                      "epoch " + std::to_string(done->epochs)},
-                                     {"trained", "linear, best epoch", done->best,
-                                      "epoch " + std::to_string(done->best_epoch)}});
+    if (!done) return std::nullopt;
+    e.results.insert(e.results.begin(),
+                     {{"trained", std::string(protocol_name(choice::protocol::linear)), done->last,
+                       "epoch " + std::to_string(done->epochs)},
+                      {"trained", std::string(best_epoch_name), done->best,
+                       "epoch " + std::to_string(done->best_epoch)}});
   }
-  bar.clear();
-  const auto file = run.directory / "eval.json";
-  io::replace_file(file, json(results, run, images));
+  return e;
+}
+
+int evaluate(const eval_options& options) {
+  const auto done = judge(options);
+  if (!done) {
+    progress(options.quiet)
+        .note("stopped by a signal; go on with: triptych eval " + options.run + " --resume");
+    return 128 + signals::stop_requested();
+  }
+  const auto file = done->run / "eval.json";
+  io::replace_file(file, to_json(*done));
   if (options.json) {
-    std::cout << json(results, run, images);
+    std::cout << to_json(*done);
   } else {
-    print(results);
+    print(done->results);
     std::cout << "\nwritten to " << file.string() << "\n";
   }
   return 0;

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
+#include <limits>
 
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "methods.hpp"
 #include "recipes.hpp"
 #include "settings.hpp"
+#include "tables.hpp"
 
 namespace triptych::app {
 
@@ -34,6 +37,7 @@ namespace fs = std::filesystem;
 const std::vector<std::string_view> data_names{"cifar10", "cifar100", "tiny_imagenet", "folder",
                                                "procedural"};
 const std::vector<std::string_view> split_names{"train", "test"};
+const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"};
 
 constexpr int most_threads = 1024, most_pixels = 4096, most_epochs = 1'000'000;
 constexpr int largest_batch = 1 << 20;
@@ -193,7 +197,7 @@ const settings<eval_options>& eval_settings() {
   static const settings<eval_options> table{
       {"run", "", positional(text(&o::run, "RUN", "runs/first")),
        "run directory, or one of its checkpoints"},
-      {"protocol", "Evaluation", several_of(&o::protocol, {"linear", "logistic", "knn"}),
+      {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names),
        "what to measure"},
       {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
        "measure the same encoder untrained, too"},
@@ -265,16 +269,65 @@ const settings<data_options>& data_settings() {
   return table;
 }
 
+const settings<reproduce_options>& reproduce_settings() {
+  using o = reproduce_options;
+  static const settings<reproduce_options> table{
+      {"table", "",
+       positional(one_of(&o::table, {"table0", "table1", "table2", "table3", "table4"})),
+       "table0: the switches between the paper and its authors' code; table1: the methods; table2: "
+       "lambda; table3: one combination or all, on the way; table4: combine-k"},
+      {"out", "Table", text(&o::out, "DIR", "runs/reproduce"),
+       "where DIR/table1.md, .csv and .json and the runs below DIR/table1 go", role::habit},
+      {"seeds", "Table", wholes(&o::seeds, 0, std::numeric_limits<int>::max(), "N,N,..."),
+       "of the runs of each row", role::session},
+      {"methods", "Table",
+       several_of(&o::methods, {methods::names.begin(), methods::names.end()}),
+       "rows of table1 [all]", role::session},
+      {"evaluator", "Table", one_of(&o::evaluator, evaluator_names), "what judges the encoders"},
+  };
+  return table;
+}
+
+/// The options of training that the cells of a table can have in common.
+const settings<train_options>& shared_settings() {
+  static const settings<train_options> table = [] {
+    constexpr std::string_view others[]{"out",     "seed",      "method",  "resume",
+                                        "json",    "overwrite", "dry-run", "print-config",
+                                        "max-steps", "dump-step", "dump-at"};
+    auto shared = train_settings();
+    std::erase_if(shared, [&](const setting<train_options>& s) {
+      return std::find(std::begin(others), std::end(others), s.name) != std::end(others);
+    });
+    return shared;
+  }();
+  return table;
+}
+
 template <class Options>
-command_text described(const settings<Options>& table, std::string name, std::string summary,
-                       std::string more) {
-  command_text text{std::move(name), std::move(summary), std::move(more), {}};
+std::vector<option_text> option_texts(const settings<Options>& table) {
+  std::vector<option_text> texts;
   for (const auto& s : table) {
     auto help = s.help;
     const auto initial = s.value.write(Options{});
     if ((s.value.shape == form::value) && !initial.empty()) help += " [" + initial + "]";
-    text.options.push_back({s.name, s.group, s.value.hint, help, s.value.shape});
+    texts.push_back({s.name, s.group, s.value.hint, help, s.value.shape});
   }
+  return texts;
+}
+
+template <class Options>
+command_text described(const settings<Options>& table, std::string name, std::string summary,
+                       std::string more) {
+  return {std::move(name), std::move(summary), std::move(more), option_texts(table)};
+}
+
+command_text described_reproduce() {
+  auto text = described(
+      reproduce_settings(), "reproduce", "Train and evaluate all that a table compares.",
+      "The options of train hold for every cell, save those that the table varies.\n"
+      "The same command goes on where it was interrupted; finished cells are skipped.\n"
+      "Example:\n  triptych reproduce table2 --data procedural --width 8 --epochs 4 --seeds 1");
+  for (auto& option : option_texts(shared_settings())) text.options.push_back(std::move(option));
   return text;
 }
 
@@ -296,6 +349,7 @@ const std::vector<command_text>& command_texts() {
                 "Example:\n  triptych inspect runs/first"),
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
+      described_reproduce(),
   };
   return all;
 }
@@ -419,10 +473,85 @@ Options others_from(const settings<Options>& table, const std::vector<given_valu
   return options;
 }
 
+/// Adds a table's lines to a configuration.
+template <class Options>
+void add_toml(std::string& toml, const settings<Options>& table, const Options& options,
+              bool annotated) {
+  std::string group;
+  for (const auto& s : table) {
+    const auto value = s.value.write(options);
+    if (s.use == role::session || value.empty()) continue;
+    if (s.group != group) toml += "\n# " + s.group + "\n";
+    group = s.group;
+    toml += s.name + " = " + (s.value.number ? value : io::json_string(value));
+    if (annotated && options.from.has(s.name)) toml += "  # from " + options.from.of(s.name);
+    toml += "\n";
+  }
+}
+
+/// What of a table computes something else in `asked` than in `stored`.
+template <class Options>
+std::vector<std::string> differences_in(const settings<Options>& table, const Options& stored,
+                                        const Options& asked) {
+  std::vector<std::string> list;
+  for (const auto& s : table) {
+    const auto before = s.value.write(stored), after = s.value.write(asked);
+    if (s.use != role::result || before == after) continue;
+    const bool given = asked.from.has(s.name);
+    list.push_back(s.name + " is " + before + ", not " + after +
+                   (given ? " (from " + asked.from.of(s.name) + ")" : ""));
+  }
+  return list;
+}
+
+/// The values that are the table's own, taken out of `values`.
+std::vector<given_value> take_table_values(std::vector<given_value>& values) {
+  const auto rest = std::stable_partition(
+      values.begin(), values.end(),
+      [](const given_value& v) { return find(reproduce_settings(), v.name) == nullptr; });
+  std::vector<given_value> own(rest, values.end());
+  values.erase(rest, values.end());
+  return own;
+}
+
 /// Throws error::usage unless a positional argument was given.
 template <class Options>
 void require(const Options& options, const std::string& name, const std::string& sentence) {
   if (!options.from.has(name)) throw error::usage(sentence);
+}
+
+reproduce_options reproduce_from(std::vector<given_value> flags) {
+  auto options = others_from(reproduce_settings(), take_table_values(flags));
+  require(options, "table", "reproduce needs a table; give e.g. triptych reproduce table1");
+  for (std::size_t i = 0; i < options.seeds.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (options.seeds[i] != options.seeds[j]) continue;
+      throw error::usage("seeds: " + std::to_string(options.seeds[i]) + " (from " +
+                         options.from.of("seeds") + ") comes twice; give each seed once");
+    }
+  }
+  if (!options.methods.empty() && options.table != choice::table::table1) {
+    throw error::usage("methods (from " + options.from.of("methods") +
+                       ") are what table1 compares; leave the option out, or reproduce table1");
+  }
+  const auto plan = plan_of(options);
+  for (const auto& flag : flags) {
+    if (!varies(plan, flag.name)) continue;
+    throw error::usage(flag.name + " (from " + flag.source + ") is what " + plan.name +
+                       " varies; leave it out");
+  }
+  // What an environment or a file says of the cells' own options is meant for single runs.
+  const auto shared = [&](std::vector<given_value> values) {
+    std::erase_if(values, [&](const given_value& v) {
+      return find(shared_settings(), v.name) == nullptr || varies(plan, v.name);
+    });
+    return values;
+  };
+  const auto environment = shared(from_environment(shared_settings()));
+  const auto file = shared(from_config(merged({environment, flags})));
+  options.layers = {file, environment, flags};
+  options.train = merged(options.layers);
+  return options;
 }
 
 /// Options that were given and mean nothing to the method.
@@ -481,6 +610,7 @@ std::string version_text() {
 
 any_options options_of(const command_request& request) {
   if (request.command == "train") return train_from(request.values);
+  if (request.command == "reproduce") return reproduce_from(request.values);
   if (request.command == "eval") {
     auto options = others_from(eval_settings(), request.values);
     require(options, "run", "eval needs a run; give e.g. triptych eval runs/first");
@@ -611,16 +741,8 @@ std::string run_directory(const train_options& o) {
 }
 
 std::string config_toml(const train_options& options, bool annotated) {
-  std::string toml = "# " + version_text() + "\n", group;
-  for (const auto& s : train_settings()) {
-    const auto value = s.value.write(options);
-    if (s.use == role::session || value.empty()) continue;
-    if (s.group != group) toml += "\n# " + s.group + "\n";
-    group = s.group;
-    toml += s.name + " = " + (s.value.number ? value : io::json_string(value));
-    if (annotated && options.from.has(s.name)) toml += "  # from " + options.from.of(s.name);
-    toml += "\n";
-  }
+  std::string toml = "# " + version_text() + "\n";
+  add_toml(toml, train_settings(), options, annotated);
   return toml;
 }
 
@@ -647,13 +769,45 @@ std::string config_json(const train_options& given,
 }
 
 std::vector<std::string> differences(const train_options& stored, const train_options& asked) {
-  std::vector<std::string> list;
-  for (const auto& s : train_settings()) {
-    const auto before = s.value.write(stored), after = s.value.write(asked);
-    if (s.use != role::result || before == after) continue;
-    const bool given = asked.from.has(s.name);
-    list.push_back(s.name + " is " + before + ", not " + after +
-                   (given ? " (from " + asked.from.of(s.name) + ")" : ""));
+  return differences_in(train_settings(), stored, asked);
+}
+
+train_options cell_options(const reproduce_options& options, const std::vector<given_value>& own) {
+  auto layers = options.layers;
+  layers.push_back(own);
+  auto cell = merged(layers);
+  // What holds for every cell need not mean something to this one's method.
+  for (const auto& name : without_effect(cell)) cell.from.given.erase(name);
+  return cell;
+}
+
+std::string table_toml(const reproduce_options& options) {
+  std::string toml = "# " + version_text() + "\n";
+  add_toml(toml, reproduce_settings(), options, false);
+  add_toml(toml, shared_settings(), options.train, false);
+  return toml;
+}
+
+std::vector<std::string> table_differences(std::string_view text, const std::string& name,
+                                           const reproduce_options& asked) {
+  auto values = parse_config(text, name);
+  reproduce_options stored;
+  for (const auto& value : take_table_values(values)) assign(reproduce_settings(), stored, value);
+  auto list = differences_in(reproduce_settings(), stored, asked);
+  for (auto& one : differences_in(shared_settings(), merged({values}), asked.train)) {
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+std::vector<std::pair<std::string, std::string>> chosen(const train_options& options) {
+  train_options defaults;
+  app_config::defaults(defaults);
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const auto& s : shared_settings()) {
+    const auto value = s.value.write(options);
+    if (s.use != role::result || !options.from.has(s.name)) continue;
+    if (value != s.value.write(defaults)) list.emplace_back(s.name, value);
   }
   return list;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -38,7 +39,13 @@ enum class enqueue { z1, z2, both };
 enum class protocol { linear, logistic, knn };
 enum class split { train, test };
 enum class data_action { list, verify, show };
+enum class table { table0, table1, table2, table3, table4 };
 }  // namespace choice
+
+/// One value as it was given. `source` names the place for messages.
+struct given_value {
+  std::string name, text, source;
+};
 
 /// Where the values came from: option name -> "flag --lr", "environment TRIPTYCH_LR", "run.toml:3".
 struct sources {
@@ -157,6 +164,9 @@ struct eval_options {
   std::string data_dir;
   std::int64_t limit_per_file = 0;
 
+  // what is judged beside the untrained encoder; not for the command line, which shows it all
+  bool trained = true, raw_pixels = true;
+
   sources from{};
 };
 
@@ -198,6 +208,19 @@ struct data_options {
   sources from{};
 };
 
+struct reproduce_options {
+  choice::table table = choice::table::table1;
+  std::vector<int> seeds{1, 2};
+  std::vector<std::size_t> methods;  ///< places among methods::names; none: all
+  choice::protocol evaluator = choice::protocol::logistic;
+  std::string out = "runs/reproduce";
+
+  train_options train;  ///< what holds for every cell; see cell_options()
+  std::vector<std::vector<given_value>> layers;  ///< what made `train`, the last counting most
+
+  sources from{};
+};
+
 /// `own` takes the run's images where the user gave none.
 template <class Options>
 void inherit_data(Options& own, const train_options& run) {
@@ -207,8 +230,8 @@ void inherit_data(Options& own, const train_options& run) {
   if (!own.from.has("limit-per-file")) own.limit_per_file = run.limit_per_file;
 }
 
-using any_options =
-    std::variant<train_options, eval_options, embed_options, inspect_options, data_options>;
+using any_options = std::variant<train_options, eval_options, embed_options, inspect_options,
+                                 data_options, reproduce_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);
@@ -239,6 +262,19 @@ std::vector<std::string> differences(const train_options& stored, const train_op
 /// What a resumed run goes on with: the stored configuration where `asked` is silent. An option
 /// that would compute something else throws error::checkpoint.
 train_options resumed(const train_options& stored, const train_options& asked);
+
+/// The options of one cell of a table: the shared ones under `own`, whose source is the table.
+train_options cell_options(const reproduce_options& options, const std::vector<given_value>& own);
+
+/// What decides the numbers of a table, as TOML; see table_differences().
+std::string table_toml(const reproduce_options& options);
+
+/// What makes other numbers in `asked` than in a table_toml() `text`, which `name` names.
+std::vector<std::string> table_differences(std::string_view text, const std::string& name,
+                                           const reproduce_options& asked);
+
+/// What was given of the options that change what is computed, and is not the default.
+std::vector<std::pair<std::string, std::string>> chosen(const train_options& options);
 
 /// "cifar10", for messages and file names.
 std::string_view name_of(choice::data data);

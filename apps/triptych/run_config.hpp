@@ -82,6 +82,19 @@ Options method_options(const train_options& o) {
   return m;
 }
 
+/// Encoder forwards that a training step costs an image; a backward counts two.
+inline int cost_of(const train_options& o) {
+  int cost = 0;
+  methods::find(o.method, [&]<class Options>() {
+    if constexpr (requires(Options m) { m.described(); }) {
+      cost = method_options<Options>(o).described().cost;
+    } else {
+      cost = Options::about.cost;
+    }
+  });
+  return cost;
+}
+
 inline policies::online_update online_update(const train_options& o) {
   policies::online_update u;
   if (o.optimizer == choice::optimizer::lars) {

@@ -5,6 +5,7 @@
 
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
+#include <triptych/io/json_text.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
@@ -45,17 +46,42 @@ train_options continued(const train_options& asked) {
   return options;
 }
 
+/// The options as they count, warnings said.
+train_options settled(const train_options& asked) {
+  auto options = asked.resume.empty() ? asked : continued(asked);
+  for (const auto& warning : check(options)) say("warning: " + warning);
+  return options;
+}
+
 }  // namespace
 
-int train(const train_options& asked) {
-  const train_options options = asked.resume.empty() ? asked : continued(asked);
-  for (const auto& warning : check(options)) say("warning: " + warning);
-  if (options.print_config) {
-    std::cout << config_toml(options, true);
-    return 0;
-  }
+trained run_training(const train_options& asked) {
+  const train_options options = settled(asked);
   return options.backend == choice::backend::eigen ? train_eigen(options)
                                                    : train_reference(options);
+}
+
+int train(const train_options& asked) {
+  if (asked.print_config) {
+    std::cout << config_toml(settled(asked), true);
+    return 0;
+  }
+  const trained done = run_training(asked);
+  if (done.run.empty()) return done.code;
+  if (done.code != 0) {
+    progress(asked.quiet).note("continue with: triptych train --out " + done.run + " --resume");
+    return done.code;
+  }
+  if (asked.json) {
+    std::cout << "{\"run\": " << io::json_string(done.run) << ", \"steps\": " << done.steps
+              << ", \"seconds\": " << fixed(done.seconds, 1) << "}\n";
+  } else {
+    std::cout << "run      " << done.run << "\n"
+              << "encoder  " << (fs::path(done.run) / "export" / "encoder.safetensors").string()
+              << "\n"
+              << "next     triptych eval " << done.run << "\n";
+  }
+  return 0;
 }
 
 }  // namespace triptych::app

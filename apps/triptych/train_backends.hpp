@@ -1,13 +1,27 @@
 // apps/triptych/train_backends.hpp
 //
-// Training on each backend, each compiled in a file of its own.
+// A training run, and its part on each backend, each compiled in a file of its own.
 #pragma once
+
+#include <cstdint>
+#include <string>
 
 #include "options.hpp"
 
 namespace triptych::app {
 
-int train_eigen(const train_options& options);
-int train_reference(const train_options& options);
+/// How a call of training ended.
+struct trained {
+  int code = 0;            ///< 0, or 128 + the signal that asked to stop
+  std::string run;         ///< its directory; empty where nothing was to be written
+  std::int64_t steps = 0;  ///< of the run so far
+  double seconds = 0;      ///< of this call
+};
+
+trained train_eigen(const train_options& options);
+trained train_reference(const train_options& options);
+
+/// Trains as asked, with --resume from where the run is, and prints no results.
+trained run_training(const train_options& asked);
 
 }  // namespace triptych::app

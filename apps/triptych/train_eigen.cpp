@@ -7,7 +7,7 @@
 
 namespace triptych::app {
 
-int train_eigen(const train_options& options) {
+trained train_eigen(const train_options& options) {
   convolution::any::choose(options.convolution);
   backend::eigen<convolution::any> backend(options.threads);
   return train_on(backend, options);

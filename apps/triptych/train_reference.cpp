@@ -6,7 +6,7 @@
 
 namespace triptych::app {
 
-int train_reference(const train_options& options) {
+trained train_reference(const train_options& options) {
   if (options.dtype == choice::dtype::f64) {
     backend::reference<double> backend;
     return train_on(backend, options);

@@ -30,8 +30,10 @@
 
 #include "build_info.hpp"
 #include "console.hpp"
+#include "metrics_file.hpp"
 #include "run_config.hpp"
 #include "signals.hpp"
+#include "train_backends.hpp"
 
 namespace triptych::app {
 
@@ -52,7 +54,7 @@ class train_run {
         method_(make_method(backend, options_, train::total_steps(recipe_, images_.train))) {}
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
-  int rehearse() {
+  trained rehearse() {
     trainer_type trainer(*method_, images_.train, recipe_);
     describe(trainer);
     trainer.advance();
@@ -66,11 +68,11 @@ class train_run {
     t.add({"images a second", fixed(options_.batch / each, 1)});
     t.add({"whole run", duration_text(each * static_cast<double>(last_step(trainer)))});
     std::cout << t;
-    return 0;
+    return {};
   }
 
-  /// The run; returns the exit code.
-  int go() {
+  /// The run.
+  trained go() {
     if (options_.resume.empty()) {
       begin();
     } else {
@@ -182,9 +184,11 @@ class train_run {
   void open_logs(std::optional<std::int64_t> resume_step) {
     log_.emplace(directory_->root() / "train.log", nullptr);
     metrics_.emplace(directory_->root(), columns(), resume_step);
+    const auto lines = read_metrics(directory_->root());
+    before_ = lines.empty() ? 0.0 : lines.back().value("wall_s", 0.0);
   }
 
-  int loop() {
+  trained loop() {
     const auto start = clock::now();
     const std::int64_t first = trainer_->step(), last = last_step(*trainer_);
     const std::int64_t per_epoch = trainer_->steps_per_epoch();
@@ -195,16 +199,24 @@ class train_run {
       const bool judge = epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
       std::optional<double> knn;
       if (judge) knn = neighbours();
-      if (r.monitors || judge || r.step == last) record(r, knn, seconds_since(start));
+      if (r.monitors || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 
       const bool stop = signals::stop_requested() != 0;
       const bool asked = signals::take_checkpoint_request();
       const bool regular = epoch_ends && epochs % options_.checkpoint_every == 0;
       if (stop || asked || regular || r.step == last) save();
-      if (stop && r.step < last) return interrupted();
+      if (stop && r.step < last) return ended(interrupted(), seconds_since(start));
     }
-    return finished(seconds_since(start));
+    directory_->write_status(io::run_state::done, trainer_->step());
+    const double wall = seconds_since(start);
+    bar_->note("trained " + std::to_string(trainer_->step() - first) + " steps in " +
+               duration_text(wall));
+    return ended(0, wall);
+  }
+
+  [[nodiscard]] trained ended(int code, double wall) const {
+    return {code, directory_->root().string(), trainer_->step(), wall};
   }
 
   /// One step, dumped where --dump-step asks for it.
@@ -303,24 +315,8 @@ class train_run {
     directory_->write_status(io::run_state::interrupted, trainer_->step(),
                              "signal " + std::to_string(signal));
     bar_->note("stopped by signal " + std::to_string(signal) + " after step " +
-               std::to_string(trainer_->step()) + "; continue with: triptych train --out " +
-               directory_->root().string() + " --resume");
+               std::to_string(trainer_->step()));
     return 128 + signal;
-  }
-
-  int finished(double wall) {
-    directory_->write_status(io::run_state::done, trainer_->step());
-    bar_->note("trained " + std::to_string(trainer_->step()) + " steps in " + duration_text(wall));
-    const std::string root = directory_->root().string();
-    if (options_.json) {
-      std::cout << "{\"run\": " << io::json_string(root) << ", \"steps\": " << trainer_->step()
-                << ", \"seconds\": " << fixed(wall, 1) << "}\n";
-    } else {
-      std::cout << "run      " << root << "\n"
-                << "encoder  " << (directory_->exports() / "encoder.safetensors").string() << "\n"
-                << "next     triptych eval " << root << "\n";
-    }
-    return 0;
   }
 
   /// What is about to be trained: sizes, and the loss that unrelated embeddings would have.
@@ -370,11 +366,12 @@ class train_run {
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
   progress* bar_ = nullptr;
+  double before_ = 0;  // seconds of training before this call
 };
 
 /// Instantiated once per backend, in train_eigen.cpp and train_reference.cpp.
 template <class B>
-int train_on(B& backend, const train_options& options) {
+trained train_on(B& backend, const train_options& options) {
   if (!options.dry_run) io::run_directory::preview(run_directory(options), entry(options));
   train_run<B> run(backend, options);
   return options.dry_run ? run.rehearse() : run.go();

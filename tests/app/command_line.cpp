@@ -17,7 +17,7 @@ triptych::test::app_result app(const std::vector<std::string>& arguments,
 }  // namespace
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
-  for (const auto* command : {"", "train", "eval", "embed", "inspect", "data"}) {
+  for (const auto* command : {"", "train", "eval", "embed", "inspect", "data", "reproduce"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = app(arguments);
@@ -71,6 +71,16 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"data", "shwo"}, "(did you mean show?)"},
       {{"data", "verify", "cifar"}, "(did you mean cifar10?)"},
       {{"inspect", "/nowhere"}, "there is no '/nowhere'"},
+      {{"reproduce"}, "reproduce needs a table"},
+      {{"reproduce", "tabel1"}, "(did you mean table1?)"},
+      {{"reproduce", "table1", "--methods", "mncl,byl"}, "(did you mean byol?)"},
+      {{"reproduce", "table2", "--methods", "byol"}, "are what table1 compares"},
+      {{"reproduce", "table2", "--lambda", "3"}, "lambda (from flag --lambda) is what table2 varies"},
+      {{"reproduce", "table1", "--seed", "3"}, "there is no option 'seed' (did you mean seeds?)"},
+      {{"reproduce", "table1", "--seeds", "3,1,3"}, "seeds: 3 (from flag --seeds) comes twice"},
+      {{"reproduce", "table1", "--evaluator", "knnn"}, "(did you mean knn?)"},
+      {{"reproduce", "table3", "--epochs", "3"}, "epochs: 3 (from flag --epochs) have no 4 parts"},
+      {{"reproduce", "table4", "--grid", "1"}, "is more than the 1 patches of the grid 1"},
   };
   for (const auto& [arguments, complaint] : cases) {
     const auto result = app(arguments);

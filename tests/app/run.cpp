@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -185,6 +186,15 @@ TEST_CASE("A run can be stopped after some steps and goes on to the same end") {
   REQUIRE(parts.train({"--resume", "--threads", "3"}).code == 0);
   CHECK(differing(outcome(whole), outcome(parts)) ==
         words{"MANIFEST.json", "config.toml"});  // both name their directory
+
+  // The time of training goes on with the steps.
+  std::istringstream lines(text_of(parts.root() / "metrics.jsonl"));
+  double before = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const double wall = nlohmann::json::parse(line)["wall_s"];
+    CHECK(wall > before);
+    before = wall;
+  }
 }
 
 TEST_CASE("The printed configuration gives the same run") {

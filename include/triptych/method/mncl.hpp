@@ -65,10 +65,10 @@ struct mncl_options {
   // Where the authors' code differs from the paper (docs/method.md, "released").
   bool local_gradient = true;  ///< does loss_s carry a gradient?
   loss::anchor local_anchor = loss::anchor::target;
-  method::global_loss global_loss = global_loss::info_nce;
+  triptych::method::global_loss global_loss = global_loss::info_nce;
   momentum_start momentum_init = momentum_start::copy;
   momentum_timing ema_timing = momentum_timing::after_step;
-  method::patch_statistics patch_statistics = patch_statistics::own;
+  triptych::method::patch_statistics patch_statistics = patch_statistics::own;
   enqueued enqueue = enqueued::z1;
 
   /// The behaviour of the authors' public code, as far as the method itself goes; the rest of it is

@@ -19,6 +19,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -50,6 +51,17 @@ struct moco_options {
   bool symmetric = false;
   int bn_splits = 1;    ///< parts of a view that BatchNorm takes apart
   bool shuffle = true;  ///< keys between those parts; without parts it changes nothing
+
+  /// What is known of the method with these options.
+  [[nodiscard]] traits described() const {
+    traits t = about;
+    if (symmetric) {
+      t.cost *= 2;
+    } else {
+      t.terms = {"1"};
+    }
+    return t;
+  }
 };
 
 template <class B, class Policies = policies>
@@ -64,7 +76,7 @@ class moco : public learner<B, typename Policies::stack> {
 
   moco(B& backend, const stack& layers, const moco_options& options, std::uint64_t seed,
        const policy_values<Policies>& values = {})
-      : base(backend, described(options)),
+      : base(backend, options.described()),
         options_(options),
         online_(backend, layers.without_predictor(), values.online_update),
         momentum_(backend, layers.without_predictor(), values.momentum_update),
@@ -85,8 +97,9 @@ class moco : public learner<B, typename Policies::stack> {
 
     // View 1 asks and view 2 answers; symmetric, both do both.
     const int directions = options_.symmetric ? 2 : 1;
-    const auto asks = [&](std::span<const int> both) { return both.first(directions); };
-    const auto answers = [&](std::span<const int> both) { return both.last(directions); };
+    const auto views = static_cast<std::size_t>(directions);
+    const auto asks = [&](std::span<const int> both) { return both.first(views); };
+    const auto answers = [&](std::span<const int> both) { return both.last(views); };
 
     const auto k = encoded_keys(x, answers(places), options, watch);
     watch.rows("z", answers(names), k);
@@ -124,16 +137,6 @@ class moco : public learner<B, typename Policies::stack> {
 
  private:
   static constexpr std::array places{0, 1}, names{1, 2};  // of the views
-
-  static traits described(const moco_options& options) {
-    traits t = moco_options::about;
-    if (options.symmetric) {
-      t.cost *= 2;
-    } else {
-      t.terms = {"1"};
-    }
-    return t;
-  }
 
   [[nodiscard]] int parts() const { return options_.bn_splits; }
 

@@ -42,9 +42,21 @@ struct trainer_options {
   int monitor_every = 10;  ///< steps between looks of the monitors
 };
 
-/// Steps of a whole run over that set; the incomplete last batch of an epoch is dropped.
+/// Steps of an epoch over that set; the incomplete last batch is dropped. A batch that exceeds the
+/// set throws error::usage.
+inline std::int64_t steps_per_epoch(const trainer_options& options, const data::image_set& set) {
+  const std::int64_t steps = set.size() / options.batch;
+  if (steps < 1) {
+    throw error::usage("the batch of " + std::to_string(options.batch) + " exceeds the " +
+                       std::to_string(set.size()) +
+                       " training images; lower --batch or take more images");
+  }
+  return steps;
+}
+
+/// Steps of a whole run over that set.
 inline std::int64_t total_steps(const trainer_options& options, const data::image_set& set) {
-  return options.epochs * (set.size() / options.batch);
+  return options.epochs * steps_per_epoch(options, set);
 }
 
 /// What the monitors saw in a step; computed every `monitor_every` steps.
@@ -82,16 +94,10 @@ class trainer {
       throw error::usage("a batch of " + std::to_string(options_.batch) +
                          " image cannot be normalised or contrasted; give --batch 2 or more");
     }
-    const std::int64_t per_epoch = set.size() / options_.batch;
-    if (per_epoch > 0) {
-      loader_.emplace(set, data::loader_options{options_.recipes, options_.batch,
-                                                options_.image_size, options_.seed,
-                                                {first / per_epoch, first % per_epoch}});
-    } else {
-      throw error::usage("the batch of " + std::to_string(options_.batch) + " exceeds the " +
-                         std::to_string(set.size()) +
-                         " training images; lower --batch or take more images");
-    }
+    const std::int64_t per_epoch = train::steps_per_epoch(options_, set);
+    loader_.emplace(set, data::loader_options{options_.recipes, options_.batch,
+                                              options_.image_size, options_.seed,
+                                              {first / per_epoch, first % per_epoch}});
     schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
                  options_.constant_rate};
     if (method.support() != nullptr) {

@@ -1,0 +1,265 @@
+// Tables through the app: whole, killed, stopped, and refused.
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <random>
+#include <regex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/tiny_run.hpp"
+
+using namespace triptych::test;
+using std::chrono::duration;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+/// Where a table is made, in memory.
+class tiny_table {
+ public:
+  explicit tiny_table(std::string name) : name_(std::move(name)) {}
+
+  [[nodiscard]] fs::path out() const { return box_.path() / "out"; }
+  [[nodiscard]] fs::path root() const { return out() / name_; }
+
+  [[nodiscard]] words line(const words& more = {}) const {
+    return words{"reproduce", name_} +
+           last_wins(words{"--out", out().string(), "--quiet", "--threads", "2"} + tiny_options +
+                     words{"--width", "2", "--evaluator", "knn"} + more);
+  }
+  [[nodiscard]] app_result make(const words& more = {}) const { return app(line(more)); }
+
+  [[nodiscard]] std::string file(const char* extension) const {
+    return text_of(out() / (name_ + extension));
+  }
+  [[nodiscard]] nlohmann::json json() const { return nlohmann::json::parse(file(".json")); }
+
+ private:
+  std::string name_;
+  temporary_directory box_{memory_parent()};
+};
+
+/// The three files of a table without its columns of time.
+std::map<std::string, std::string> timeless(const tiny_table& table) {
+  std::map<std::string, std::string> files;
+  // Of a row in Markdown the last four cells are minutes, images/s, the paper's number and the cost.
+  files["md"] = std::regex_replace(
+      table.file(".md"), std::regex(R"(\| [0-9.]+ \| \d+ (\| [^|]* \| [^|]* \|\n))"), "$1");
+  files["csv"] = std::regex_replace(
+      table.file(".csv"), std::regex(R"(\n((?:[^,\n]*,){9})[^,\n]*,[^,\n]*,[^,\n]*,[^,\n]*,)"),
+      "\n$1");
+  files["json"] = std::regex_replace(
+      table.file(".json"), std::regex(R"re("(minutes|images_per_second)": \{[^}]*\})re"), "$1");
+  for (const auto& [name, text] : files) {
+    INFO(name);
+    CHECK(text != table.file(("." + name).c_str()));
+  }
+  return files;
+}
+
+/// Code, one sentence that holds `named`, and nothing changed below the table's directory.
+void expect_refusal(const tiny_table& table, const words& more, int code, const std::string& named) {
+  const auto state = [&] {
+    std::map<std::string, std::string> all;
+    if (!fs::exists(table.out())) return all;
+    for (const auto& entry : fs::recursive_directory_iterator(table.out())) {
+      if (entry.is_regular_file() && entry.path().filename() != "lock") {
+        all[entry.path().string()] = text_of(entry.path());
+      }
+    }
+    return all;
+  };
+  const auto before = state();
+  const auto result = table.make(more);
+  INFO(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(result.err.find(named) != std::string::npos);
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(state() == before);
+}
+
+}  // namespace
+
+TEST_CASE("A table has a row for each setting, its reference, the baselines and the paper's number") {
+  const tiny_table table("table2");
+  const auto result = table.make({"--knn-every", "2"});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(result.out == table.file(".md"));
+  for (const char* told : {"| λ = 2 | 4 | 2 |", "| reference |", "| untrained, kNN | - | 2 |",
+                           "| raw pixels, kNN | - | 2 |", "- options: --data procedural"}) {
+    INFO(told);
+    CHECK(result.out.find(told) != std::string::npos);
+  }
+  const auto json = table.json();
+  CHECK(json["data"] == "procedural");
+  CHECK(json["train_images"] == 64);
+  REQUIRE(json["lines"].size() == 7);
+  for (int i = 0; i < 5; ++i) {
+    const auto& line = json["lines"][i];
+    CHECK(line["setting"] == "lambda-" + std::to_string(2 * i + 2));
+    CHECK(line["cost"] == 13);
+    CHECK(line["paper"].is_null());  // not of this data set
+    CHECK(line["knn_last"]["by_seed"] == line["top1"]["by_seed"]);
+    CHECK(line["knn_best"]["mean"] >= line["knn_last"]["mean"]);
+    CHECK(line["minutes"]["mean"] > 0);
+    CHECK(line["images_per_second"]["mean"] > 0);
+  }
+  CHECK(json["lines"][2]["difference"]["by_seed"] == nlohmann::json{0, 0});
+
+  // A cell is a run as any other, and its result that of eval.
+  const auto cell = table.root() / "lambda-4-seed2";
+  REQUIRE(app({"eval", cell.string(), "--protocol", "knn", "--quiet"}).code == 0);
+  const auto eval = nlohmann::json::parse(text_of(cell / "eval.json"));
+  CHECK(eval["results"][0]["top1"] == json["lines"][1]["top1"]["by_seed"][1]);
+  CHECK(eval["results"][1]["top1"] == json["lines"][5]["top1"]["by_seed"][1]);
+
+  // Finished cells are not trained again; other seeds and fewer of them make another table of them.
+  const auto trained = fs::last_write_time(cell / "status.json");
+  CHECK(table.make({"--knn-every", "2", "--seeds", "2,3"}).code == 0);
+  CHECK(table.json()["lines"][1]["top1"]["by_seed"][0] == json["lines"][1]["top1"]["by_seed"][1]);
+  CHECK(table.make({"--knn-every", "2"}).code == 0);
+  CHECK(table.json() == json);
+  CHECK(fs::last_write_time(cell / "status.json") == trained);
+}
+
+TEST_CASE("A table killed or stopped at random moments ends as an undisturbed one") {
+  const words two{"--seeds", "4,5", "--evaluator", "logistic"};
+  const tiny_table whole("table3"), parts("table3");
+  const auto start = clock_type::now();
+  REQUIRE(whole.make(two).code == 0);
+  const double seconds = duration<double>(clock_type::now() - start).count();
+  const auto expected = timeless(whole);
+  std::mt19937 random(2306);
+  int disturbed = 0;
+  for (int attempt = 0; attempt < 80 && disturbed < 12; ++attempt) {
+    const int signal = attempt % 4 == 1 ? SIGINT : attempt % 4 == 3 ? SIGTERM : SIGKILL;
+    // Each call gets a small share of the whole, so that there are many before the end.
+    const double share = 0.02 + 0.07 * static_cast<double>(random()) / 4294967296.0;
+    running_app program(TRIPTYCH_APP, parts.line(two));
+    std::this_thread::sleep_for(duration<double>(seconds * share));
+    program.send(signal);
+    const auto result = program.wait();
+    INFO("signal " << signal << ": " << result.err);
+    if (result.code == 128 + signal) {
+      ++disturbed;
+    } else {  // it was faster: compare, and start over
+      REQUIRE(result.code == 0);
+      CHECK(timeless(parts) == expected);
+      fs::remove_all(parts.out());
+      disturbed = 0;
+    }
+  }
+  CHECK(disturbed >= 10);
+  REQUIRE(parts.make(two).code == 0);
+  CHECK(timeless(parts) == expected);
+}
+
+TEST_CASE("A table killed at any write ends as an undisturbed one") {
+  const words small{"--seeds", "1", "--epochs", "4"};
+  const tiny_table whole("table3");
+  REQUIRE(whole.make(small).code == 0);
+  const auto expected = timeless(whole);
+  int killed = 0;
+  for (int passage = 1;; passage += passage < 20 ? 6 : 397) {
+    const tiny_table parts("table3");
+    INFO("passage " << passage);
+    const auto result = app(parts.line(small), {"TRIPTYCH_FAILPOINT=*#" + std::to_string(passage)});
+    if (result.code == 0) break;
+    CHECK(result.code == 128 + SIGKILL);
+    ++killed;
+    const auto again = parts.make(small);
+    INFO(again.err);
+    REQUIRE(again.code == 0);
+    CHECK(timeless(parts) == expected);
+  }
+  CHECK(killed >= 6);
+}
+
+TEST_CASE("A table that is asked to stop says how to go on") {
+  const tiny_table table("table4");
+  auto line = table.line({"--epochs", "40"});
+  std::erase(line, "--quiet");
+  running_app program(TRIPTYCH_APP, line);
+  while (program.runs() && !fs::exists(table.root() / "k-1-seed1/checkpoints/latest")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  program.send(SIGTERM);
+  const auto result = program.wait();
+  INFO(result.err);
+  CHECK(result.code == 128 + SIGTERM);
+  CHECK(result.out.empty());
+  CHECK(result.err.find("the same command, triptych reproduce table4") != std::string::npos);
+  const auto status = nlohmann::json::parse(text_of(table.root() / "k-1-seed1/status.json"));
+  CHECK((status["state"] == "interrupted" || status["state"] == "done"));
+}
+
+TEST_CASE("A linear evaluation gives last and best epoch, and goes on where it was stopped") {
+  const words linear{"--methods", "simclr,moco", "--seeds", "1", "--evaluator", "linear"};
+  const tiny_table table("table1");
+  running_app program(TRIPTYCH_APP, table.line(linear));
+  const auto state = table.root() / "moco-seed1/eval/linear-step-000016/latest";
+  while (program.runs() && !fs::exists(state)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  program.send(SIGKILL);
+  CHECK(program.wait().code == 128 + SIGKILL);
+  const auto result = table.make(linear);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK_FALSE(fs::exists(state));
+  CHECK(result.out.find("| best epoch % |") != std::string::npos);
+  const auto json = table.json();
+  REQUIRE(json["lines"].size() == 4);
+  CHECK(json["lines"][0]["setting"] == "moco");
+  CHECK(json["lines"][0]["cost"] == 4);
+  CHECK(json["lines"][1]["cost"] == 6);
+  CHECK(json["lines"][0]["best_top1"]["mean"] >= json["lines"][0]["top1"]["mean"]);
+  CHECK(json["lines"][2]["judged_by"] == "logistic");  // the untrained encoder
+  CHECK(json["reference"] == "moco");
+}
+
+TEST_CASE("A directory made by other settings is refused with the difference, and stays as it is") {
+  const tiny_table table("table4");
+  const words few{"--seeds", "1"};
+  REQUIRE(table.make(few).code == 0);
+  expect_refusal(table, few + words{"--epochs", "8"}, 6, "epochs is 4, not 8 (from flag --epochs)");
+  expect_refusal(table, words{"--seeds", "2", "--width", "4"}, 6, "width is 2, not 4");
+  expect_refusal(table, few + words{"--evaluator", "logistic"}, 6, "evaluator is knn, not logistic");
+  // A cell that somebody else has trained in its place.
+  auto other = words{"train"} + last_wins(tiny_options + words{"--combine-k", "3", "--lr", "0.01"});
+  const auto cell = (table.root() / "k-3-seed1").string();
+  REQUIRE(app(other + words{"--out", cell, "--overwrite", "--quiet"}).code == 0);
+  expect_refusal(table, few, 6, "k-3-seed1 was made otherwise");
+}
+
+TEST_CASE("What is not its own is not touched, and bad input makes nothing") {
+  const tiny_table table("table2");
+  expect_refusal(table, {"--data", "cifar10", "--data-dir", "/nowhere"}, 5, "/nowhere");
+  expect_refusal(table, {"--batch", "65", "--queue", "80"}, 2, "the batch of 65 exceeds the 64 training images");
+  CHECK_FALSE(fs::exists(table.out()));
+  fs::create_directories(table.out());
+  std::ofstream(table.out() / "table2.md") << "notes";
+  expect_refusal(table, {}, 2, "table2.md is there and was not made by reproduce");
+  fs::remove(table.out() / "table2.md");
+  fs::create_directories(table.root());
+  std::ofstream(table.root() / "thesis.tex") << "notes";
+  expect_refusal(table, {}, 2, "thesis.tex is there and was not made by reproduce");
+}
+
+TEST_CASE("A row that diverges does not keep the others from their end") {
+  const tiny_table table("table1");
+  const words wild{"--seeds", "1",  "--methods", "nnclr,mncl", "--lr",
+                   "1e30",          "--clip-norm", "0"};
+  const auto result = table.make(wild);
+  INFO(result.err);
+  CHECK(result.code == 3);
+  CHECK(result.err.find("nnclr-seed1") != std::string::npos);
+  CHECK(result.err.find("mncl-seed1") != std::string::npos);
+  CHECK(result.out.find("| NNCLR | 4 | 0 |") != std::string::npos);
+}
