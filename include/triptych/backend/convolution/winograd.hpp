@@ -49,7 +49,7 @@ namespace winograd_detail {
 inline constexpr std::int64_t most_streamed = 36 * 128 * 160;
 /// Floats of V and products: of a block, which is to stay in the second-level cache, and of a
 /// sweep.
-inline constexpr std::int64_t block_floats = 256 * 1024, sweep_floats = 8 * 1024 * 1024;
+inline constexpr std::int64_t block_floats = tile_floats, sweep_floats = 4 * 1024 * 1024;
 /// Tiles that a task of a sweep takes.
 inline constexpr std::int64_t sweep_rows = 96;
 
