@@ -37,6 +37,7 @@
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/convolution/micro_kernel.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
+#include <triptych/backend/convolution/transposition.hpp>
 #include <triptych/backend/convolution/winograd/panels.hpp>
 #include <triptych/backend/convolution/winograd/transform.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -273,15 +274,12 @@ struct winograd {
 
   /// w (3,3,in,out) -> (3,3,out,in), turned by 180°.
   static void turn(thread_pool& pool, const geometry& g, const float* w, float* turned) {
-    const std::int64_t strips = shares(g.in, 16);
+    const std::int64_t strips = shares(g.in, 64);
     pool.run(9 * strips, [&](std::int64_t task) {
-      const std::int64_t tap = task / strips, begin = task % strips * 16;
-      const std::int64_t end = std::min<std::int64_t>(g.in, begin + 16);
-      const float* const from = w + tap * g.in * g.out;
-      float* const to = turned + (8 - tap) * g.in * g.out;
-      for (std::int64_t o = 0; o < g.out; ++o) {
-        for (std::int64_t c = begin; c < end; ++c) to[o * g.in + c] = from[c * g.out + o];
-      }
+      const std::int64_t tap = task / strips, begin = task % strips * 64;
+      detail::transpose(std::min<std::int64_t>(64, g.in - begin), g.out,
+                        w + (tap * g.in + begin) * g.out, g.out,
+                        turned + (8 - tap) * g.in * g.out + begin, g.in);
     });
   }
 
