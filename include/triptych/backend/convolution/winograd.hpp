@@ -37,6 +37,7 @@
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/convolution/micro_kernel.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
+#include <triptych/backend/convolution/transposition.hpp>
 #include <triptych/backend/convolution/winograd/panels.hpp>
 #include <triptych/backend/convolution/winograd/transform.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -49,7 +50,7 @@ namespace winograd_detail {
 inline constexpr std::int64_t most_streamed = 36 * 128 * 160;
 /// Floats of V and products: of a block, which is to stay in the second-level cache, and of a
 /// sweep.
-inline constexpr std::int64_t block_floats = 256 * 1024, sweep_floats = 8 * 1024 * 1024;
+inline constexpr std::int64_t block_floats = tile_floats, sweep_floats = 4 * 1024 * 1024;
 /// Tiles that a task of a sweep takes.
 inline constexpr std::int64_t sweep_rows = 96;
 
@@ -273,15 +274,12 @@ struct winograd {
 
   /// w (3,3,in,out) -> (3,3,out,in), turned by 180°.
   static void turn(thread_pool& pool, const geometry& g, const float* w, float* turned) {
-    const std::int64_t strips = shares(g.in, 16);
+    const std::int64_t strips = shares(g.in, 64);
     pool.run(9 * strips, [&](std::int64_t task) {
-      const std::int64_t tap = task / strips, begin = task % strips * 16;
-      const std::int64_t end = std::min<std::int64_t>(g.in, begin + 16);
-      const float* const from = w + tap * g.in * g.out;
-      float* const to = turned + (8 - tap) * g.in * g.out;
-      for (std::int64_t o = 0; o < g.out; ++o) {
-        for (std::int64_t c = begin; c < end; ++c) to[o * g.in + c] = from[c * g.out + o];
-      }
+      const std::int64_t tap = task / strips, begin = task % strips * 64;
+      detail::transpose(std::min<std::int64_t>(64, g.in - begin), g.out,
+                        w + (tap * g.in + begin) * g.out, g.out,
+                        turned + (8 - tap) * g.in * g.out + begin, g.in);
     });
   }
 

@@ -83,23 +83,29 @@ void into_panels(const Transform& along, const float* const (&pixel)[In * In],
 template <int In, int Out, class Transform>
 void from_panels(const Transform& along, const panel_shape& s, const float* data, std::int64_t row,
                  std::int64_t channels, float* const (&pixel)[Out * Out], bool add) {
+  const bool whole = std::find(pixel, pixel + Out * Out, nullptr) == pixel + Out * Out;
   for (std::int64_t c = 0; c < channels; c += simd::width) {
     const float* from = data + s.at(0, c / s.columns.lanes, row) + c % s.columns.lanes;
     const std::int64_t left = channels - c;
-    both_ways<In, Out, simd::vector>(
-        along,
-        [&](int i, int j) __attribute__((always_inline)) {
-          return simd::load(from + (i * In + j) * s.point_pitch);
-        },
-        [&](int i, int j, const simd::vector& x) __attribute__((always_inline)) {
-          float* const to = pixel[i * Out + j];
-          if (to == nullptr) return;
-          if (left >= simd::width) {
-            simd::store(add ? simd::load(to + c) + x : x, to + c);
-          } else {
-            store_some(add ? load_some(to + c, left) + x : x, to + c, left);
-          }
-        });
+    const auto with = [&](const auto& put) __attribute__((always_inline)) {
+      both_ways<In, Out, simd::vector>(
+          along,
+          [&](int i, int j) __attribute__((always_inline)) {
+            return simd::load(from + (i * In + j) * s.point_pitch);
+          },
+          [&](int i, int j, const simd::vector& x)
+              __attribute__((always_inline)) { put(pixel[i * Out + j], x); });
+    };
+    if (whole && left >= simd::width && !add) {
+      with([&](float* to, const simd::vector& x)
+               __attribute__((always_inline)) { simd::store(x, to + c); });
+    } else {
+      with([&](float* to, const simd::vector& x) {
+        if (to == nullptr) return;
+        const std::int64_t count = std::min<std::int64_t>(left, simd::width);
+        store_some(add ? load_some(to + c, count) + x : x, to + c, count);
+      });
+    }
   }
 }
 
