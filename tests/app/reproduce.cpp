@@ -100,7 +100,7 @@ TEST_CASE("A table has a row for each setting, its reference, the baselines and 
   CHECK(json["data"] == "procedural");
   CHECK(json["train_images"] == 64);
   REQUIRE(json["lines"].size() == 7);
-  for (int i = 0; i < 5; ++i) {
+  for (std::size_t i = 0; i < 5; ++i) {
     const auto& line = json["lines"][i];
     CHECK(line["setting"] == "lambda-" + std::to_string(2 * i + 2));
     CHECK(line["cost"] == 13);

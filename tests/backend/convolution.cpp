@@ -151,10 +151,11 @@ TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[c
 
 namespace {
 
-/// Shapes that are cut into several tiles, bands, shards and blocks.
+/// Shapes that are cut into several tiles, bands, shards, blocks and sweeps.
 std::vector<geometry> cut_shapes() {
-  return {{37, 8, 8, 16, 16, 3, 1, 1}, {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
-          {18, 8, 8, 32, 64, 1, 2, 0}, {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3}};
+  return {{37, 8, 8, 16, 16, 3, 1, 1},  {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
+          {18, 8, 8, 32, 64, 1, 2, 0},  {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3},
+          {70, 7, 5, 224, 224, 3, 1, 1}};
 }
 
 bool same_bits(const float* a, const float* b, std::size_t size) {

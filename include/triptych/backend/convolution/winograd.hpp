@@ -225,17 +225,30 @@ struct winograd {
       }
     }
 
+    /// Where the results of tile `i` go, channels from `first` on; null beyond the map's edges.
+    void targets(std::int64_t i, std::int64_t first, float* y, float* (&pixel)[M * M]) const {
+      const winograd_detail::tile_at<M> tile(grid, i);
+      winograd_detail::square<M, float>(
+          y + tile.image * g.out_height() * g.out_width() * g.out + first, g.out_height(),
+          g.out_width(), g.out, tile.row, tile.column, nullptr, pixel);
+    }
+
     /// The results of tiles [begin, begin + count), channels [first, first + channels), from the
-    /// products in the rows from `row` on.
+    /// products in the rows from `row` on. The map does not fit into a cache: the next tile's lines
+    /// are asked for while this one is transformed.
     void results(const panel_shape& s, const float* data, std::int64_t row, std::int64_t begin,
                  std::int64_t count, std::int64_t first, std::int64_t channels, bool add,
                  float* y) const {
       for (std::int64_t i = 0; i < count; ++i) {
-        const winograd_detail::tile_at<M> tile(grid, begin + i);
         float* pixel[M * M];
-        winograd_detail::square<M, float>(
-            y + tile.image * g.out_height() * g.out_width() * g.out + first, g.out_height(),
-            g.out_width(), g.out, tile.row, tile.column, nullptr, pixel);
+        targets(std::min(begin + i + 1, begin + count - 1), first, y, pixel);
+        for (const float* p : pixel) {
+          constexpr int line = 16;
+          for (std::int64_t c = 0; p != nullptr && c < channels; c += line) {
+            __builtin_prefetch(p + c, 1);
+          }
+        }
+        targets(begin + i, first, y, pixel);
         winograd_detail::from_panels<side, M>(
             [](const auto& m, auto& r) __attribute__((always_inline)) { transform::output(m, r); },
             s, data, row + i, channels, pixel, add);
