@@ -9,10 +9,8 @@
 // transforms; else `direct`: strided and 1x1 convolutions, a stem, and maps of 3x3 and below,
 // where padding takes so many products that leaving them out is as good.
 //
-// Measured with 64 images on one thread of a Sapphire Rapids class Xeon, time of direct over that
-// of winograd<4>, forward | data | weights: 16 channels at 32x32 1.8 | 1.6 | 1.7, 64 at 32x32 2.6
-// | 2.4 | 2.8, 512 at 4x4 1.5 | 1.1 | 1.8, 512 at 2x2 0.3 | 0.3 | 0.4. winograd<2> was never the
-// fastest of the three.
+// What it gains at each shape is measured in docs/performance.md; winograd<2> was never the fastest
+// of the three.
 #pragma once
 
 #include <cstdint>
