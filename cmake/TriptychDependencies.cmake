@@ -5,6 +5,7 @@
 #   io headers            nlohmann-json, xxhash (header-only use); JPEG, PNG optional
 #   app                   CLI11
 #   tests                 Catch2 (2.13 or 3)
+#   device backend        Thrust: a CUDA Toolkit's, or Debian's libthrust-dev; optional
 #   operation benchmarks  Google Benchmark, optional
 include(FetchContent)
 
@@ -46,12 +47,19 @@ if(TRIPTYCH_BUILD_APPS OR TRIPTYCH_BUILD_TESTS)
 endif()
 
 set(triptych_image_formats)
-foreach(format IN ITEMS JPEG PNG)
-  if(TRIPTYCH_WITH_${format} STREQUAL "AUTO")
-    find_package(${format} QUIET)
-  elseif(TRIPTYCH_WITH_${format})
-    find_package(${format} REQUIRED)
+# triptych_may_use(<package> <option>): finds a package whose option is AUTO or ON.
+macro(triptych_may_use package option)
+  if(TRIPTYCH_WITH_${option} STREQUAL "AUTO")
+    find_package(${package} QUIET)
+  elseif(TRIPTYCH_WITH_${option})
+    find_package(${package} REQUIRED)
   endif()
+endmacro()
+
+triptych_may_use(Thrust THRUST)
+
+foreach(format IN ITEMS JPEG PNG)
+  triptych_may_use(${format} ${format})
   if(TRIPTYCH_WITH_${format} AND ${format}_FOUND)
     list(APPEND triptych_image_formats ${format})
   endif()

@@ -13,6 +13,14 @@ if(TARGET triptych_io)
   install(EXPORT triptych-io NAMESPACE triptych:: DESTINATION ${triptych_cmake_dir})
 endif()
 
+# What needs Thrust or a CUDA compiler is installed as it lies: whoever includes it has them.
+file(GLOB_RECURSE triptych_cuda_headers CONFIGURE_DEPENDS ${triptych_include}/triptych/*.cuh)
+foreach(header IN LISTS triptych_thrust_headers triptych_cuda_headers)
+  file(RELATIVE_PATH folder ${triptych_include} ${header})
+  get_filename_component(folder ${folder} DIRECTORY)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
+endforeach()
+
 configure_package_config_file(
   cmake/triptych-config.cmake.in ${PROJECT_BINARY_DIR}/triptych-config.cmake
   INSTALL_DESTINATION ${triptych_cmake_dir} NO_SET_AND_CHECK_MACRO)

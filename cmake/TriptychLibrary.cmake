@@ -1,25 +1,30 @@
-# The library's two targets. A header that needs more than Eigen, itself or through another header,
-# belongs to triptych::io; all others to triptych::triptych.
+# The library's targets. A header that needs more than Eigen, itself or through another header, belongs to
+# triptych::io, or to triptych::thrust_host if what it needs is Thrust; all others to triptych::triptych.
 set(triptych_include ${CMAKE_CURRENT_SOURCE_DIR}/include)
 file(GLOB_RECURSE triptych_core_headers CONFIGURE_DEPENDS ${triptych_include}/triptych/*.hpp)
 
-# Move headers over until no core header includes an io header.
-set(triptych_io_headers)
-set(triptych_beyond_core "nlohmann/|xxhash\\.h|jpeglib\\.h|png\\.h")
-set(triptych_moved TRUE)
-while(triptych_moved)
-  set(triptych_moved FALSE)
-  foreach(header IN LISTS triptych_core_headers)
-    file(STRINGS ${header} found REGEX "^#include <(${triptych_beyond_core})" LIMIT_COUNT 1)
-    if(found)
-      file(RELATIVE_PATH name ${triptych_include} ${header})
-      list(APPEND triptych_io_headers ${header})
-      list(REMOVE_ITEM triptych_core_headers ${header})
-      string(APPEND triptych_beyond_core "|${name}")
-      set(triptych_moved TRUE)
-    endif()
-  endforeach()
-endwhile()
+# triptych_take_headers(<list> <what they include>): moves headers over from the core's until none of
+# those includes any of the list's.
+macro(triptych_take_headers list beyond)
+  set(${list})
+  set(triptych_beyond "${beyond}")
+  set(triptych_moved TRUE)
+  while(triptych_moved)
+    set(triptych_moved FALSE)
+    foreach(header IN LISTS triptych_core_headers)
+      file(STRINGS ${header} found REGEX "^#include <(${triptych_beyond})" LIMIT_COUNT 1)
+      if(found)
+        file(RELATIVE_PATH name ${triptych_include} ${header})
+        list(APPEND ${list} ${header})
+        list(REMOVE_ITEM triptych_core_headers ${header})
+        string(APPEND triptych_beyond "|${name}")
+        set(triptych_moved TRUE)
+      endif()
+    endforeach()
+  endwhile()
+endmacro()
+triptych_take_headers(triptych_thrust_headers "thrust/")
+triptych_take_headers(triptych_io_headers "nlohmann/|xxhash\\.h|jpeglib\\.h|png\\.h")
 
 add_library(triptych INTERFACE)
 add_library(triptych::triptych ALIAS triptych)
@@ -42,6 +47,21 @@ if(TARGET nlohmann_json::nlohmann_json AND TARGET xxhash::xxhash)
     target_compile_definitions(triptych_io INTERFACE TRIPTYCH_HAS_${format}=1)
   endforeach()
   list(APPEND triptych_targets triptych_io)
+endif()
+
+# The device backend on the host. Where nothing else is said, one thread runs its launches.
+if(Thrust_FOUND)
+  add_library(triptych_thrust_host INTERFACE)
+  add_library(triptych::thrust_host ALIAS triptych_thrust_host)
+  set_target_properties(triptych_thrust_host PROPERTIES EXPORT_NAME thrust_host)
+  target_link_libraries(triptych_thrust_host INTERFACE triptych)
+  target_sources(triptych_thrust_host INTERFACE
+    FILE_SET HEADERS BASE_DIRS ${triptych_include} FILES ${triptych_thrust_headers})
+  target_include_directories(triptych_thrust_host SYSTEM INTERFACE ${Thrust_INCLUDE_DIR})
+  target_compile_definitions(triptych_thrust_host INTERFACE
+    THRUST_HOST_SYSTEM=THRUST_HOST_SYSTEM_CPP
+    THRUST_DEVICE_SYSTEM=THRUST_DEVICE_SYSTEM_$<IF:$<BOOL:$<TARGET_PROPERTY:TRIPTYCH_OPENMP>>,OMP,CPP>)
+  list(APPEND triptych_targets triptych_thrust_host)
 endif()
 
 # `cmake --build <dir> --target all_verify_interface_header_sets` compiles every header alone.

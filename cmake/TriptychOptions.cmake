@@ -12,6 +12,15 @@ foreach(format IN ITEMS JPEG PNG)
   set_property(CACHE TRIPTYCH_WITH_${format} PROPERTY STRINGS AUTO ON OFF)
 endforeach()
 
+set(TRIPTYCH_WITH_CUDA AUTO CACHE STRING
+    "Compile the CUDA backend for our own programs: AUTO (where there is nvcc), ON or OFF")
+set_property(CACHE TRIPTYCH_WITH_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(TRIPTYCH_WITH_CUDNN AUTO CACHE STRING "Let the CUDA backend use cuDNN: AUTO, ON or OFF")
+set_property(CACHE TRIPTYCH_WITH_CUDNN PROPERTY STRINGS AUTO ON OFF)
+set(TRIPTYCH_WITH_THRUST AUTO CACHE STRING
+    "Test the device backend on the host, with Thrust's headers: AUTO, ON or OFF")
+set_property(CACHE TRIPTYCH_WITH_THRUST PROPERTY STRINGS AUTO ON OFF)
+
 set(TRIPTYCH_ARCH "" CACHE STRING
     "Value of -march for our own programs: native, x86-64-v3, ...; empty for the compiler's default")
 set(TRIPTYCH_SANITIZE "" CACHE STRING

@@ -316,14 +316,16 @@ class eigen {
     });
   }
 
-  /// functor(r) for 0 <= r < rows, a row costing about `numbers` operations.
+  /// functor(lanes, r) for 0 <= r < rows, a row costing about `numbers` operations.
   template <class Functor>
   void each_row(std::int64_t rows, std::int64_t numbers, const Functor& functor) {
     const kernels::row_chunks chunks{rows,
                                      static_cast<int>(std::min<std::int64_t>(numbers, chunk))};
     pool_.run(chunks.count(), [&](std::int64_t task) {
       const Functor local = functor;
-      for (std::int64_t r = chunks.begin(task); r < chunks.end(task); ++r) local(r);
+      for (std::int64_t r = chunks.begin(task); r < chunks.end(task); ++r) {
+        local(kernels::lanes<16>{}, r);
+      }
     });
   }
 

@@ -25,7 +25,7 @@ namespace triptych {
 // clang-format off
 template <class B>
 concept Backend = requires(
-    B& b, const B& cb, typename B::real* x, const typename B::real* cx, typename B::real s,
+    B& b, typename B::real* x, const typename B::real* cx, typename B::real s,
     std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
     running_statistics<typename B::real> rs, logit_shape ls, subset_means sm,
     const convolution::geometry& g, transpose t) {
@@ -49,8 +49,8 @@ concept Backend = requires(
   b.interpolate(s, cx, n, x);           // x = s x + (1 - s) cx                  (EMA)
   b.sgd(n, cx, s, s, s, s, x, x);       // gradient, lr, momentum, decay, gradient scale, buffer, weights:
                                         // g = scale*gradient + decay*w; buf = momentum*buf + g; w -= lr*buf
-  { cb.sum_of_squares(cx, n) } -> std::convertible_to<double>;
-  { cb.all_finite(cx, n) } -> std::convertible_to<bool>;
+  { b.sum_of_squares(cx, n) } -> std::convertible_to<double>;
+  { b.all_finite(cx, n) } -> std::convertible_to<bool>;
   b.mean(cx, n, s, x);       // x[0] = s * mean(cx[0..n))
 
   // -- matrix product --------------------------------------------------------------------------

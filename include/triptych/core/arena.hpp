@@ -134,7 +134,7 @@ class stack_arena {
       blocks_.clear();
       blocks_.emplace_back(peak_);
       ++growths_;
-    } catch (const std::bad_alloc&) {
+    } catch (...) {  // bad_alloc, or what a device's memory throws
       blocks_.clear();  // the next step asks again, block by block
     }
   }

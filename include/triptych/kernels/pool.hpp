@@ -1,6 +1,7 @@
 // triptych/kernels/pool.hpp
 //
-// Pooling over feature maps (N, H, W, C): functors over output pixels (max) or images (average).
+// Pooling over feature maps (N, H, W, C): functors over output pixels (max) or images (average),
+// functor(g, r) for a group g of lanes (kernels/group.hpp), which share out the channels.
 // Cost: one read of the larger map, one write of the smaller, or the reverse.
 #pragma once
 
@@ -8,6 +9,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/tensor.hpp>
+#include <triptych/kernels/group.hpp>
 
 namespace triptych::kernels {
 
@@ -21,12 +23,13 @@ struct max_pool_pixel {
   T* y;
   int* argmax;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t pixel) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t pixel) const {
     const std::int64_t image = pixel / (out_height * out_width);
     const int row = static_cast<int>(pixel / out_width % out_height) * stride - padding;
     const int column = static_cast<int>(pixel % out_width) * stride - padding;
     const T* map = x + image * in.height * in.width * in.channels;
-    for (int c = 0; c < in.channels; ++c) {
+    g.each(in.channels, [=, this](std::int64_t c) {
       int best = -1;
       T value{};
       for (int i = row < 0 ? 0 : row; i < row + kernel && i < in.height; ++i) {
@@ -41,7 +44,7 @@ struct max_pool_pixel {
       }
       y[pixel * in.channels + c] = value;
       argmax[pixel * in.channels + c] = best;
-    }
+    });
   }
 };
 
@@ -54,16 +57,19 @@ struct max_pool_gradient {
   const int* argmax;
   T* dx;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t image) const {
-    const std::int64_t size = std::int64_t{in.height} * in.width * in.channels;
-    T* map = dx + image * size;
-    for (std::int64_t i = 0; i < size; ++i) map[i] = T(0);
-    const std::int64_t first = image * out_pixels * in.channels;
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t image) const {
+    const int pixels = in.height * in.width;
+    T* map = dx + image * pixels * in.channels;
+    for (int p = 0; p < pixels; ++p) {
+      T* at = map + std::int64_t{p} * in.channels;
+      g.each(in.channels, [=](std::int64_t c) { at[c] = T(0); });
+    }
     for (int p = 0; p < out_pixels; ++p) {
-      for (int c = 0; c < in.channels; ++c) {
-        const std::int64_t at = first + std::int64_t{p} * in.channels + c;
-        map[std::int64_t{argmax[at]} * in.channels + c] += dy[at];
-      }
+      const std::int64_t first = (image * out_pixels + p) * in.channels;
+      g.each(in.channels, [=, this](std::int64_t c) {
+        map[std::int64_t{argmax[first + c]} * in.channels + c] += dy[first + c];
+      });
     }
   }
 };
@@ -75,15 +81,17 @@ struct average_pool_image {
   const T* x;
   T* y;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t image) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t image) const {
     const int pixels = in.height * in.width;
     const T* map = x + image * pixels * in.channels;
     T* out = y + image * in.channels;
-    for (int c = 0; c < in.channels; ++c) out[c] = T(0);
+    g.each(in.channels, [=](std::int64_t c) { out[c] = T(0); });
     for (int p = 0; p < pixels; ++p) {
-      for (int c = 0; c < in.channels; ++c) out[c] += map[p * in.channels + c];
+      const T* at = map + std::int64_t{p} * in.channels;
+      g.each(in.channels, [=](std::int64_t c) { out[c] += at[c]; });
     }
-    for (int c = 0; c < in.channels; ++c) out[c] /= static_cast<T>(pixels);
+    g.each(in.channels, [=](std::int64_t c) { out[c] /= static_cast<T>(pixels); });
   }
 };
 
@@ -94,14 +102,14 @@ struct average_pool_gradient {
   const T* dy;
   T* dx;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t image) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t image) const {
     const int pixels = in.height * in.width;
-    const T* g = dy + image * in.channels;
+    const T* from = dy + image * in.channels;
     T* map = dx + image * pixels * in.channels;
     for (int p = 0; p < pixels; ++p) {
-      for (int c = 0; c < in.channels; ++c) {
-        map[p * in.channels + c] = g[c] / static_cast<T>(pixels);
-      }
+      T* at = map + std::int64_t{p} * in.channels;
+      g.each(in.channels, [=](std::int64_t c) { at[c] = from[c] / static_cast<T>(pixels); });
     }
   }
 };

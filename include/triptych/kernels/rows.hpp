@@ -1,34 +1,19 @@
 // triptych/kernels/rows.hpp
 //
-// Functors over the rows of a matrix, functor(r): normalisation to unit length, softmax
-// cross-entropy, argmax, gather.
-// Cost: one to three passes over a row that stays in cache.
+// Functors over the rows of a matrix, functor(g, r) for a group g of lanes (kernels/group.hpp) and
+// a row r: normalisation to unit length, softmax cross-entropy, argmax, gather, sums. Cost: one to
+// three passes over a row that stays in cache.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include <triptych/config.hpp>
 #include <triptych/core/operands.hpp>
+#include <triptych/kernels/group.hpp>
 
 namespace triptych::kernels {
-
-/// The inner product of two rows, summed in sixteen interleaved parts: a fixed order that vector
-/// units can follow.
-template <class T>
-TRIPTYCH_HOST_DEVICE T dot(const T* a, const T* b, std::int64_t n) {
-  constexpr int lanes = 16;
-  T part[lanes] = {};
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    for (int l = 0; l < lanes; ++l) part[l] += a[i + l] * b[i + l];
-  }
-  for (int l = 0; i < n; ++i, ++l) part[l] += a[i] * b[i];
-  for (int half = lanes / 2; half > 0; half /= 2) {
-    for (int l = 0; l < half; ++l) part[l] += part[l + half];
-  }
-  return part[0];
-}
 
 /// y = x / max(|x|, 1e-12), the convention of torch.nn.functional.normalize.
 template <class T>
@@ -38,13 +23,16 @@ struct normalize_row {
   T* y;
   T* inverse_norm;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t r) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
     const T* in = x + r * columns;
     T* out = y + r * columns;
-    const T norm = std::sqrt(dot(in, in, columns));
+    const T square = g.template sum<T>(columns, [=](std::int64_t c) { return in[c] * in[c]; });
+    const T norm = std::sqrt(square);
     const T inverse = T(1) / (norm < T(1e-12) ? T(1e-12) : norm);
-    for (int c = 0; c < columns; ++c) out[c] = in[c] * inverse;
-    inverse_norm[r] = inverse;
+    g.each(columns, [=](std::int64_t c) { out[c] = in[c] * inverse; });
+    T* const kept = inverse_norm + r;
+    g.each(1, [=](std::int64_t) { *kept = inverse; });
   }
 };
 
@@ -58,13 +46,14 @@ struct normalize_row_gradient {
   T scale;
   T* dx;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t r) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
     const T* unit = y + r * columns;
-    const T* g = dy + r * columns;
+    const T* d = dy + r * columns;
     T* out = dx + r * columns;
-    const T along = dot(unit, g, columns);
+    const T along = g.template sum<T>(columns, [=](std::int64_t c) { return unit[c] * d[c]; });
     const T factor = scale * inverse_norm[r];
-    for (int c = 0; c < columns; ++c) out[c] += factor * (g[c] - unit[c] * along);
+    g.each(columns, [=](std::int64_t c) { out[c] += factor * (d[c] - unit[c] * along); });
   }
 };
 
@@ -77,28 +66,44 @@ struct softmax_cross_entropy_row {
   T* logits;
   T* loss;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t r) const {
-    const std::int64_t columns = shape.columns;
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
+    const std::int64_t columns = shape.columns, positives = shape.positives;
     T* row = logits + r * columns;
     const std::int64_t label = (r + shape.label_offset) % columns;
     const std::int64_t masked = shape.mask_self ? r : -1;
-    const auto takes_part = [&](std::int64_t c) {
-      return c == label || (c != masked && c >= shape.positives);
+    const auto takes_part = [=](std::int64_t c) {
+      return c == label || (c != masked && c >= positives);
     };
-    T largest = row[label];
-    for (std::int64_t c = 0; c < columns; ++c) {
-      if (takes_part(c) && row[c] > largest) largest = row[c];
-    }
-    const T at_label = row[label] - largest;
-    T sum = T(0);
-    for (std::int64_t c = 0; c < columns; ++c) {
-      row[c] = takes_part(c) ? std::exp(row[c] - largest) : T(0);
-      sum += row[c];
-    }
-    loss[r] = std::log(sum) - at_label;
-    const T factor = scale / sum;
-    for (std::int64_t c = 0; c < columns; ++c) row[c] *= factor;
-    row[label] -= scale;
+    const T asked = row[label];
+    const T largest = g.reduce(
+        columns, asked, [=](std::int64_t c) { return takes_part(c) ? row[c] : asked; }, larger{});
+    g.each(columns,
+           [=](std::int64_t c) { row[c] = takes_part(c) ? std::exp(row[c] - largest) : T(0); });
+    const T sum = g.template sum<T>(columns, [=](std::int64_t c) { return row[c]; });
+    const T factor = scale / sum, whole = scale;
+    g.each(columns,
+           [=](std::int64_t c) { row[c] = row[c] * factor - (c == label ? whole : T(0)); });
+    T* const result = loss + r;
+    g.each(1, [=](std::int64_t) { *result = std::log(sum) - (asked - largest); });
+  }
+};
+
+/// A number and where it stands.
+template <class T>
+struct ranked {
+  T value;
+  std::int64_t at;
+};
+
+/// The larger of two; of equals the first. A place below 0 stands for nothing.
+struct first_larger {
+  template <class T>
+  TRIPTYCH_HOST_DEVICE ranked<T> operator()(const ranked<T>& a, const ranked<T>& b) const {
+    if (b.at < 0) return a;
+    if (a.at < 0) return b;
+    const bool second = b.value > a.value || (b.value == a.value && b.at < a.at);
+    return second ? b : a;
   }
 };
 
@@ -109,13 +114,17 @@ struct argmax_row {
   std::int64_t columns;
   int* index;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t r) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
     const T* row = x + r * columns;
-    std::int64_t best = 0;
-    for (std::int64_t c = 1; c < columns; ++c) {
-      if (row[c] > row[best]) best = c;
-    }
-    index[r] = static_cast<int>(best);
+    const ranked<T> best = g.reduce(
+        columns, ranked<T>{T(0), -1},
+        [=](std::int64_t c) {
+          return ranked<T>{row[c], c};
+        },
+        first_larger{});
+    int* const result = index + r;
+    g.each(1, [=](std::int64_t) { *result = static_cast<int>(best.at); });
   }
 };
 
@@ -127,9 +136,11 @@ struct gather_row {
   int columns;
   T* y;
 
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t r) const {
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
     const T* in = x + std::int64_t{index[r]} * columns;
-    for (int c = 0; c < columns; ++c) y[r * columns + c] = in[c];
+    T* out = y + r * columns;
+    g.each(columns, [=](std::int64_t c) { out[c] = in[c]; });
   }
 };
 

@@ -1,0 +1,2 @@
+// The one place where the CUDA backend is compiled.
+#include <triptych/backend/cuda.cuh>

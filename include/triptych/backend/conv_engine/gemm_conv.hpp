@@ -1,0 +1,110 @@
+// triptych/backend/conv_engine/gemm_conv.hpp
+//
+// Convolution as a matrix product: patch matrices of a few images at a time, and the backend's
+// gemm. It takes any shape, needs nothing but the backend, and is what other engines are compared
+// with.
+//
+//   columns (N H' W', kernel kernel in) = im2col(x)
+//   y  = columns w                    w (kernel kernel in, out)
+//   dw = columnsᵀ dy                  dy (N H' W', out)
+//   dx = col2im(dy wᵀ)
+//
+// A convolution engine is a class with these three functions, which work on the backend that calls
+// them. Cost: the products of a direct convolution, and the patch matrix written and read once in
+// each pass.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <triptych/backend/convolution/geometry.hpp>
+#include <triptych/core/arena.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/backend/conv_engine/im2col.hpp>
+
+namespace triptych::conv_engine {
+
+class gemm_conv {
+ public:
+  /// y = x * w
+  template <class B, class T>
+  void forward(B& backend, const convolution::geometry& g, const T* x, const T* w, T* y) const {
+    by_parts(backend, g, [&](const part<T>& p) {
+      backend.gemm(transpose::no, transpose::no, p.rows, g.out, p.taps, 1,
+                   patches(backend, p, x + p.in), w, 0, y + p.out);
+    });
+  }
+
+  /// dx = dy * w turned, or added to dx.
+  template <class B, class T>
+  void backward_data(B& backend, const convolution::geometry& g, const T* dy, const T* w, T* dx,
+                     bool accumulate) const {
+    by_parts(backend, g, [&](const part<T>& p) {
+      const bool direct = p.columns == nullptr;
+      backend.gemm(transpose::no, transpose::yes, p.rows, p.taps, g.out, 1, dy + p.out, w,
+                   direct && accumulate ? T(1) : T(0), direct ? dx + p.in : p.columns);
+      if (direct) return;
+      backend.system().each_group(
+          p.geometry.images * g.height * g.width,
+          col2im_row<T>{p.geometry, p.columns, dx + p.in, accumulate});
+    });
+  }
+
+  /// dw = xᵀ dy, or added to dw.
+  template <class B, class T>
+  void backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy, T* dw,
+                        bool accumulate) const {
+    by_parts(backend, g, [&](const part<T>& p) {
+      backend.gemm(transpose::yes, transpose::no, p.taps, g.out, p.rows, 1,
+                   patches(backend, p, x + p.in), dy + p.out, accumulate || !p.first ? T(1) : T(0),
+                   dw);
+    });
+  }
+
+ private:
+  /// Some of the images.
+  template <class T>
+  struct part {
+    convolution::geometry geometry;
+    bool first;
+    std::int64_t rows;     ///< output pixels
+    std::int64_t taps;     ///< numbers of a patch
+    std::int64_t in, out;  ///< where they begin in x and y
+    T* columns;            ///< (rows, taps), or null where the patch matrix is x itself
+  };
+
+  /// Cuts the images so that a patch matrix fits into the system's workspace: by shapes alone.
+  template <class B, class Work>
+  static void by_parts(B& backend, const convolution::geometry& g, const Work& work) {
+    using real = typename B::real;
+    const bool direct = g.kernel == 1 && g.stride == 1 && g.padding == 0;
+    const std::int64_t pixels = std::int64_t{g.out_height()} * g.out_width();
+    const std::int64_t taps = std::int64_t{g.kernel} * g.kernel * g.in;
+    const auto room = static_cast<std::int64_t>(B::system_type::workspace / sizeof(real));
+    const std::int64_t each =
+        direct ? g.images : std::clamp<std::int64_t>(room / (pixels * taps), 1, g.images);
+    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    real* const columns =
+        direct
+            ? nullptr
+            : backend.arena().template take<real>(static_cast<std::size_t>(each * pixels * taps));
+    for (std::int64_t first = 0; first < g.images; first += each) {
+      part<real> p{
+          g,      first == 0, 0, taps, first * g.height * g.width * g.in, first * pixels * g.out,
+          columns};
+      p.geometry.images = std::min(each, g.images - first);
+      p.rows = p.geometry.images * pixels;
+      work(p);
+    }
+  }
+
+  template <class B, class T>
+  static const T* patches(B& backend, const part<T>& p, const T* x) {
+    if (p.columns == nullptr) return x;
+    backend.system().each_group(p.rows, im2col_row<T>{p.geometry, x, p.columns});
+    return p.columns;
+  }
+};
+
+}  // namespace triptych::conv_engine

@@ -1,0 +1,304 @@
+// triptych/backend/cuda.cuh
+//
+// The CUDA backend, defined (cuda.hpp declares it). Exactly one .cu file of a program includes this.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include <cub/util_ptx.cuh>
+#include <thrust/execution_policy.h>
+#include <thrust/for_each.h>
+#include <thrust/iterator/counting_iterator.h>
+#include <thrust/system_error.h>
+
+#include <triptych/backend/conv_engine/gemm_conv.hpp>
+#include <triptych/backend/cuda.hpp>
+#include <triptych/backend/thrust_definitions.hpp>
+#include <triptych/core/error.hpp>
+
+namespace triptych::backend {
+
+// -- errors ---------------------------------------------------------------------------------------
+
+namespace cuda_detail {
+
+inline std::string mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+inline void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  throw error::runtime(std::string("cuda: ") + what + " failed: " + cudaGetErrorString(status) +
+                       "; see `triptych doctor`, or train with --device cpu");
+}
+
+inline void check(cublasStatus_t status, const char* what) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  throw error::runtime(std::string("cuda: ") + what + " failed: " + cublasGetStatusString(status) +
+                       "; see `triptych doctor`, or train with --device cpu");
+}
+
+#define TRIPTYCH_TEXT(...) #__VA_ARGS__
+#define TRIPTYCH_TEXT_OF(...) TRIPTYCH_TEXT(__VA_ARGS__)
+inline constexpr const char* architectures = TRIPTYCH_TEXT_OF(__CUDA_ARCH_LIST__);
+#undef TRIPTYCH_TEXT_OF
+#undef TRIPTYCH_TEXT
+
+// -- groups of lanes ------------------------------------------------------------------------------
+
+/// A warp; sums in the order of kernels::lanes<32>.
+struct warp {
+  int lane;
+
+  template <class F>
+  __host__ __device__ void each(std::int64_t n, const F& f) const {
+    for (std::int64_t i = lane; i < n; i += 32) f(i);
+  }
+
+  template <class T, class F, class Combine>
+  __host__ __device__ T reduce(std::int64_t n, const T& identity, const F& f,
+                               const Combine& combine) const {
+    T own = identity;
+    for (std::int64_t i = lane; i < n; i += 32) own = combine(own, f(i));
+#if defined(__CUDA_ARCH__)
+    constexpr unsigned all = 0xffffffffu;
+    for (int offset = 16; offset > 0; offset /= 2) {
+      own = combine(own, cub::ShuffleDown<32>(own, offset, 31, all));
+    }
+    own = cub::ShuffleIndex<32>(own, 0, all);
+    __syncwarp();  // what lanes wrote before is now seen by all of them
+#endif
+    return own;
+  }
+
+  template <class T, class F>
+  __host__ __device__ T sum(std::int64_t n, const F& f) const {
+    return reduce(n, T(0), f, kernels::plus{});
+  }
+};
+
+inline constexpr int block_threads = 256;
+
+template <class Functor>
+__global__ void __launch_bounds__(block_threads) each_warp(std::int64_t n, Functor functor) {
+  const std::int64_t i =
+      static_cast<std::int64_t>(blockIdx.x) * (block_threads / 32) + threadIdx.x / 32;
+  if (i < n) functor(warp{static_cast<int>(threadIdx.x % 32)}, i);
+}
+
+/// Has code for exactly the devices that this build has code for.
+template <int>
+__global__ void nothing() {}
+
+}  // namespace cuda_detail
+
+// -- memory ---------------------------------------------------------------------------------------
+
+void* cuda_memory::allocate(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* p = nullptr;
+  const cudaError_t status = cudaMalloc(&p, bytes);
+  if (status == cudaSuccess) return p;
+  static_cast<void>(cudaGetLastError());  // it is reported here, not by the next launch
+  if (status != cudaErrorMemoryAllocation) cuda_detail::check(status, "cudaMalloc");
+  std::size_t free = 0, total = 0;
+  cuda_detail::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  throw error::runtime("cuda: the device is out of memory: " + cuda_detail::mebibytes(bytes) +
+                       " more were asked for, " + cuda_detail::mebibytes(free) + " of " +
+                       cuda_detail::mebibytes(total) +
+                       " are free; lower --batch (activations grow with it), --width or --queue");
+}
+
+void cuda_memory::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p)); }
+
+// -- the system -----------------------------------------------------------------------------------
+
+struct cuda_system::handles {
+  cudaStream_t stream = nullptr;
+  cublasHandle_t cublas = nullptr;
+  void* cublas_workspace = nullptr;
+
+  ~handles() {
+    if (cublas != nullptr) static_cast<void>(cublasDestroy(cublas));
+    if (cublas_workspace != nullptr) static_cast<void>(cudaFree(cublas_workspace));
+    if (stream != nullptr) static_cast<void>(cudaStreamDestroy(stream));
+  }
+};
+
+cuda_system::cuda_system(const cuda_options& options)
+    : options_(options), handles_(std::make_unique<handles>()) {
+  using cuda_detail::check;
+  const cuda_state state = look_for_cuda();
+  if (!state.problem.empty()) {
+    throw error::usage("no CUDA device can be used: " + state.problem +
+                       "; see `triptych doctor`, or train with --device cpu");
+  }
+  const auto count = static_cast<int>(state.devices.size());
+  if (options.device < 0 || options.device >= count) {
+    throw error::usage("there is no CUDA device " + std::to_string(options.device) + ", only " +
+                       std::to_string(count) + ", counted from 0; choose one of `triptych doctor`");
+  }
+  check(cudaSetDevice(options.device), "cudaSetDevice");
+  cudaFuncAttributes attributes{};
+  if (cudaFuncGetAttributes(&attributes, cuda_detail::nothing<0>) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    const auto& d = state.devices[static_cast<std::size_t>(options.device)];
+    const std::string capability = std::to_string(d.major) + std::to_string(d.minor);
+    throw error::usage("this build has code for compute capabilities " + state.architectures +
+                       " (times ten) and none for " + d.name + "; configure it with "
+                       "-DCMAKE_CUDA_ARCHITECTURES=" + capability);
+  }
+  if (options.precision == cuda_precision::bf16 &&
+      state.devices[static_cast<std::size_t>(options.device)].major < 8) {
+    throw error::usage("--precision bf16 needs compute capability 8.0 or more; choose f32");
+  }
+  check(cudaStreamCreateWithFlags(&handles_->stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  check(cublasCreate(&handles_->cublas), "cublasCreate");
+  check(cublasSetStream(handles_->cublas, handles_->stream), "cublasSetStream");
+  // With a workspace of its own on one stream cuBLAS gives the same bits from run to run.
+  constexpr std::size_t bytes = std::size_t{32} << 20;
+  handles_->cublas_workspace = cuda_memory::allocate(bytes);
+  check(cublasSetWorkspace(handles_->cublas, handles_->cublas_workspace, bytes),
+        "cublasSetWorkspace");
+}
+
+cuda_system::~cuda_system() {
+  if (handles_ != nullptr && handles_->stream != nullptr) {
+    static_cast<void>(cudaStreamSynchronize(handles_->stream));
+  }
+}
+
+void* cuda_system::stream() const noexcept { return handles_->stream; }
+
+template <class Functor>
+void cuda_system::each(std::int64_t n, const Functor& f) const {
+  if (n == 0) return;
+  try {
+    thrust::for_each_n(thrust::cuda::par_nosync.on(handles_->stream),
+                       thrust::counting_iterator<std::int64_t>(0), n, f);
+  } catch (const thrust::system_error& e) {
+    throw error::runtime(std::string("cuda: a launch failed: ") + e.what() +
+                         "; see `triptych doctor`, or train with --device cpu");
+  }
+}
+
+template <class Functor>
+void cuda_system::each_group(std::int64_t n, const Functor& f) const {
+  if (n == 0) return;
+  constexpr std::int64_t groups = cuda_detail::block_threads / 32;
+  const auto blocks = static_cast<unsigned>((n + groups - 1) / groups);
+  cuda_detail::each_warp<<<blocks, cuda_detail::block_threads, 0, handles_->stream>>>(n, f);
+  cuda_detail::check(cudaGetLastError(), "a launch");
+}
+
+void cuda_system::copy(const void* from, std::size_t bytes, void* to) const {
+  if (bytes == 0) return;
+  cuda_detail::check(
+      cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, handles_->stream), "a copy");
+}
+
+void cuda_system::upload(const void* host, std::size_t bytes, void* to) const {
+  if (bytes == 0) return;
+  // From pageable memory the call returns when the numbers have left it.
+  cuda_detail::check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, handles_->stream),
+                     "an upload");
+}
+
+void cuda_system::download(const void* from, std::size_t bytes, void* host) const {
+  if (bytes > 0) {
+    cuda_detail::check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, handles_->stream),
+                       "a download");
+  }
+  cuda_detail::check(cudaStreamSynchronize(handles_->stream), "the work before a download");
+}
+
+void cuda_system::gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k,
+                       float alpha, const float* a, const float* b, float beta, float* c) const {
+  if (m == 0 || n == 0) return;
+  const bool at = ta == transpose::yes, bt = tb == transpose::yes;
+  const cublasComputeType_t compute = options_.precision == cuda_precision::f32 ? CUBLAS_COMPUTE_32F
+                                      : options_.precision == cuda_precision::tf32
+                                          ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                          : CUBLAS_COMPUTE_32F_FAST_16BF;
+  // Row-major is column-major transposed: cᵀ = op(b)ᵀ op(a)ᵀ.
+  cuda_detail::check(
+      cublasGemmEx_64(handles_->cublas, bt ? CUBLAS_OP_T : CUBLAS_OP_N, at ? CUBLAS_OP_T : CUBLAS_OP_N,
+                      n, m, k, &alpha, b, CUDA_R_32F, bt ? k : n, a, CUDA_R_32F, at ? m : k, &beta,
+                      c, CUDA_R_32F, n, compute, CUBLAS_GEMM_DEFAULT),
+      "a matrix product");
+}
+
+// -- what there is --------------------------------------------------------------------------------
+
+cuda_state look_for_cuda() {
+  cuda_state state;
+  state.architectures = cuda_detail::architectures;
+  static_cast<void>(cudaRuntimeGetVersion(&state.runtime));
+  static_cast<void>(cudaDriverGetVersion(&state.driver));
+  int major = 0, minor = 0, patch = 0;
+  if (cublasGetProperty(MAJOR_VERSION, &major) == CUBLAS_STATUS_SUCCESS &&
+      cublasGetProperty(MINOR_VERSION, &minor) == CUBLAS_STATUS_SUCCESS &&
+      cublasGetProperty(PATCH_LEVEL, &patch) == CUBLAS_STATUS_SUCCESS) {
+    state.cublas = major * 10000 + minor * 100 + patch;
+  }
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    static_cast<void>(cudaGetLastError());
+    state.problem = state.driver == 0        ? "there is no NVIDIA driver"
+                    : status != cudaSuccess ? cudaGetErrorString(status)
+                                            : "the driver shows no device";
+    return state;
+  }
+  int now = 0;
+  static_cast<void>(cudaGetDevice(&now));
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp p{};
+    if (cudaGetDeviceProperties(&p, i) != cudaSuccess) continue;
+    cuda_device d{i, p.name, p.major, p.minor, p.totalGlobalMem, 0, p.multiProcessorCount};
+    std::size_t total = 0;
+    if (cudaSetDevice(i) == cudaSuccess) static_cast<void>(cudaMemGetInfo(&d.free_memory, &total));
+    state.devices.push_back(d);
+  }
+  static_cast<void>(cudaSetDevice(now));
+  static_cast<void>(cudaGetLastError());
+  return state;
+}
+
+}  // namespace triptych::backend
+
+// -- convolutions ---------------------------------------------------------------------------------
+
+namespace triptych::conv_engine {
+
+struct cuda_any::engines {
+  gemm_conv gemm;
+};
+
+cuda_any::cuda_any() : engines_(std::make_unique<engines>()) {}
+cuda_any::~cuda_any() = default;
+
+template <class B, class T>
+void cuda_any::forward(B& backend, const convolution::geometry& g, const T* x, const T* w, T* y) {
+  engines_->gemm.forward(backend, g, x, w, y);
+}
+template <class B, class T>
+void cuda_any::backward_data(B& backend, const convolution::geometry& g, const T* dy, const T* w,
+                             T* dx, bool accumulate) {
+  engines_->gemm.backward_data(backend, g, dy, w, dx, accumulate);
+}
+template <class B, class T>
+void cuda_any::backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy,
+                                T* dw, bool accumulate) {
+  engines_->gemm.backward_weights(backend, g, x, dy, dw, accumulate);
+}
+
+}  // namespace triptych::conv_engine
+
+template class triptych::backend::thrust_algorithms<triptych::backend::cuda_system,
+                                                    triptych::conv_engine::cuda_any>;

@@ -1,0 +1,101 @@
+// triptych/backend/cuda.hpp
+//
+// The CUDA backend: single precision in memory, matrix products by cuBLAS, all else by the functors of
+// kernels/ that Thrust launches on one stream. The operations are those of thrust_algorithms.hpp.
+//
+// Only declarations, no CUDA header: networks, methods and programs over this backend are compiled by an
+// ordinary compiler. Its definitions are compiled once in a program, by nvcc:
+//
+//   // cuda.cu
+//   #include <triptych/backend/cuda.cuh>
+//
+// Same bits from run to run on one kind of GPU with one version of the libraries. One backend works on
+// one device and is used from one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <triptych/backend/convolution/geometry.hpp>
+#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/thrust_algorithms.hpp>
+#include <triptych/core/tensor.hpp>
+
+namespace triptych {
+
+namespace backend {
+
+/// Device memory. Throws error::runtime that says how much was asked for and how much is free.
+struct cuda_memory {
+  static void* allocate(std::size_t bytes);
+  static void deallocate(void* p) noexcept;
+};
+
+/// A device, a stream on it, and cuBLAS. What thrust_algorithms asks of a system.
+class cuda_system {
+ public:
+  using memory = cuda_memory;
+  /// Bytes of a patch matrix, and of a convolution engine's own workspace.
+  static constexpr std::size_t workspace = std::size_t{256} << 20;
+
+  /// Throws error::usage where there is no such device or this build has no code for it.
+  explicit cuda_system(const cuda_options& options = {});
+  ~cuda_system();
+
+  [[nodiscard]] const cuda_options& options() const noexcept { return options_; }
+  /// The stream, a cudaStream_t.
+  [[nodiscard]] void* stream() const noexcept;
+
+  template <class Functor>
+  void each(std::int64_t n, const Functor& f) const;
+  template <class Functor>
+  void each_group(std::int64_t n, const Functor& f) const;
+
+  void copy(const void* from, std::size_t bytes, void* to) const;
+  void upload(const void* host, std::size_t bytes, void* to) const;
+  void download(const void* from, std::size_t bytes, void* host) const;
+  void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+            const float* a, const float* b, float beta, float* c) const;
+
+ private:
+  struct handles;
+  cuda_options options_;
+  std::unique_ptr<handles> handles_;
+};
+
+}  // namespace backend
+
+namespace conv_engine {
+
+/// The engine that cuda_options::convolution names.
+class cuda_any {
+ public:
+  cuda_any();
+  ~cuda_any();
+
+  template <class B, class T>
+  void forward(B& backend, const convolution::geometry& g, const T* x, const T* w, T* y);
+  template <class B, class T>
+  void backward_data(B& backend, const convolution::geometry& g, const T* dy, const T* w, T* dx,
+                     bool accumulate);
+  template <class B, class T>
+  void backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy, T* dw,
+                        bool accumulate);
+
+ private:
+  struct engines;
+  std::unique_ptr<engines> engines_;
+};
+
+}  // namespace conv_engine
+
+namespace backend {
+
+using cuda = thrust_algorithms<cuda_system, conv_engine::cuda_any>;
+
+extern template class thrust_algorithms<cuda_system, conv_engine::cuda_any>;
+
+}  // namespace backend
+
+}  // namespace triptych

@@ -1,0 +1,82 @@
+// triptych/backend/thrust_host.hpp
+//
+// The device backend on the host: every functor and every launch of the GPU's path, compiled by an
+// ordinary C++ compiler, for tests and sanitizers. Slow, and not meant for training.
+//
+// Thrust's macro THRUST_DEVICE_SYSTEM says who runs the launches: one thread (CPP) or OpenMP's
+// (OMP). CMake's target triptych::thrust_host sets it. Lanes are emulated in the order of a GPU's
+// warp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <Eigen/Core>
+
+#include <thrust/execution_policy.h>
+#include <thrust/for_each.h>
+#include <thrust/iterator/counting_iterator.h>
+
+#include <triptych/backend/conv_engine/gemm_conv.hpp>
+#include <triptych/backend/thrust_definitions.hpp>
+#include <triptych/core/arena.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/kernels/group.hpp>
+
+namespace triptych::backend {
+
+class host_system {
+ public:
+  using memory = host_memory;
+  using group = kernels::lanes<32>;
+  /// Bytes of a patch matrix: small, so that tests cut batches into parts.
+  static constexpr std::size_t workspace = std::size_t{1} << 16;
+
+  /// `threads` is there for likeness with other backends: OpenMP has its own ways of setting it.
+  explicit host_system(int /*threads*/ = 0) {}
+
+  template <class Functor>
+  void each(std::int64_t n, const Functor& f) const {
+    thrust::for_each_n(thrust::device, thrust::counting_iterator<std::int64_t>(0), n, f);
+  }
+  template <class Functor>
+  void each_group(std::int64_t n, const Functor& f) const {
+    each(n, with_group<Functor>{f});
+  }
+
+  void copy(const void* from, std::size_t bytes, void* to) const {
+    if (bytes > 0) std::memmove(to, from, bytes);
+  }
+  void upload(const void* host, std::size_t bytes, void* to) const { copy(host, bytes, to); }
+  void download(const void* from, std::size_t bytes, void* host) const { copy(from, bytes, host); }
+
+  void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+            const float* a, const float* b, float beta, float* c) const {
+    using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    const bool at = ta == transpose::yes, bt = tb == transpose::yes;
+    const Eigen::Map<const matrix> left(a, at ? k : m, at ? m : k),
+        right(b, bt ? n : k, bt ? k : n);
+    Eigen::Map<matrix> result(c, m, n);
+    if (beta == 0.0f) {
+      result.setZero();
+    } else if (beta != 1.0f) {
+      result *= beta;
+    }
+    if (at && bt) result.noalias() += alpha * (left.transpose() * right.transpose());
+    if (at && !bt) result.noalias() += alpha * (left.transpose() * right);
+    if (!at && bt) result.noalias() += alpha * (left * right.transpose());
+    if (!at && !bt) result.noalias() += alpha * (left * right);
+  }
+
+ private:
+  template <class Functor>
+  struct with_group {
+    Functor functor;
+    void operator()(std::int64_t i) const { functor(group{}, i); }
+  };
+};
+
+using thrust_host = thrust_algorithms<host_system, conv_engine::gemm_conv>;
+
+}  // namespace triptych::backend

@@ -1,0 +1,249 @@
+// triptych/kernels/grouped_batch_norm.hpp
+//
+// Batch normalisation of all groups of a matrix in a handful of launches, for backends on which a
+// launch costs more than the work of a small group. The arithmetic is that of
+// kernels/batch_norm.hpp; here is which thread does which run of rows, and how the runs' moments
+// become those of a group.
+//
+//   G groups of R rows, C channels; every group is cut into K runs of rows (row_chunks)
+//   *_run      functor(i), i counts (group, run, channel): neighbouring threads, neighbouring
+//   channels
+//   *_group    functor(g, i), i counts (group, channel), g a group of lanes: they share out the
+//   runs
+//   *_channel  functor(c): in the order of groups
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include <triptych/config.hpp>
+#include <triptych/core/operands.hpp>
+#include <triptych/kernels/batch_norm.hpp>
+#include <triptych/kernels/group.hpp>
+#include <triptych/kernels/row_chunks.hpp>
+
+namespace triptych::kernels {
+
+/// Where thread i of G K C stands.
+struct run_position {
+  std::int64_t group, run, begin, end;
+  int channel;
+
+  TRIPTYCH_HOST_DEVICE run_position(const norm_shape& s, std::int64_t i) {
+    const row_chunks chunks{s.rows, s.channels};
+    const std::int64_t runs = chunks.count();
+    channel = static_cast<int>(i % s.channels);
+    run = i / s.channels % runs;
+    group = i / s.channels / runs;
+    begin = chunks.begin(run);
+    end = chunks.end(run);
+  }
+
+  /// Of the group's first number.
+  TRIPTYCH_HOST_DEVICE std::int64_t at(const norm_shape& s) const {
+    return group * s.rows * s.channels;
+  }
+  /// Of the run's row in a table (G, K, C).
+  TRIPTYCH_HOST_DEVICE std::int64_t row(const norm_shape& s) const {
+    return (group * row_chunks{s.rows, s.channels}.count() + run) * s.channels;
+  }
+};
+
+// -- forward
+// ----------------------------------------------------------------------------------------
+
+template <class T>
+struct moments_run {
+  norm_shape s;
+  const T* x;
+  T *means, *squares;  ///< (G, K, C)
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
+    const run_position p(s, i);
+    moments<T>{x + p.at(s), s.channels, means + p.row(s), squares + p.row(s)}.template run<1>(
+        p.begin, p.end, p.channel);
+  }
+};
+
+/// Count, mean and sum of squared deviations; of a union by Chan, Golub, LeVeque (1979).
+struct moment {
+  double count = 0, mean = 0, squares = 0;
+
+  TRIPTYCH_HOST_DEVICE friend moment operator+(const moment& a, const moment& b) {
+    if (b.count == 0) return a;
+    if (a.count == 0) return b;
+    const double count = a.count + b.count, d = b.mean - a.mean, pull = b.count / count;
+    return {count, a.mean + d * pull, a.squares + b.squares + d * d * a.count * pull};
+  }
+};
+
+template <class T>
+struct moments_group {
+  norm_shape s;
+  const T *means, *squares;  ///< (G, K, C)
+  const T *weight, *bias;    ///< (C)
+  T epsilon;
+  T *mean, *inverse_deviation;  ///< (G, C)
+  T *factor, *shift;            ///< (G, C)
+  double* average;              ///< (G, C), with the variance what running statistics are made of
+  double* variance;             ///< (G, C), unbiased
+
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t i) const {
+    const row_chunks chunks{s.rows, s.channels};
+    const int c = static_cast<int>(i % s.channels);
+    const std::int64_t first = i / s.channels * chunks.count() * s.channels + c;
+    const T *const from = means + first, *const spread = squares + first;
+    const std::int64_t stride = s.channels;
+    const moment all = g.reduce(
+        chunks.count(), moment{},
+        [=](std::int64_t k) {
+          return moment{static_cast<double>(chunks.end(k) - chunks.begin(k)),
+                        static_cast<double>(from[k * stride]),
+                        static_cast<double>(spread[k * stride])};
+        },
+        plus{});
+    g.each(1, [=, this](std::int64_t) {
+      const T m = static_cast<T>(all.mean);
+      const T d =
+          static_cast<T>(1.0 / std::sqrt(all.squares / all.count + static_cast<double>(epsilon)));
+      mean[i] = m;
+      inverse_deviation[i] = d;
+      factor[i] = weight[c] * d;
+      shift[i] = bias[c] - m * (weight[c] * d);
+      average[i] = all.mean;
+      variance[i] = all.squares / (all.count - 1);
+    });
+  }
+};
+
+template <class T>
+struct running_channel {
+  int groups, channels;
+  const double *average, *variance;  ///< (G, C)
+  running_statistics<T> running;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t c) const {
+    const double m = static_cast<double>(running.momentum);
+    double mean = static_cast<double>(running.mean[c]);
+    double spread = static_cast<double>(running.variance[c]);
+    for (int g = 0; g < groups; ++g) {
+      mean = static_cast<double>(static_cast<T>((1 - m) * mean + m * average[g * channels + c]));
+      spread =
+          static_cast<double>(static_cast<T>((1 - m) * spread + m * variance[g * channels + c]));
+    }
+    running.mean[c] = static_cast<T>(mean);
+    running.variance[c] = static_cast<T>(spread);
+  }
+};
+
+template <class T>
+struct normalize_run {
+  norm_shape s;
+  const T *x, *residual;    ///< residual or null
+  const T *factor, *shift;  ///< (G, C)
+  bool relu;
+  T* y;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
+    const run_position p(s, i);
+    const std::int64_t at = p.at(s), table = p.group * s.channels;
+    normalize<T>{x + at,         residual == nullptr ? nullptr : residual + at,
+                 factor + table, shift + table,
+                 s.channels,     relu,
+                 y + at}
+        .template run<1>(p.begin, p.end, p.channel);
+  }
+};
+
+/// Factor and shift of a channel from running statistics.
+template <class T>
+struct running_factor {
+  const T *weight, *bias, *mean, *variance;
+  T epsilon;
+  T *factor, *shift;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t c) const {
+    factor[c] = weight[c] / std::sqrt(variance[c] + epsilon);
+    shift[c] = bias[c] - mean[c] * factor[c];
+  }
+};
+
+// -- backward
+// ---------------------------------------------------------------------------------------
+
+template <class T>
+struct norm_sums_run {
+  norm_shape s;
+  const T *x, *y;                     ///< y or null
+  const T *mean, *inverse_deviation;  ///< (G, C)
+  T* dy;
+  T *sums, *dots;  ///< (G, K, C)
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
+    const run_position p(s, i);
+    const std::int64_t at = p.at(s), table = p.group * s.channels;
+    norm_sums<T>{x + at,          y == nullptr ? nullptr : y + at,
+                 mean + table,    inverse_deviation + table,
+                 s.channels,      dy + at,
+                 sums + p.row(s), dots + p.row(s)}
+        .template run<1>(p.begin, p.end, p.channel);
+  }
+};
+
+/// Sums over a group; their means go to (G, C) for the gradient, the sums themselves, in double, to
+/// `total` (G, C).
+template <class T>
+struct norm_sums_group {
+  norm_shape s;
+  const T* sums;  ///< (G, K, C)
+  T* mean;        ///< (G, C)
+  double* total;  ///< (G, C)
+
+  template <class Group>
+  TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t i) const {
+    const std::int64_t runs = row_chunks{s.rows, s.channels}.count(), stride = s.channels;
+    const T* const from = sums + i / s.channels * runs * s.channels + i % s.channels;
+    const double sum = g.template sum<double>(
+        runs, [=](std::int64_t k) { return static_cast<double>(from[k * stride]); });
+    g.each(1, [=, this](std::int64_t) {
+      mean[i] = static_cast<T>(sum / static_cast<double>(s.rows));
+      total[i] = sum;
+    });
+  }
+};
+
+/// y[c] += the sum over groups of total (G, C).
+template <class T>
+struct add_groups_channel {
+  int groups, channels;
+  const double* total;
+  T* y;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t c) const {
+    double sum = 0;
+    for (int g = 0; g < groups; ++g) sum += total[g * channels + c];
+    y[c] += static_cast<T>(sum);
+  }
+};
+
+template <class T>
+struct norm_gradient_run {
+  norm_shape s;
+  const T *x, *dy;
+  const T *mean, *inverse_deviation;  ///< (G, C)
+  const T* weight;                    ///< (C)
+  const T *mean_dy, *mean_dy_normal;  ///< (G, C)
+  T* dx;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
+    const run_position p(s, i);
+    const std::int64_t at = p.at(s), table = p.group * s.channels;
+    norm_gradient<T>{x + at, dy + at,         mean + table,           inverse_deviation + table,
+                     weight, mean_dy + table, mean_dy_normal + table, s.channels,
+                     dx + at}
+        .template run<1>(p.begin, p.end, p.channel);
+  }
+};
+
+}  // namespace triptych::kernels

@@ -1,0 +1,450 @@
+// Every operation of a backend on sizes that fit no block, chunk or vector: what the equivalence tests
+// of all backends have in common.
+//
+// An experiment is one operation on given data, as a function of the backend, that returns all it
+// wrote. The functions below visit experiments; `agreement` is the visitor that compares two backends.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/concepts/backend.hpp>
+
+#include "support/catch.hpp"
+#include "support/device_array.hpp"
+#include "support/tolerance.hpp"
+
+namespace triptych::test {
+
+using numbers = std::vector<double>;
+
+// -- experiments: visit(name, tolerance, experiment) --------------------------------------------
+
+template <class Fast, class Visit>
+void flat_vectors(const Visit& visit) {
+  using within = tolerance<Fast>;
+  for (const std::size_t n : {1u, 31u, 257u, 100003u}) {
+    const auto size = static_cast<std::int64_t>(n);
+    const numbers x = random_numbers(size, 1), y = random_numbers(size, 2);
+    const numbers z = random_numbers(size, 3);
+    const auto named = [&](const char* name) { return name + (" n=" + std::to_string(n)); };
+
+    visit(named("copy"), within::exact, [&](auto& b) {
+      device_array from(b, x), to(b, unwritten(size));
+      b.copy(from, n, to);
+      return numbers_of(to);
+    });
+    visit(named("fill"), within::exact, [&](auto& b) {
+      device_array to(b, unwritten(size));
+      b.fill(to, n, 0.75f);
+      return numbers_of(to);
+    });
+    visit(named("add"), within::rounding, [&](auto& b) {
+      device_array from(b, x), to(b, y);
+      b.add(from, n, to);
+      return numbers_of(to);
+    });
+    visit(named("multiply"), within::rounding, [&](auto& b) {
+      device_array from(b, x), to(b, y);
+      b.multiply(from, n, to);
+      return numbers_of(to);
+    });
+    visit(named("scale"), within::rounding, [&](auto& b) {
+      device_array to(b, y);
+      b.scale(0.3f, n, to);
+      return numbers_of(to);
+    });
+    visit(named("interpolate"), within::elementwise, [&](auto& b) {
+      device_array from(b, x), to(b, y);
+      b.interpolate(0.99f, from, n, to);
+      return numbers_of(to);
+    });
+    visit(named("sgd"), within::elementwise, [&](auto& b) {
+      device_array gradient(b, x), momentum(b, y), weight(b, z);
+      b.sgd(n, gradient, 0.06f, 0.9f, 5e-4f, 0.8f, momentum, weight);
+      return numbers_of(momentum, weight);
+    });
+    visit(named("sum_of_squares"), within::double_sum(size), [&](auto& b) {
+      const device_array from(b, x);
+      return numbers{b.sum_of_squares(from, n)};
+    });
+    visit(named("mean"), within::elementwise, [&](auto& b) {
+      device_array from(b, x), to(b, unwritten(1));
+      b.mean(from, n, 3.0f, to);
+      return numbers_of(to);
+    });
+    visit(named("all_finite"), within::exact, [&](auto& b) {
+      numbers found;
+      for (const float last : {3e38f, -std::numeric_limits<float>::infinity(),
+                               std::numeric_limits<float>::quiet_NaN()}) {
+        numbers data(n, 3e38);
+        data.back() = double{last};
+        const device_array from(b, data);
+        found.push_back(b.all_finite(from, n) ? 1 : 0);
+      }
+      return found;
+    });
+  }
+}
+
+template <class Fast, class Visit>
+void products(const Visit& visit) {
+  using within = tolerance<Fast>;
+  struct product {
+    std::int64_t m, n, k;
+    float alpha, beta;
+  };
+  for (const product& p :
+       {product{1, 1, 1, 1, 0}, product{3, 17, 31, 0.5f, 0.25f}, product{31, 1, 257, 1, 0},
+        product{257, 31, 17, -1, 1}, product{67, 257, 33, 1, 0}, product{521, 130, 3, 2, 1},
+        product{5, 2053, 19, 0.5f, 0}, product{1, 3, 2053, 1, 1}}) {
+    for (const transpose ta : {transpose::no, transpose::yes}) {
+      for (const transpose tb : {transpose::no, transpose::yes}) {
+        const numbers left = random_numbers(p.m * p.k, 1), right = random_numbers(p.k * p.n, 2);
+        // With beta = 0 the old numbers must not be read.
+        const numbers old = p.beta == 0 ? unwritten(p.m * p.n) : random_numbers(p.m * p.n, 3);
+        const std::string name = "gemm m=" + std::to_string(p.m) + " n=" + std::to_string(p.n) +
+                                 " k=" + std::to_string(p.k) +
+                                 (ta == transpose::yes ? ", left transposed" : "") +
+                                 (tb == transpose::yes ? ", right transposed" : "");
+        visit(name, within::sum(p.k), [&](auto& b) {
+          device_array x(b, left), w(b, right), y(b, old);
+          b.gemm(ta, tb, p.m, p.n, p.k, p.alpha, x, w, p.beta, y);
+          return numbers_of(y);
+        });
+      }
+    }
+  }
+}
+
+template <class Fast, class Visit>
+void convolutions(const Visit& visit) {
+  using within = tolerance<Fast>;
+  using convolution::geometry;
+  // images, height, width, in, out, kernel, stride, padding
+  for (const geometry& g :
+       {geometry{1, 1, 1, 1, 1, 1, 1, 0}, geometry{1, 1, 1, 3, 16, 3, 1, 1},
+        geometry{3, 3, 3, 16, 33, 3, 1, 1}, geometry{2, 17, 17, 3, 16, 3, 1, 1},
+        geometry{31, 4, 4, 33, 64, 3, 1, 1}, geometry{1, 17, 16, 64, 33, 3, 2, 1},
+        geometry{3, 16, 17, 33, 16, 1, 2, 0}, geometry{17, 7, 7, 16, 64, 1, 1, 0},
+        geometry{1, 31, 29, 3, 17, 7, 2, 3}, geometry{2, 9, 6, 1, 3, 3, 1, 0},
+        geometry{5, 8, 8, 64, 64, 3, 1, 1}, geometry{257, 2, 2, 16, 16, 3, 1, 1}}) {
+    const std::int64_t taps = std::int64_t{g.kernel} * g.kernel;
+    const std::int64_t out_pixels = g.images * g.out_height() * g.out_width();
+    const std::int64_t in_size = g.images * g.height * g.width * g.in;
+    const std::int64_t w_size = taps * g.in * g.out;
+    const numbers x = random_numbers(in_size, 1), w = random_numbers(w_size, 2);
+    const numbers y = random_numbers(out_pixels * g.out, 3);
+    const auto named = [&](const char* name) {
+      return name + (" images=" + std::to_string(g.images)) + " " + std::to_string(g.height) + "x" +
+             std::to_string(g.width) + " in=" + std::to_string(g.in) +
+             " out=" + std::to_string(g.out) + " kernel=" + std::to_string(g.kernel) +
+             " stride=" + std::to_string(g.stride) + " padding=" + std::to_string(g.padding);
+    };
+    visit(named("convolution_forward"), within::sum(taps * g.in), [&](auto& b) {
+      device_array from(b, x), weights(b, w), to(b, unwritten(out_pixels * g.out));
+      b.convolution_forward(g, from, weights, to);
+      return numbers_of(to);
+    });
+    for (const bool accumulate : {false, true}) {
+      visit(named("convolution_backward_data"), within::sum(taps * g.out), [&](auto& b) {
+        device_array dy(b, y), weights(b, w), dx(b, accumulate ? x : unwritten(in_size));
+        b.convolution_backward_data(g, dy, weights, dx, accumulate);
+        return numbers_of(dx);
+      });
+      visit(named("convolution_backward_weights"), within::sum(out_pixels), [&](auto& b) {
+        device_array from(b, x), dy(b, y), dw(b, accumulate ? w : unwritten(w_size));
+        b.convolution_backward_weights(g, from, dy, dw, accumulate);
+        return numbers_of(dw);
+      });
+    }
+  }
+}
+
+template <class Fast, class Visit>
+void biases(const Visit& visit) {
+  using within = tolerance<Fast>;
+  for (const std::int64_t rows : {1, 17, 257, 1031}) {
+    for (const int channels : {1, 3, 16, 33, 64}) {
+      const numbers x = random_numbers(rows * channels, 1), bias = random_numbers(channels, 2);
+      const numbers gradient = random_numbers(rows * channels, 3);
+      const auto named = [&](const char* name) {
+        return name + (" rows=" + std::to_string(rows)) + " channels=" + std::to_string(channels);
+      };
+      for (const bool relu : {false, true}) {
+        visit(named("bias_forward"), within::rounding, [&](auto& b) {
+          device_array y(b, x), shift(b, bias);
+          b.bias_forward(rows, channels, shift, relu, y);
+          return numbers_of(y);
+        });
+        visit(named("bias_backward"), within::sum(rows), [&](auto& b) {
+          device_array y(b, x), dy(b, gradient), dbias(b, bias);
+          b.bias_backward(rows, channels, relu ? y.data() : nullptr, dy, dbias);
+          return numbers_of(dy, dbias);
+        });
+      }
+    }
+  }
+}
+
+template <class Fast, class Visit>
+void batch_norms(const Visit& visit) {
+  using within = tolerance<Fast>;
+  // rows of a group, groups, channels
+  for (const norm_shape& s :
+       {norm_shape{3, 1, 1}, norm_shape{3, 3, 64}, norm_shape{17, 2, 3}, norm_shape{31, 1, 33},
+        norm_shape{257, 1, 16}, norm_shape{257, 2, 1}, norm_shape{257, 3, 64},
+        norm_shape{1031, 2, 33}, norm_shape{2053, 1, 16}, norm_shape{20011, 1, 1}}) {
+    const std::int64_t rows = s.rows, size = s.rows * s.groups * s.channels;
+    const int groups = s.groups, channels = s.channels;
+    // Rows jump by one, so that no channel is nearly constant even where there are three rows.
+    numbers x = random_numbers(size, 1);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x[i] = (x[i] + static_cast<double>(i / static_cast<std::size_t>(channels) % 2)) / 2;
+    }
+    const numbers other = random_numbers(size, 2), gradient = random_numbers(size, 3);
+    const numbers weight = random_numbers(channels, 4), bias = random_numbers(channels, 5);
+    const numbers old_mean = random_numbers(channels, 6);
+    const numbers old_variance = random_numbers(channels, 7, 0.5f, 2);
+    const numbers some_mean = random_numbers(groups * channels, 8);
+    const numbers some_inverse = random_numbers(groups * channels, 9, 0.5f, 2);
+    const auto named = [&](const std::string& name) {
+      return name + " rows=" + std::to_string(rows) + " channels=" + std::to_string(channels) +
+             " groups=" + std::to_string(groups);
+    };
+    visit(named("batch_norm_forward far from zero"), within::normalised_far, [&](auto& b) {
+      numbers far = x;
+      for (double& v : far) v = double{static_cast<float>(v + 100)};
+      device_array from(b, far), gamma(b, weight), beta(b, bias);
+      device_array mean(b, some_mean), inverse(b, unwritten(groups * channels));
+      b.batch_norm_forward(s, from, gamma, beta, 1e-5f, nullptr, false, {}, mean, inverse, from);
+      return numbers_of(inverse);
+    });
+    for (const bool relu : {false, true}) {
+      for (const char* kind : {"plain", "residual", "over x", "over the residual"}) {
+        const std::string how = kind;
+        visit(named("batch_norm_forward " + how), within::normalised, [&](auto& b) {
+          device_array from(b, x), gamma(b, weight), beta(b, bias), residual(b, other);
+          device_array running_mean(b, old_mean), running_variance(b, old_variance);
+          device_array mean(b, unwritten(groups * channels)),
+              inverse(b, unwritten(groups * channels));
+          device_array elsewhere(b, unwritten(size));
+          const auto& to = how == "over x"              ? from
+                           : how == "over the residual" ? residual
+                                                        : elsewhere;
+          b.batch_norm_forward(s, from, gamma, beta, 1e-5f,
+                               how == "plain" ? nullptr : residual.data(), relu,
+                               {running_mean, running_variance, 0.25f}, mean, inverse, to);
+          return numbers_of(to, mean, inverse, running_mean, running_variance);
+        });
+      }
+      for (const bool with_residual : {false, true}) {
+        visit(named("batch_norm_evaluate"), within::normalised, [&](auto& b) {
+          device_array y(b, x), gamma(b, weight), beta(b, bias), residual(b, other);
+          device_array running_mean(b, old_mean), running_variance(b, old_variance);
+          b.batch_norm_evaluate(rows * groups, channels, y, gamma, beta, 1e-5f, running_mean,
+                                running_variance, with_residual ? residual.data() : nullptr, relu,
+                                y);
+          return numbers_of(y);
+        });
+      }
+      for (const bool over_dy : {false, true}) {
+        visit(named("batch_norm_backward"), within::sum(rows * groups), [&](auto& b) {
+          device_array from(b, x), y(b, other), gamma(b, weight), dy(b, gradient);
+          device_array elsewhere(b, unwritten(size));
+          device_array mean(b, some_mean), inverse(b, some_inverse);
+          device_array dgamma(b, weight), dbeta(b, bias);
+          const auto& dx = over_dy ? dy : elsewhere;
+          b.batch_norm_backward(s, from, relu ? y.data() : nullptr, gamma, mean, inverse, dy,
+                                dgamma, dbeta, dx);
+          return numbers_of(dy, dx, dgamma, dbeta);
+        });
+      }
+    }
+  }
+}
+
+template <class Fast, class Visit>
+void pools(const Visit& visit) {
+  using within = tolerance<Fast>;
+  struct window {
+    int kernel, stride, padding;
+  };
+  for (const shape& in : {shape{1, 1, 1, 1}, shape{3, 17, 15, 3}, shape{31, 8, 8, 16},
+                          shape{2, 31, 3, 33}, shape{257, 4, 4, 5}}) {
+    const auto in_size = static_cast<std::int64_t>(in.size());
+    const std::int64_t features_size = in.images * in.channels;
+    const numbers x = random_numbers(in_size, 1);
+    for (const window& w : {window{3, 2, 1}, window{1, 1, 0}, window{3, 1, 1}}) {
+      const int height = (in.height + 2 * w.padding - w.kernel) / w.stride + 1;
+      const int width = (in.width + 2 * w.padding - w.kernel) / w.stride + 1;
+      const std::int64_t out = in.images * height * width * in.channels;
+      const numbers y = random_numbers(out, 2);
+      visit("max_pool_forward " + to_string(in), within::exact, [&](auto& b) {
+        device_array from(b, x), to(b, unwritten(out));
+        device_indices argmax(b, out);
+        b.max_pool_forward(in, w.kernel, w.stride, w.padding, from, to, argmax);
+        return numbers_of(to, argmax);
+      });
+      visit("max_pool_backward " + to_string(in), within::sum(w.kernel * w.kernel), [&](auto& b) {
+        device_array from(b, x), to(b, unwritten(out)), dy(b, y), dx(b, unwritten(in_size));
+        device_indices argmax(b, out);
+        b.max_pool_forward(in, w.kernel, w.stride, w.padding, from, to, argmax);
+        b.max_pool_backward(in, height, width, dy, argmax, dx);
+        return numbers_of(dx);
+      });
+    }
+    const numbers means = random_numbers(features_size, 3);
+    visit("average_pool_forward " + to_string(in), within::sum(in.height * in.width), [&](auto& b) {
+      device_array from(b, x), to(b, unwritten(features_size));
+      b.average_pool_forward(in, from, to);
+      return numbers_of(to);
+    });
+    visit("average_pool_backward " + to_string(in), within::elementwise, [&](auto& b) {
+      device_array dy(b, means), dx(b, unwritten(in_size));
+      b.average_pool_backward(in, dy, dx);
+      return numbers_of(dx);
+    });
+  }
+}
+
+template <class Fast, class Visit>
+void patches(const Visit& visit) {
+  using within = tolerance<Fast>;
+  for (const int grid : {1, 2, 3}) {
+    for (const shape& in : {shape{1, grid, grid, 1}, shape{17, 3 * grid, 5 * grid, 3},
+                            shape{3, 8 * grid, 4 * grid, 33, 3}}) {
+      const auto size = static_cast<std::int64_t>(in.size());
+      const numbers x = random_numbers(size, 1);
+      visit("divide " + to_string(in), within::exact, [&](auto& b) {
+        device_array from(b, x), to(b, unwritten(size));
+        b.divide(in, grid, from, to);
+        return numbers_of(to);
+      });
+    }
+  }
+  // All pairs of four patches for two views, all of one patch, and a triple of its own for each of
+  // three views.
+  const std::vector<int> pairs_of_four{0, 1, 0, 2, 0, 3, 1, 2, 1, 3, 2, 3,
+                                       0, 1, 0, 2, 0, 3, 1, 2, 1, 3, 2, 3};
+  const std::vector<int> whole{0}, triples{0, 1, 2, 1, 4, 5, 3, 6, 8};
+  for (const subset_means& s : {subset_means{2, 4, 6, 2, 17, 33, pairs_of_four.data()},
+                                subset_means{1, 1, 1, 1, 257, 3, whole.data()},
+                                subset_means{3, 9, 1, 3, 31, 64, triples.data()}}) {
+    const std::string size = " images=" + std::to_string(s.images);
+    const std::int64_t x_size = s.groups * s.patches * s.images * s.channels;
+    const std::int64_t y_size = s.groups * s.combinations * s.images * s.channels;
+    const numbers x = random_numbers(x_size, 1), y = random_numbers(y_size, 2);
+    visit("combine_forward" + size, within::elementwise, [&](auto& b) {
+      device_array from(b, x), to(b, unwritten(y_size));
+      b.combine_forward(s, from, to);
+      return numbers_of(to);
+    });
+    visit("combine_backward" + size, within::elementwise, [&](auto& b) {
+      device_array dmeans(b, y), dpatches(b, unwritten(x_size));
+      b.combine_backward(s, dmeans, dpatches);
+      return numbers_of(dpatches);
+    });
+  }
+}
+
+template <class Fast, class Visit>
+void rows_of_features(const Visit& visit) {
+  using within = tolerance<Fast>;
+  for (const std::int64_t rows : {1, 17, 257}) {
+    for (const int columns : {1, 3, 31, 257, 2053}) {
+      const std::string size =
+          " rows=" + std::to_string(rows) + " columns=" + std::to_string(columns);
+      numbers x = random_numbers(rows * columns, 1);
+      std::fill_n(x.begin(), columns, 0.0);  // a row of no length
+      const numbers y = random_numbers(rows * columns, 2), dy = random_numbers(rows * columns, 3);
+      const numbers inverse = random_numbers(rows, 4, 0.5f, 2);
+      visit("normalize_rows_forward" + size, within::sum(columns), [&](auto& b) {
+        device_array from(b, x), to(b, unwritten(rows * columns)), one_over(b, unwritten(rows));
+        b.normalize_rows_forward(rows, columns, from, to, one_over);
+        numbers all = numbers_of(one_over);
+        for (double& v : all) v = 1 / v;  // the norm: an inverse may be 1e12
+        to.append_to(all);
+        return all;
+      });
+      visit("normalize_rows_backward" + size, within::sum(columns), [&](auto& b) {
+        device_array unit(b, y), one_over(b, inverse), gradient(b, dy), dx(b, x);
+        b.normalize_rows_backward(rows, columns, unit, one_over, gradient, 0.25f, dx);
+        return numbers_of(dx);
+      });
+      visit("argmax_rows, gather_rows" + size, within::exact, [&](auto& b) {
+        device_array from(b, x), to(b, unwritten(rows));
+        device_indices largest(b, rows);
+        b.argmax_rows(rows, columns, from, largest);
+        // The indices name columns; they are in range as rows of the same numbers in one column.
+        b.gather_rows(from, largest, rows, 1, to);
+        return numbers_of(largest, to);
+      });
+    }
+  }
+}
+
+template <class Fast, class Visit>
+void losses(const Visit& visit) {
+  using within = tolerance<Fast>;
+  for (const logit_shape& s :
+       {logit_shape{1, 1, 0, false}, logit_shape{3, 17, 0, false}, logit_shape{31, 31, 0, false},
+        logit_shape{17, 257, 100, false}, logit_shape{62, 62, 31, true}, logit_shape{2, 2, 1, true},
+        logit_shape{257, 2053, 2000, false}}) {
+    const numbers logits = random_numbers(s.rows * s.columns, 1, -10, 10);
+    visit("softmax_cross_entropy rows=" + std::to_string(s.rows) +
+              " columns=" + std::to_string(s.columns),
+          within::softmax, [&](auto& b) {
+            device_array row(b, logits), loss(b, unwritten(s.rows));
+            b.softmax_cross_entropy(s, 0.5f, row, loss);
+            return numbers_of(row, loss);
+          });
+  }
+}
+
+template <class Fast, class Visit>
+void every_operation(const Visit& visit) {
+  flat_vectors<Fast>(visit);
+  products<Fast>(visit);
+  convolutions<Fast>(visit);
+  biases<Fast>(visit);
+  batch_norms<Fast>(visit);
+  pools<Fast>(visit);
+  patches<Fast>(visit);
+  rows_of_features<Fast>(visit);
+  losses<Fast>(visit);
+}
+
+/// Visits experiments and checks that a backend agrees with the oracle within the tolerance.
+template <class Tested, class Oracle>
+class agreement {
+ public:
+  /// Whatever the tested backend takes.
+  template <class... Arguments>
+  explicit agreement(Arguments&&... a) : backend_(std::forward<Arguments>(a)...) {}
+
+  template <class Experiment>
+  void operator()(const std::string& name, double tolerance, const Experiment& experiment) const {
+    const numbers found = experiment(backend_), expected = experiment(oracle_);
+    INFO(name);
+    REQUIRE(found.size() == expected.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const double off = std::abs(found[i] - expected[i]);
+      if (!(off <= worst)) worst = off;  // NaN counts as worst
+    }
+    CHECK(worst <= tolerance);
+  }
+
+ private:
+  mutable Tested backend_;
+  mutable Oracle oracle_;
+};
+
+}  // namespace triptych::test
