@@ -56,6 +56,7 @@ struct device {
   }
 };
 
+const device turing{"T4", 75, 40, 64, 1024};
 const device ampere{"A100", 80, 108, 163, 2048};
 const device hopper{"H100", 90, 132, 227, 2048};
 const device blackwell{"B200", 100, 148, 227, 2048};
@@ -180,15 +181,21 @@ TEST_CASE("A small workspace limit makes cuDNN plan with less") {
 
 TEST_CASE("What cuDNN cannot do is refused in one sentence") {
   if (!can_plan_without_a_device()) return;
-  cudnn_plans plans(hopper.text());
-  const geometry too_small{4, 2, 2, 8, 16, 5, 1, 1};  // 5x5 on maps that are 4x4 with padding
-  const geometry nothing{0, 8, 8, 8, 16, 3, 1, 1};
-  for (const geometry& g : {too_small, nothing}) {
+  struct request {
+    device on;
+    geometry g;
+  };
+  const request refused[] = {
+      {turing, {768, 32, 32, 64, 64, 3, 1, 1}},  // hardware without bf16
+      {hopper, {4, 2, 2, 8, 16, 5, 1, 1}},       // 5x5 on maps that are 4x4 with their padding
+      {hopper, {0, 8, 8, 8, 16, 3, 1, 1}}};      // no image
+  for (const auto& [on, g] : refused) {
+    cudnn_plans plans(on.text());
     CHECK(!plans.supported(g, kind::backward_data, number_format::bf16));
     const auto refusal =
         thrown_by([&] { (void)plans.workspace(g, kind::backward_data, number_format::bf16); });
-    CHECK(refusal.kind == error_kind::usage);
     INFO(refusal.sentence);
+    CHECK(refusal.kind == error_kind::usage);
     CHECK(refusal.says(to_string(g)));
     CHECK(refusal.says("data gradient"));
     CHECK(refusal.says("bf16"));

@@ -108,8 +108,8 @@ class descriptor {
     while (values.size() > found) values.pop_back();
     return values;
   }
-  /// How many descriptors there are. The library answers this for the results of its heuristics;
-  /// for choices and notes it says 0, so they are asked for with a generous `most`.
+  /// How many descriptors an attribute has. The library answers that for the results of its
+  /// heuristics; of a configuration's choices it says 0, so `get` takes a generous `most` there.
   [[nodiscard]] std::size_t count(cudnnBackendAttributeName_t name) const {
     return fetch(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
   }
