@@ -189,8 +189,9 @@ TEST_CASE("What cuDNN cannot do is refused in one sentence") {
       {turing, {768, 32, 32, 64, 64, 3, 1, 1}},  // hardware without bf16
       {hopper, {4, 2, 2, 8, 16, 5, 1, 1}},       // 5x5 on maps that are 4x4 with their padding
       {hopper, {0, 8, 8, 8, 16, 3, 1, 1}}};      // no image
-  for (const auto& [on, g] : refused) {
-    cudnn_plans plans(on.text());
+  for (const request& r : refused) {
+    const geometry& g = r.g;
+    cudnn_plans plans(r.on.text());
     CHECK(!plans.supported(g, kind::backward_data, number_format::bf16));
     const auto refusal =
         thrown_by([&] { (void)plans.workspace(g, kind::backward_data, number_format::bf16); });
