@@ -6,6 +6,7 @@
 #   app                   CLI11
 #   tests                 Catch2 (2.13 or 3)
 #   device backend        Thrust: a CUDA Toolkit's, or Debian's libthrust-dev; optional
+#   CUDA backend          CUDA Toolkit, cuDNN; optional (TriptychCuda.cmake)
 #   operation benchmarks  Google Benchmark, optional
 include(FetchContent)
 
@@ -47,12 +48,12 @@ if(TRIPTYCH_BUILD_APPS OR TRIPTYCH_BUILD_TESTS)
 endif()
 
 set(triptych_image_formats)
-# triptych_may_use(<package> <option>): finds a package whose option is AUTO or ON.
+# triptych_may_use(<package> <option> [<version>]): finds a package whose option is AUTO or ON.
 macro(triptych_may_use package option)
   if(TRIPTYCH_WITH_${option} STREQUAL "AUTO")
-    find_package(${package} QUIET)
+    find_package(${package} ${ARGN} QUIET)
   elseif(TRIPTYCH_WITH_${option})
-    find_package(${package} REQUIRED)
+    find_package(${package} ${ARGN} REQUIRED)
   endif()
 endmacro()
 

@@ -15,7 +15,7 @@ endif()
 
 # What needs Thrust or a CUDA compiler is installed as it lies: whoever includes it has them.
 file(GLOB_RECURSE triptych_cuda_headers CONFIGURE_DEPENDS ${triptych_include}/triptych/*.cuh)
-foreach(header IN LISTS triptych_thrust_headers triptych_cuda_headers)
+foreach(header IN LISTS triptych_thrust_headers triptych_cudnn_headers triptych_cuda_headers)
   file(RELATIVE_PATH folder ${triptych_include} ${header})
   get_filename_component(folder ${folder} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})

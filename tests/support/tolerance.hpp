@@ -11,8 +11,15 @@ namespace triptych::test {
 
 template <class Backend>
 struct tolerance {
-  /// The gap between 1 and the next number: twice the relative error of one rounding.
-  static constexpr double epsilon = std::numeric_limits<typename Backend::real>::epsilon();
+  /// The gap between 1 and the next number: twice the relative error of one rounding. A backend may
+  /// say that it rounds operands of products more coarsely.
+  static constexpr double epsilon = [] {
+    if constexpr (requires { Backend::operand_epsilon; }) {
+      return Backend::operand_epsilon;
+    } else {
+      return double{std::numeric_limits<typename Backend::real>::epsilon()};
+    }
+  }();
 
   /// Numbers that are moved and not computed.
   static constexpr double exact = 0;

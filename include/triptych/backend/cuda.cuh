@@ -1,6 +1,7 @@
 // triptych/backend/cuda.cuh
 //
-// The CUDA backend, defined (cuda.hpp declares it). Exactly one .cu file of a program includes this.
+// The CUDA backend, defined (cuda.hpp declares it). Exactly one .cu file of a program includes
+// this.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +19,9 @@
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/system_error.h>
 
+#if defined(TRIPTYCH_HAS_CUDNN)
+#include <triptych/backend/conv_engine/cudnn_conv.hpp>
+#endif
 #include <triptych/backend/conv_engine/gemm_conv.hpp>
 #include <triptych/backend/cuda.hpp>
 #include <triptych/backend/thrust_definitions.hpp>
@@ -150,9 +154,17 @@ cuda_system::cuda_system(const cuda_options& options)
     const auto& d = state.devices[static_cast<std::size_t>(options.device)];
     const std::string capability = std::to_string(d.major) + std::to_string(d.minor);
     throw error::usage("this build has code for compute capabilities " + state.architectures +
-                       " (times ten) and none for " + d.name + "; configure it with "
-                       "-DCMAKE_CUDA_ARCHITECTURES=" + capability);
+                       " (times ten) and none for " + d.name +
+                       "; configure it with "
+                       "-DCMAKE_CUDA_ARCHITECTURES=" +
+                       capability);
   }
+#if !defined(TRIPTYCH_HAS_CUDNN)
+  if (options.convolution == cuda_convolution::cudnn) {
+    throw error::usage("this build has no cuDNN; configure it with -DTRIPTYCH_WITH_CUDNN=ON, or "
+                       "choose --conv-engine gemm");
+  }
+#endif
   if (options.precision == cuda_precision::bf16 &&
       state.devices[static_cast<std::size_t>(options.device)].major < 8) {
     throw error::usage("--precision bf16 needs compute capability 8.0 or more; choose f32");
@@ -198,8 +210,8 @@ void cuda_system::each_group(std::int64_t n, const Functor& f) const {
 
 void cuda_system::copy(const void* from, std::size_t bytes, void* to) const {
   if (bytes == 0) return;
-  cuda_detail::check(
-      cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, handles_->stream), "a copy");
+  cuda_detail::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, handles_->stream),
+                     "a copy");
 }
 
 void cuda_system::upload(const void* host, std::size_t bytes, void* to) const {
@@ -226,11 +238,11 @@ void cuda_system::gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t 
                                           ? CUBLAS_COMPUTE_32F_FAST_TF32
                                           : CUBLAS_COMPUTE_32F_FAST_16BF;
   // Row-major is column-major transposed: cᵀ = op(b)ᵀ op(a)ᵀ.
-  cuda_detail::check(
-      cublasGemmEx_64(handles_->cublas, bt ? CUBLAS_OP_T : CUBLAS_OP_N, at ? CUBLAS_OP_T : CUBLAS_OP_N,
-                      n, m, k, &alpha, b, CUDA_R_32F, bt ? k : n, a, CUDA_R_32F, at ? m : k, &beta,
-                      c, CUDA_R_32F, n, compute, CUBLAS_GEMM_DEFAULT),
-      "a matrix product");
+  cuda_detail::check(cublasGemmEx_64(handles_->cublas, bt ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                     at ? CUBLAS_OP_T : CUBLAS_OP_N, n, m, k, &alpha, b, CUDA_R_32F,
+                                     bt ? k : n, a, CUDA_R_32F, at ? m : k, &beta, c, CUDA_R_32F, n,
+                                     compute, CUBLAS_GEMM_DEFAULT),
+                     "a matrix product");
 }
 
 // -- what there is --------------------------------------------------------------------------------
@@ -246,11 +258,14 @@ cuda_state look_for_cuda() {
       cublasGetProperty(PATCH_LEVEL, &patch) == CUBLAS_STATUS_SUCCESS) {
     state.cublas = major * 10000 + minor * 100 + patch;
   }
+#if defined(TRIPTYCH_HAS_CUDNN)
+  state.cudnn = static_cast<int>(cudnnGetVersion());
+#endif
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
     static_cast<void>(cudaGetLastError());
-    state.problem = state.driver == 0        ? "there is no NVIDIA driver"
+    state.problem = state.driver == 0       ? "there is no NVIDIA driver"
                     : status != cudaSuccess ? cudaGetErrorString(status)
                                             : "the driver shows no device";
     return state;
@@ -276,8 +291,33 @@ cuda_state look_for_cuda() {
 
 namespace triptych::conv_engine {
 
+#if !defined(TRIPTYCH_HAS_CUDNN)
+enum class pass { forward, backward_data, backward_weights };
+#endif
+
 struct cuda_any::engines {
   gemm_conv gemm;
+#if defined(TRIPTYCH_HAS_CUDNN)
+  cudnn_conv cudnn;
+
+  template <class Work>
+  void choose(const convolution::geometry& g, pass p, const backend::cuda_options& o,
+              bool accumulate, const Work& work) {
+    using kind = backend::cuda_convolution;
+    if (o.convolution == kind::cudnn ||
+        (o.convolution == kind::automatic && cudnn.takes(g, p, o.precision, accumulate))) {
+      work(cudnn);
+    } else {
+      work(gemm);
+    }
+  }
+#else
+  template <class Work>
+  void choose(const convolution::geometry&, pass, const backend::cuda_options&, bool,
+              const Work& work) {
+    work(gemm);
+  }
+#endif
 };
 
 cuda_any::cuda_any() : engines_(std::make_unique<engines>()) {}
@@ -285,17 +325,21 @@ cuda_any::~cuda_any() = default;
 
 template <class B, class T>
 void cuda_any::forward(B& backend, const convolution::geometry& g, const T* x, const T* w, T* y) {
-  engines_->gemm.forward(backend, g, x, w, y);
+  engines_->choose(g, pass::forward, backend.system().options(), false,
+                   [&](auto& engine) { engine.forward(backend, g, x, w, y); });
 }
 template <class B, class T>
 void cuda_any::backward_data(B& backend, const convolution::geometry& g, const T* dy, const T* w,
                              T* dx, bool accumulate) {
-  engines_->gemm.backward_data(backend, g, dy, w, dx, accumulate);
+  engines_->choose(g, pass::backward_data, backend.system().options(), accumulate,
+                   [&](auto& engine) { engine.backward_data(backend, g, dy, w, dx, accumulate); });
 }
 template <class B, class T>
 void cuda_any::backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy,
                                 T* dw, bool accumulate) {
-  engines_->gemm.backward_weights(backend, g, x, dy, dw, accumulate);
+  engines_->choose(
+      g, pass::backward_weights, backend.system().options(), accumulate,
+      [&](auto& engine) { engine.backward_weights(backend, g, x, dy, dw, accumulate); });
 }
 
 }  // namespace triptych::conv_engine

@@ -9,7 +9,8 @@
 
 namespace triptych::backend {
 
-/// How matrix products and convolutions round their operands; results and sums are always f32.
+/// How matrix products and convolutions round their operands. Sums and what lies in memory are f32; cuDNN's
+/// convolutions in bf16 round their results as well.
 enum class cuda_precision {
   f32,   ///< not at all: no tensor cores
   tf32,  ///< to 10 bits behind the point

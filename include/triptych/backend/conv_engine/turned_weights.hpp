@@ -1,0 +1,41 @@
+// triptych/backend/conv_engine/turned_weights.hpp
+//
+// Weights in cuDNN's order (out, k, k, in) from the library's (k, k, in, out), and a gradient back:
+// functors over weights, functor(i), which also round between float and bf16
+// (kernels/rounding.hpp). Cost: one pass over the weights.
+#pragma once
+
+#include <cstdint>
+
+#include <triptych/config.hpp>
+#include <triptych/kernels/rounding.hpp>
+
+namespace triptych::conv_engine {
+
+/// turned (out, taps) = w (taps, out); i counts the numbers of `turned`.
+template <class From, class To>
+struct turn_weights {
+  std::int64_t taps;  ///< k k in
+  int out;
+  const From* w;
+  To* turned;
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
+    turned[i] = kernels::rounded<To>(w[i % taps * out + i / taps]);
+  }
+};
+
+/// w (taps, out) = turned (out, taps), or w += it; i counts the numbers of `w`.
+template <class From, class To>
+struct turn_weights_back {
+  std::int64_t taps;
+  int out;
+  const From* turned;
+  To* w;
+  bool accumulate;
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
+    const To v = kernels::rounded<To>(turned[i % out * taps + i / out]);
+    w[i] = accumulate ? w[i] + v : v;
+  }
+};
+
+}  // namespace triptych::conv_engine
