@@ -36,7 +36,8 @@ add_library(triptych_cuda STATIC ${PROJECT_SOURCE_DIR}/apps/instances/cuda.cu)
 target_include_directories(triptych_cuda PUBLIC ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(triptych_cuda PRIVATE CUDA::cudart_static CUDA::cublas)
 # CMake 3.25 knows no C++20 for nvcc 13. Functors call std::min and the like.
-target_compile_options(triptych_cuda PRIVATE -std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra)
+target_compile_options(triptych_cuda PRIVATE
+  -std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra -Xptxas=--warn-on-spills)
 if(TRIPTYCH_WITH_CUDNN AND cuDNN_FOUND)
   target_link_libraries(triptych_cuda PRIVATE cudnn::cudnn)
   target_compile_definitions(triptych_cuda PRIVATE TRIPTYCH_HAS_CUDNN=1)

@@ -26,17 +26,21 @@ namespace triptych::kernels {
 
 /// Where thread i of G K C stands.
 struct run_position {
-  std::int64_t group, run, begin, end;
+  std::int64_t group, row, begin, end;  ///< row counts (group, run)
   int channel;
 
   TRIPTYCH_HOST_DEVICE run_position(const norm_shape& s, std::int64_t i) {
     const row_chunks chunks{s.rows, s.channels};
-    const std::int64_t runs = chunks.count();
-    channel = static_cast<int>(i % s.channels);
-    run = i / s.channels % runs;
-    group = i / s.channels / runs;
-    begin = chunks.begin(run);
-    end = chunks.end(run);
+    // In 32 bits, which a device divides in a few instructions: G K C is a small part of the
+    // matrix.
+    const auto runs = static_cast<std::uint32_t>(chunks.count());
+    const auto channels = static_cast<std::uint32_t>(s.channels);
+    const auto number = static_cast<std::uint32_t>(i) / channels;
+    channel = static_cast<int>(static_cast<std::uint32_t>(i) % channels);
+    row = number;
+    group = number / runs;
+    begin = chunks.begin(number % runs);
+    end = chunks.end(number % runs);
   }
 
   /// Of the group's first number.
@@ -44,8 +48,8 @@ struct run_position {
     return group * s.rows * s.channels;
   }
   /// Of the run's row in a table (G, K, C).
-  TRIPTYCH_HOST_DEVICE std::int64_t row(const norm_shape& s) const {
-    return (group * row_chunks{s.rows, s.channels}.count() + run) * s.channels;
+  TRIPTYCH_HOST_DEVICE std::int64_t table_row(const norm_shape& s) const {
+    return row * s.channels;
   }
 };
 
@@ -60,8 +64,8 @@ struct moments_run {
 
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
     const run_position p(s, i);
-    moments<T>{x + p.at(s), s.channels, means + p.row(s), squares + p.row(s)}.template run<1>(
-        p.begin, p.end, p.channel);
+    moments<T>{x + p.at(s), s.channels, means + p.table_row(s), squares + p.table_row(s)}
+        .template run<1>(p.begin, p.end, p.channel);
   }
 };
 
@@ -183,10 +187,14 @@ struct norm_sums_run {
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
     const run_position p(s, i);
     const std::int64_t at = p.at(s), table = p.group * s.channels;
-    norm_sums<T>{x + at,          y == nullptr ? nullptr : y + at,
-                 mean + table,    inverse_deviation + table,
-                 s.channels,      dy + at,
-                 sums + p.row(s), dots + p.row(s)}
+    norm_sums<T>{x + at,
+                 y == nullptr ? nullptr : y + at,
+                 mean + table,
+                 inverse_deviation + table,
+                 s.channels,
+                 dy + at,
+                 sums + p.table_row(s),
+                 dots + p.table_row(s)}
         .template run<1>(p.begin, p.end, p.channel);
   }
 };

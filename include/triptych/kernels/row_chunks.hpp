@@ -1,8 +1,8 @@
 // triptych/kernels/row_chunks.hpp
 //
 // How a matrix of rows x channels is cut into runs of rows that are worked on at the same time. The
-// cut depends on the shape alone, so partial sums over chunks, combined in order, give the same bits
-// for any number of threads.
+// cut depends on the shape alone, so partial sums over chunks, combined in order, give the same
+// bits for any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -17,10 +17,10 @@ struct row_chunks {
   int channels;
 
   /// Numbers in a chunk: 64 KiB of floats, a part of a second-level cache.
-  static constexpr std::int64_t numbers = 16384;
+  static constexpr int numbers = 16384;
 
   [[nodiscard]] TRIPTYCH_HOST_DEVICE constexpr std::int64_t length() const {
-    return std::max<std::int64_t>(1, numbers / std::max(channels, 1));
+    return std::max(1, numbers / std::max(channels, 1));
   }
   [[nodiscard]] TRIPTYCH_HOST_DEVICE constexpr std::int64_t count() const {
     return (rows + length() - 1) / length();

@@ -18,6 +18,21 @@
 
 namespace triptych::conv_engine {
 
+/// Where pixel r of maps of height x width lies. In 32 bits, which a device divides in a few
+/// instructions: patch matrices are made of few images.
+struct pixel_position {
+  std::int64_t image;
+  int row, column;
+
+  TRIPTYCH_HOST_DEVICE pixel_position(std::int64_t r, int height, int width) {
+    const auto pixel = static_cast<std::uint32_t>(r), w = static_cast<std::uint32_t>(width);
+    const auto line = pixel / w, h = static_cast<std::uint32_t>(height);
+    image = line / h;
+    row = static_cast<int>(line % h);
+    column = static_cast<int>(pixel % w);
+  }
+};
+
 /// Row r: output pixel r. A row of the kernel is one run of numbers in memory.
 template <class T>
 struct im2col_row {
@@ -28,9 +43,9 @@ struct im2col_row {
   template <class Group>
   TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
     const auto& c = geometry;
-    const std::int64_t image = r / (c.out_height() * c.out_width());
-    const int top = static_cast<int>(r / c.out_width() % c.out_height()) * c.stride - c.padding;
-    const int left = static_cast<int>(r % c.out_width()) * c.stride - c.padding;
+    const pixel_position at(r, c.out_height(), c.out_width());
+    const std::int64_t image = at.image;
+    const int top = at.row * c.stride - c.padding, left = at.column * c.stride - c.padding;
     const std::int64_t run = std::int64_t{c.kernel} * c.in;
     const std::int64_t row = std::int64_t{c.width} * c.in, start = std::int64_t{left} * c.in;
     T* out = columns + r * c.kernel * run;
@@ -56,9 +71,9 @@ struct col2im_row {
   template <class Group>
   TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
     const auto& c = geometry;
-    const std::int64_t image = r / (c.height * c.width);
-    const int y = static_cast<int>(r / c.width % c.height) + c.padding;
-    const int x = static_cast<int>(r % c.width) + c.padding;
+    const pixel_position at(r, c.height, c.width);
+    const std::int64_t image = at.image;
+    const int y = at.row + c.padding, x = at.column + c.padding;
     const int out_height = c.out_height(), out_width = c.out_width();
     const T* const map = columns + image * out_height * out_width * c.kernel * c.kernel * c.in;
     T* const to = dx + r * c.in;
