@@ -12,7 +12,8 @@ endfunction()
 # triptych_link_app(<target> <app>): links the code of <app>, and what all apps share.
 function(triptych_link_app target app)
   target_link_libraries(${target} PRIVATE
-    ${app}_code triptych_build_info $<TARGET_NAME_IF_EXISTS:triptych_instances>)
+    ${app}_code triptych_build_info $<TARGET_NAME_IF_EXISTS:triptych_instances>
+    $<TARGET_NAME_IF_EXISTS:triptych_cuda>)
 endfunction()
 
 # triptych_add_app(<target> <file name> <header>): the common part of the app and its ablations.
@@ -21,6 +22,11 @@ function(triptych_add_app target file header)
   set(folder ${PROJECT_SOURCE_DIR}/apps)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/triptych/*.cpp)
   list(REMOVE_ITEM sources ${folder}/triptych/main.cpp)
+  if(TARGET triptych_cuda)
+    list(APPEND sources ${folder}/cuda/with.cpp)
+  else()
+    list(APPEND sources ${folder}/cuda/without.cpp)
+  endif()
 
   add_library(${target}_code OBJECT ${sources})
   target_include_directories(${target}_code PUBLIC ${folder})

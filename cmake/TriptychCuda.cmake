@@ -38,6 +38,8 @@ target_link_libraries(triptych_cuda PRIVATE CUDA::cudart_static CUDA::cublas)
 # CMake 3.25 knows no C++20 for nvcc 13. Functors call std::min and the like.
 target_compile_options(triptych_cuda PRIVATE
   -std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra -Xptxas=--warn-on-spills)
+list(JOIN CMAKE_CUDA_ARCHITECTURES " " architectures)
+target_compile_definitions(triptych_cuda PRIVATE TRIPTYCH_CUDA_ARCHITECTURES="${architectures}")
 if(TRIPTYCH_WITH_CUDNN AND cuDNN_FOUND)
   target_link_libraries(triptych_cuda PRIVATE cudnn::cudnn)
   target_compile_definitions(triptych_cuda PRIVATE TRIPTYCH_HAS_CUDNN=1)

@@ -54,6 +54,9 @@ const std::vector<command_text>& command_texts();
 /// "triptych 0.1.0, g++ 12.2.0, Eigen 3.4.0, configuration default"
 std::string version_text();
 
+/// "3.4.0"
+std::string eigen_version();
+
 /// The options that a request stands for: flag over environment over configuration file over
 /// variant over default. Throws error::usage.
 any_options options_of(const command_request& request);

@@ -14,5 +14,6 @@ int embed(const embed_options& options);
 int inspect(const inspect_options& options);
 int data(const data_options& options);
 int reproduce(const reproduce_options& options);
+int doctor(const doctor_options& options);
 
 }  // namespace triptych::app

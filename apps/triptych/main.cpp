@@ -25,6 +25,7 @@ int run(const embed_options& options) { return embed(options); }
 int run(const inspect_options& options) { return inspect(options); }
 int run(const data_options& options) { return data(options); }
 int run(const reproduce_options& options) { return reproduce(options); }
+int run(const doctor_options& options) { return doctor(options); }
 
 int run(int argc, const char* const* argv) {
   io::ignore_file_size_signal();

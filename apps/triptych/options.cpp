@@ -40,18 +40,30 @@ const std::vector<std::string_view> split_names{"train", "test"};
 const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"};
 
 constexpr int most_threads = 1024, most_pixels = 4096, most_epochs = 1'000'000;
-constexpr int largest_batch = 1 << 20;
+constexpr int largest_batch = 1 << 20, most_devices = 1024;
 constexpr const char* limit_help = "take the first N records of each file, 0 = all";
 constexpr const char* data_dir_help =
     "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych";
 
-/// `auto` and `cpu`, and a sentence of its own for what will come.
+/// auto, cpu, cuda or cuda:N. Whether it is there is asked where it is needed; see place().
 field<train_options> device_field() {
-  auto result = one_of(&train_options::device, {"auto", "cpu"});
+  auto result = one_of(&train_options::device, {"auto", "cpu", "cuda"});
+  result.hint = "auto|cpu|cuda[:N]";
   result.read = [read = result.read](train_options& o, std::string_view text) {
-    return text == "cuda" || text.starts_with("cuda:")
-               ? "is not in this build, which computes on the CPU"
-               : read(o, text);
+    int index = 0;
+    if (text.starts_with("cuda:")) {
+      const auto number = text.substr(5);
+      if (auto complaint = read_whole(number, 0, most_devices, index); !complaint.empty()) {
+        return "has the number '" + std::string(number) + "', which " + complaint;
+      }
+      text = "cuda";
+    }
+    auto complaint = read(o, text);
+    if (complaint.empty()) o.device_index = index;
+    return complaint;
+  };
+  result.write = [write = result.write](const train_options& o) {
+    return write(o) + (o.device_index > 0 ? ":" + std::to_string(o.device_index) : "");
   };
   result.example = "cpu";
   return result;
@@ -99,14 +111,19 @@ const settings<train_options>& train_settings() {
       {"quiet", "Run", flag(&o::quiet), "no progress on stderr", role::session},
       {"json", "Run", flag(&o::json), "results as JSON", role::session},
 
+      {"device", "Machine", device_field(),
+       "where to compute; auto: on the first CUDA device, else on the CPU", role::habit},
       {"backend", "Machine", one_of(&o::backend, {"reference", "eigen"}),
-       "reference: plain and slow; eigen: fast"},
-      {"device", "Machine", device_field(), "where to compute", role::habit},
+       "on the CPU: reference: plain and slow; eigen: fast"},
       {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
       {"convolution", "Machine", name_among(&o::convolution, convolution::any::names),
        "algorithm of the backend eigen"},
       {"threads", "Machine", whole(&o::threads, 0, most_threads),
        "0 = all; results do not depend on it", role::habit},
+      {"precision", "Machine", one_of(&o::precision, {"f32", "tf32", "bf16"}),
+       "on CUDA: what the operands of products are rounded to"},
+      {"conv-engine", "Machine", one_of(&o::conv_engine, {"auto", "gemm", "cudnn"}),
+       "on CUDA: cuBLAS on patch matrices, or cuDNN; auto: cuDNN where it is there", role::habit},
 
       {"data", "Images", one_of(&o::data, data_names), "data set"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,
@@ -269,6 +286,16 @@ const settings<data_options>& data_settings() {
   return table;
 }
 
+const settings<doctor_options>& doctor_settings() {
+  using o = doctor_options;
+  static const settings<doctor_options> table{
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data"),
+       "where the data sets lie; else they are looked for in $XDG_CACHE_HOME/triptych"},
+      {"json", "Output", flag(&o::json), "as JSON"},
+  };
+  return table;
+}
+
 const settings<reproduce_options>& reproduce_settings() {
   using o = reproduce_options;
   static const settings<reproduce_options> table{
@@ -350,6 +377,9 @@ const std::vector<command_text>& command_texts() {
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
       described_reproduce(),
+      described(doctor_settings(), "doctor", "Print what this program and this machine have.",
+                "What is missing is said, with what to do about it; it is no failure.\n"
+                "Example:\n  triptych doctor --data-dir data"),
   };
   return all;
 }
@@ -603,9 +633,12 @@ std::string version_text() {
                      std::to_string(TRIPTYCH_VERSION_PATCH);
   text += std::string(" (") + build_commit + "), " + build_compiler;
   if (*build_flags != '\0') text += std::string(" ") + build_flags;
-  text += ", Eigen " + std::to_string(EIGEN_WORLD_VERSION) + "." +
-          std::to_string(EIGEN_MAJOR_VERSION) + "." + std::to_string(EIGEN_MINOR_VERSION);
-  return text + ", configuration " + std::string(app_config::name);
+  return text + ", Eigen " + eigen_version() + ", configuration " + std::string(app_config::name);
+}
+
+std::string eigen_version() {
+  return std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+         std::to_string(EIGEN_MINOR_VERSION);
 }
 
 any_options options_of(const command_request& request) {
@@ -622,6 +655,7 @@ any_options options_of(const command_request& request) {
     require(options, "out", "embed needs a file to write; give e.g. --out features.safetensors");
     return options;
   }
+  if (request.command == "doctor") return others_from(doctor_settings(), request.values);
   if (request.command == "inspect") {
     auto options = others_from(inspect_settings(), request.values);
     require(options, "file", "inspect needs a file; give e.g. triptych inspect runs/first");
@@ -639,6 +673,15 @@ std::vector<std::string> check(const train_options& o) {
   const auto from = [&](const char* name) { return " (from " + o.from.of(name) + ")"; };
   const auto number = [](auto n) { return std::to_string(n); };
 
+  if (o.device == choice::device::cuda) {
+    const bool wide = o.dtype == choice::dtype::f64;
+    if (wide || o.backend != choice::backend::eigen) {
+      const std::string name = wide ? "dtype" : "backend";
+      throw error::usage(name + ": " + written(o, name) + from(name.c_str()) +
+                         " is for the CPU, not for the device " + written(o, "device") +
+                         from("device") + "; give --device cpu, or leave --" + name + " out");
+    }
+  }
   if (o.dtype == choice::dtype::f64 && o.backend != choice::backend::reference) {
     throw error::usage("dtype: f64" + from("dtype") + " is not offered by the backend eigen" +
                        from("backend") + "; give --backend reference");
@@ -728,6 +771,10 @@ std::vector<std::string> check(const train_options& o) {
   return warnings;
 }
 
+std::string written(const train_options& options, std::string_view name) {
+  return find(train_settings(), name)->value.write(options);
+}
+
 int view_size(const train_options& o) {
   if (o.image_size > 0) return o.image_size;
   return o.data == choice::data::tiny_imagenet ? 64 : 32;
@@ -735,9 +782,8 @@ int view_size(const train_options& o) {
 
 std::string run_directory(const train_options& o) {
   if (!o.out.empty()) return o.out;
-  const auto word = [&](const char* name) { return find(train_settings(), name)->value.write(o); };
-  return "runs/" + word("data") + "-" + word("method") + "-" + word("variant") + "-seed" +
-         word("seed");
+  return "runs/" + written(o, "data") + "-" + written(o, "method") + "-" + written(o, "variant") +
+         "-seed" + written(o, "seed");
 }
 
 std::string config_toml(const train_options& options, bool annotated) {

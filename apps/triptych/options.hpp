@@ -15,12 +15,14 @@
 #include <variant>
 #include <vector>
 
+#include <triptych/backend/cuda_options.hpp>
+
 namespace triptych::app {
 
 /// The enumerators are spelled as on the command line; `automatic` is written "auto".
 namespace choice {
 enum class backend { reference, eigen };
-enum class device { automatic, cpu };
+enum class device { automatic, cpu, cuda };
 enum class dtype { f32, f64 };
 enum class recipe { paper, tuned };
 enum class variant { paper, released };
@@ -76,9 +78,12 @@ struct train_options {
   // the machine
   choice::backend backend = choice::backend::eigen;
   choice::device device = choice::device::automatic;
+  int device_index = 0;  ///< of the CUDA device
   choice::dtype dtype = choice::dtype::f32;
   std::string convolution = "fast";
   int threads = 0;  ///< 0: all
+  backend::cuda_precision precision = backend::cuda_precision::tf32;
+  backend::cuda_convolution conv_engine = backend::cuda_convolution::automatic;
 
   // the images
   choice::data data = choice::data::cifar10;
@@ -208,6 +213,13 @@ struct data_options {
   sources from{};
 };
 
+struct doctor_options {
+  std::string data_dir;
+  bool json = false;
+
+  sources from{};
+};
+
 struct reproduce_options {
   choice::table table = choice::table::table1;
   std::vector<int> seeds{1, 2};
@@ -231,10 +243,13 @@ void inherit_data(Options& own, const train_options& run) {
 }
 
 using any_options = std::variant<train_options, eval_options, embed_options, inspect_options,
-                                 data_options, reproduce_options>;
+                                 data_options, reproduce_options, doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);
+
+/// The value of the option `name` as it is written on a command line.
+std::string written(const train_options& options, std::string_view name);
 
 /// Pixels on a side of a view: --image-size, or the data set's own.
 int view_size(const train_options& options);

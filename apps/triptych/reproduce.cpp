@@ -20,6 +20,7 @@
 #include "command_line.hpp"
 #include "commands.hpp"
 #include "console.hpp"
+#include "device.hpp"
 #include "evaluation.hpp"
 #include "metrics_file.hpp"
 #include "run_config.hpp"
@@ -63,6 +64,7 @@ class reproduction {
                          plan_.name + " looks; give --epochs " + std::to_string(plan_.points) +
                          " or more");
     }
+    static_cast<void>(placed(options_.train));  // refused before anything is made
     count_images();
   }
 

@@ -9,6 +9,8 @@
 
 #include "commands.hpp"
 #include "console.hpp"
+#include "cuda.hpp"
+#include "device.hpp"
 #include "train_backends.hpp"
 
 namespace triptych::app {
@@ -57,8 +59,11 @@ train_options settled(const train_options& asked) {
 
 trained run_training(const train_options& asked) {
   const train_options options = settled(asked);
-  return options.backend == choice::backend::eigen ? train_eigen(options)
-                                                   : train_reference(options);
+  const placement where = placed(options);
+  for (const auto& warning : without_effect_there(options, where)) say("warning: " + warning);
+  if (where.cuda) return train_cuda(options, where);
+  return options.backend == choice::backend::eigen ? train_eigen(options, where)
+                                                   : train_reference(options, where);
 }
 
 int train(const train_options& asked) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "options.hpp"
@@ -18,8 +19,14 @@ struct trained {
   double seconds = 0;      ///< of this call
 };
 
-trained train_eigen(const train_options& options);
-trained train_reference(const train_options& options);
+/// Where a run computes; see device.hpp.
+struct placement {
+  std::optional<int> cuda;  ///< the CUDA device; none: the CPU
+  std::string line;         ///< for people, with the reason where CUDA could be expected
+};
+
+trained train_eigen(const train_options& options, const placement& where);
+trained train_reference(const train_options& options, const placement& where);
 
 /// Trains as asked, with --resume from where the run is, and prints no results.
 trained run_training(const train_options& asked);

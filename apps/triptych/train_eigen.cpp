@@ -7,10 +7,10 @@
 
 namespace triptych::app {
 
-trained train_eigen(const train_options& options) {
+trained train_eigen(const train_options& options, const placement& where) {
   convolution::any::choose(options.convolution);
   backend::eigen<convolution::any> backend(options.threads);
-  return train_on(backend, options);
+  return train_on(backend, options, where);
 }
 
 }  // namespace triptych::app

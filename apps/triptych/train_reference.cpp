@@ -6,13 +6,13 @@
 
 namespace triptych::app {
 
-trained train_reference(const train_options& options) {
+trained train_reference(const train_options& options, const placement& where) {
   if (options.dtype == choice::dtype::f64) {
     backend::reference<double> backend;
-    return train_on(backend, options);
+    return train_on(backend, options, where);
   }
   backend::reference<float> backend;
-  return train_on(backend, options);
+  return train_on(backend, options, where);
 }
 
 }  // namespace triptych::app

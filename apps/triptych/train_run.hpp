@@ -46,8 +46,9 @@ inline io::existing_run entry(const train_options& options) {
 template <class B>
 class train_run {
  public:
-  train_run(B& backend, train_options options)
+  train_run(B& backend, train_options options, const placement& where)
       : options_(std::move(options)),
+        where_(where.line),
         images_(data::load(
             data_source(options_.data, options_.data_dir, options_.limit_per_file, options_))),
         recipe_(trainer_options(options_, traits_of(options_.method).views)),
@@ -86,7 +87,7 @@ class train_run {
     try {
       if (resumed_from_) {
         bar.note("resuming " + directory_->root().string() + " after step " +
-                 std::to_string(trainer_->step()));
+                 std::to_string(trainer_->step()) + " on " + where_);
         export_encoder();  // the one that is there may be of another step
       } else {
         describe(*trainer_);
@@ -329,6 +330,7 @@ class train_run {
       }
     };
     const int size = view_size(options_);
+    line("device   " + where_);
     line("data     " + images_.train.name + ", " + std::to_string(images_.train.size()) +
          " training and " + std::to_string(images_.test.size()) + " test images, views of " +
          std::to_string(size) + " px");
@@ -350,11 +352,13 @@ class train_run {
             {"commit", build_commit},
             {"compiler", build_compiler},
             {"flags", build_flags},
+            {"device", where_},
             {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
             {"directory", std::filesystem::current_path().string()}};
   }
 
   train_options options_;
+  std::string where_;  ///< it computes
   data::split images_;
   train::trainer_options recipe_;
   std::unique_ptr<method::learner<B>> method_;
@@ -369,11 +373,11 @@ class train_run {
   double before_ = 0;  // seconds of training before this call
 };
 
-/// Instantiated once per backend, in train_eigen.cpp and train_reference.cpp.
+/// Instantiated once per backend, in train_eigen.cpp, train_reference.cpp and cuda/with.cpp.
 template <class B>
-trained train_on(B& backend, const train_options& options) {
+trained train_on(B& backend, const train_options& options, const placement& where) {
   if (!options.dry_run) io::run_directory::preview(run_directory(options), entry(options));
-  train_run<B> run(backend, options);
+  train_run<B> run(backend, options, where);
   return options.dry_run ? run.rehearse() : run.go();
 }
 

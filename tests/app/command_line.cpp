@@ -17,7 +17,7 @@ triptych::test::app_result app(const std::vector<std::string>& arguments,
 }  // namespace
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
-  for (const auto* command : {"", "train", "eval", "embed", "inspect", "data", "reproduce"}) {
+  for (const auto* command : {"", "train", "eval", "embed", "inspect", "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = app(arguments);
@@ -65,6 +65,7 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"train", "--blocks", "2,2", "--print-config"}, "does not have 4 elements"},
       {{"train", "--dtype", "f64", "--print-config"}, "is not offered by the backend eigen"},
       {{"train", "--resume", "--overwrite"}, "exclude each other"},
+      {{"doctor", "all"}, "doctor does not know what to do with 'all'"},
       {{"eval"}, "eval needs a run"},
       {{"eval", "runs/a", "runs/b"}, "eval does not know what to do with 'runs/b'"},
       {{"eval", "runs/a", "--lambda", "3"}, "there is no option 'lambda'"},

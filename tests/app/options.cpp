@@ -120,12 +120,19 @@ TEST_CASE("The written configuration reads back as the same options") {
                           {"blocks", "1,2,3,4"},
                           {"seed", "18446744073709551615"},
                           {"combine", "random"},
+                          {"device", "cuda:3"},
+                          {"precision", "bf16"},
+                          {"conv-engine", "gemm"},
                           {"out", "runs/x"}});
   const auto again = config_from_toml(config_toml(o), "config.toml");
   CHECK(config_toml(again) == config_toml(o));
   CHECK(config_json(again) == config_json(o));
   CHECK(again.seed == 18446744073709551615u);
   CHECK(again.data_dir == o.data_dir);
+  CHECK(again.device == choice::device::cuda);
+  CHECK(again.device_index == 3);
+  CHECK(again.precision == backend::cuda_precision::bf16);
+  CHECK(again.conv_engine == backend::cuda_convolution::gemm);
   CHECK(differences(o, again).empty());
 
   const auto annotated = config_toml(o, true);
@@ -145,10 +152,12 @@ TEST_CASE("The configuration as JSON has the options' names and typed values") {
 }
 
 TEST_CASE("What computes something else is listed, habits are not") {
-  const auto stored = checked({{"lr", "0.1"}, {"threads", "1"}});
-  const auto asked = checked({{"lr", "0.2"}, {"width", "16"}, {"threads", "2"}, {"out", "x"}});
+  const auto stored = checked({{"lr", "0.1"}, {"threads", "1"}, {"device", "cuda:1"}});
+  const auto asked = checked({{"lr", "0.2"}, {"width", "16"}, {"threads", "2"}, {"out", "x"},
+                              {"device", "cpu"}, {"precision", "f32"}, {"conv-engine", "gemm"}});
   CHECK(differences(stored, asked) ==
-        std::vector<std::string>{"width is 64, not 16 (from flag --width)",
+        std::vector<std::string>{"precision is tf32, not f32 (from flag --precision)",
+                                 "width is 64, not 16 (from flag --width)",
                                  "lr is 0.1, not 0.2 (from flag --lr)"});
 }
 
@@ -228,8 +237,12 @@ TEST_CASE("Bad values are refused wherever they come from, naming option and sou
       {"variant", "published", "is none of paper, released"},
       {"dtype", "f16", "(did you mean f32?)"},
       {"backend", "eigne", "(did you mean eigen?)"},
-      {"device", "cuda", "is not in this build"},
-      {"device", "cuda:1", "is not in this build"},
+      {"device", "gpu", "is none of auto, cpu, cuda (did you mean cpu?)"},
+      {"device", "cuda:", "has the number '', which is empty"},
+      {"device", "cuda:one", "has the number 'one', which is not a whole number"},
+      {"device", "cuda:-1", "has the number '-1', which is below 0"},
+      {"precision", "f16", "(did you mean bf16?)"},
+      {"conv-engine", "cudn", "(did you mean cudnn?)"},
       {"augment", "mcnl", "(did you mean mncl?)"},
       {"local-gradient", "maybe", "is none of on, off"},
       {"quiet", "yes", "is none of on, off"},
@@ -372,6 +385,10 @@ TEST_CASE("What does not go together is refused before anything starts") {
       {{{"combine-k", "5"}}, "is more than the 4 patches of the grid 2"},
       {{{"grid", "8"}, {"combine-k", "32"}}, "are more than 10000 combinations"},
       {{{"dtype", "f64"}}, "f64 (from flag --dtype) is not offered by the backend eigen"},
+      {{{"device", "cuda"}, {"backend", "reference"}},
+       "reference (from flag --backend) is for the CPU, not for the device cuda (from flag --device)"},
+      {{{"device", "cuda:1"}, {"dtype", "f64"}, {"backend", "reference"}},
+       "f64 (from flag --dtype) is for the CPU, not for the device cuda:1"},
       {{{"queue", "255"}}, "255 (from flag --queue) is smaller than the 256 projections"},
       {{{"queue", "300"}, {"enqueue", "both"}}, "smaller than the 512 projections"},
       {{{"lambda", "0"}, {"lambda-s", "0"}}, "nothing would be learned"},

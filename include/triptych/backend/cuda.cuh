@@ -47,11 +47,19 @@ inline void check(cublasStatus_t status, const char* what) {
                        "; see `triptych doctor`, or train with --device cpu");
 }
 
-#define TRIPTYCH_TEXT(...) #__VA_ARGS__
-#define TRIPTYCH_TEXT_OF(...) TRIPTYCH_TEXT(__VA_ARGS__)
-inline constexpr const char* architectures = TRIPTYCH_TEXT_OF(__CUDA_ARCH_LIST__);
-#undef TRIPTYCH_TEXT_OF
-#undef TRIPTYCH_TEXT
+/// What this file is compiled for, in CMake's words, which the build gives; else nvcc's numbers
+/// over ten.
+inline std::string architectures() {
+#if defined(TRIPTYCH_CUDA_ARCHITECTURES)
+  return TRIPTYCH_CUDA_ARCHITECTURES;
+#else
+  std::string words;
+  for (const int capability : {__CUDA_ARCH_LIST__}) {
+    words += (words.empty() ? "" : " ") + std::to_string(capability / 10);
+  }
+  return words;
+#endif
+}
 
 // -- groups of lanes ------------------------------------------------------------------------------
 
@@ -152,7 +160,6 @@ cuda_system::cuda_system(const cuda_options& options)
   if (cudaFuncGetAttributes(&attributes, cuda_detail::nothing<0>) != cudaSuccess) {
     static_cast<void>(cudaGetLastError());
     const auto& d = state.devices[static_cast<std::size_t>(options.device)];
-    const std::string capability = std::to_string(d.major) + std::to_string(d.minor);
     throw error::usage("this build has code for compute capabilities " + state.architectures +
                        " (times ten) and none for " + d.name +
                        "; configure it with "
@@ -249,7 +256,7 @@ void cuda_system::gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t 
 
 cuda_state look_for_cuda() {
   cuda_state state;
-  state.architectures = cuda_detail::architectures;
+  state.architectures = cuda_detail::architectures();
   static_cast<void>(cudaRuntimeGetVersion(&state.runtime));
   static_cast<void>(cudaDriverGetVersion(&state.driver));
   int major = 0, minor = 0, patch = 0;

@@ -32,7 +32,7 @@ struct cuda_options {
 
 struct cuda_device {
   int index = 0;
-  std::string name;
+  std::string name{};
   int major = 0, minor = 0;  ///< compute capability
   std::size_t memory = 0, free_memory = 0;  ///< bytes
   int multiprocessors = 0;
@@ -41,9 +41,9 @@ struct cuda_device {
 /// What there is of CUDA. Versions as the libraries print them (13000 is 13.0), 0 where there is none.
 struct cuda_state {
   int driver = 0, runtime = 0, cublas = 0, cudnn = 0;
-  std::string problem;  ///< why no device can be used, one clause; empty where one can
-  std::vector<cuda_device> devices;
-  std::string architectures;  ///< compiled for, as nvcc has them: "800,900"
+  std::string problem{};  ///< why no device can be used, one clause; empty where one can
+  std::vector<cuda_device> devices{};
+  std::string architectures{};  ///< compiled for, in CMake's words: "80-real 90a"
 };
 
 /// Looks; never throws. Defined where the CUDA backend is compiled (backend/cuda.cuh).

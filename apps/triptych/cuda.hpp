@@ -1,0 +1,22 @@
+// apps/triptych/cuda.hpp
+//
+// The app's part that needs CUDA. CMake takes its definitions from apps/cuda/with.cpp or, in a
+// build without CUDA, from apps/cuda/without.cpp.
+#pragma once
+
+#include <optional>
+
+#include <triptych/backend/cuda_options.hpp>
+
+#include "options.hpp"
+#include "train_backends.hpp"
+
+namespace triptych::app {
+
+/// What this machine has for CUDA; nothing in a build without it.
+std::optional<backend::cuda_state> cuda_here();
+
+/// Trains on the CUDA device of `where`.
+trained train_cuda(const train_options& options, const placement& where);
+
+}  // namespace triptych::app
