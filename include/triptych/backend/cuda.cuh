@@ -160,11 +160,10 @@ cuda_system::cuda_system(const cuda_options& options)
   if (cudaFuncGetAttributes(&attributes, cuda_detail::nothing<0>) != cudaSuccess) {
     static_cast<void>(cudaGetLastError());
     const auto& d = state.devices[static_cast<std::size_t>(options.device)];
-    throw error::usage("this build has code for compute capabilities " + state.architectures +
-                       " (times ten) and none for " + d.name +
-                       "; configure it with "
-                       "-DCMAKE_CUDA_ARCHITECTURES=" +
-                       capability);
+    throw error::usage(
+        d.name + " has compute capability " + std::to_string(d.major) + "." +
+        std::to_string(d.minor) + " and this build is for " + state.architectures +
+        "; configure it with -DCMAKE_CUDA_ARCHITECTURES=" + std::to_string(10 * d.major + d.minor));
   }
 #if !defined(TRIPTYCH_HAS_CUDNN)
   if (options.convolution == cuda_convolution::cudnn) {
