@@ -1,6 +1,6 @@
 """What the PyTorch peer computes: one step of the whole method, or of encoder training.
 
-torch_step.py runs it on the CPU, gpu/torch_step.py on a GPU; both are programs for compare_torch.py.
+torch_step.py runs it on the CPU, gpu/torch_step.py on a GPU; compare_torch.py times both.
 
 `mncl` is the `paper` variant in full: three views through the online network (each its own
 BatchNorm batch), two through the momentum network, the patches of two through the stop-gradient
@@ -16,9 +16,14 @@ one number on a line; end of input ends the program.
 import copy
 import dataclasses
 import itertools
+import os
 import statistics
 import sys
 import time
+
+# OpenMP waits by spinning, without end in sight when other programs hold the cores: on a busy
+# machine a step took 20 times as long. So spin briefly, then sleep. Must be set before torch comes.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # What is computed; compare_torch.py gives the same to our program.
 WORK = {

@@ -49,9 +49,6 @@ def main():
     options = parse()
     prefer_tcmalloc()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    # OpenMP waits by spinning, without end in sight when other programs hold the cores: on a busy
-    # machine a step took 20 times as long. So spin briefly, then sleep.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import torch  # only now: the allocator and the thread count must be set before
 
     about = {"torch": torch.__version__, "allocator": allocator(), "format": options.format}
@@ -69,4 +66,5 @@ def main():
         )
 
 
-main()
+if __name__ == "__main__":
+    main()
