@@ -116,7 +116,7 @@ class train_step {
   /// Image r has the label r mod 10: random images have no better.
   void operator()(const part_end& end = {}) {
     auto& arena = backend_.arena();
-    const stack_arena<>::frame scope(arena);
+    const typename stack_arena<typename B::memory>::frame scope(arena);
     const auto logits = network_.forward(images_, std::array{0}, {.record = true}).projection;
     if (end) end("forward");
     const auto rows = logits.shape.images;
