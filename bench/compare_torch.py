@@ -2,11 +2,16 @@
 """Our step beside PyTorch's, interleaved: ours, torch, ours, torch, ... in one run on one machine.
 
   compare_torch.py build/release/bench/bench_step --what mncl --batch 64 --width 64 --threads 2
+  compare_torch.py build/gpu/bench/bench_step --device cuda --conv-engine gemm,cudnn --batch 256 \\
+      --burst 10 --rung bf16-nhwc-graph
 
-Both programs serve steps (protocol: see torch_step.py) and only one works at a time, so that a busy
-or throttled machine hits both alike; what counts is the ratio of each pair, torch's seconds over
-ours: above 1 we are faster. The options given here go to both. `others` is the share of the
-machine that other programs took during the pair: trust pairs where it is near zero.
+All programs serve steps (protocol: see torch_peer.py) and only one works at a time, so that a busy
+or throttled machine hits all alike; what counts is the ratio of each round, torch's seconds over
+ours: above 1 we are faster. Options of the work go to all. `others` is the share of the processor
+that other programs took during the round: trust rounds where it is near zero.
+
+On the CPU the peer is torch_step.py; on a GPU, or with --rung, it is gpu/torch_step.py. Several
+algorithms, engines or precisions, separated by commas, take turns.
 """
 
 import argparse
@@ -17,37 +22,47 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
-SHARED = {
-    "what": "mncl",
-    "batch": "64",
-    "width": "64",
-    "blocks": "2,2,2,2",
-    "image-size": "32",
-    "head": "2048,2048,2048",
-    "predictor-hidden": "512",
-    "queue": "16384",
-    "threads": str(os.cpu_count()),
-}
+sys.dont_write_bytecode = True
+
+import torch_peer  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class no_answer(Exception):
+    pass
 
 
 class server:
-    """A program that runs one step for every line "step" and answers with its seconds."""
+    """A program that runs a burst of steps for every line "step" and answers with the seconds of
+    one."""
 
     def __init__(self, command):
-        self.command = command
+        self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
         )
 
     def step(self):
+        line = ""
         try:
             self.process.stdin.write("step\n")
             self.process.stdin.flush()
-            return float(self.process.stdout.readline())
-        except (ValueError, BrokenPipeError):
-            raise SystemExit(f"{' '.join(self.command)}: no answer to a step; run it by hand")
+            line = self.process.stdout.readline()
+            return float(line)
+        except (ValueError, OSError):
+            self.process.kill()
+            self.process.wait()
+            self.errors.seek(0)
+            said = [text.strip() for text in [*self.errors, line] if text.strip()]
+            raise no_answer(said[-1] if said else "it ended without a word; run it by hand")
 
     def processor_seconds(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")")[1].split()
@@ -72,77 +87,149 @@ def processor():
     return platform.machine()
 
 
-def one_pair(ours, torch):
+def one_round(servers):
     start, machine = time.perf_counter(), machine_seconds()
-    own = ours.processor_seconds() + torch.processor_seconds()
-    seconds = {"ours": ours.step(), "torch": torch.step()}
+    own = sum(one.processor_seconds() for one in servers.values())
+    seconds = {name: one.step() for name, one in servers.items()}
     wall, machine = time.perf_counter() - start, machine_seconds() - machine
-    own = ours.processor_seconds() + torch.processor_seconds() - own
+    own = sum(one.processor_seconds() for one in servers.values()) - own
     others = max(0.0, machine - own) / (wall * os.cpu_count())
-    return seconds | {"ratio": seconds["torch"] / seconds["ours"], "others": others}
+    return {"seconds": seconds, "others": others}
 
 
-def main():
+def started(commands, warmup):
+    """The programs that answer, and the last words of those that do not."""
+    servers, silent = {}, {}
+    for name, command in commands.items():
+        one = server(command)
+        try:
+            for _ in range(warmup):
+                one.step()
+            servers[name] = one
+        except no_answer as said:
+            silent[name] = str(said)
+            print(f"{name} does not run: {said}", flush=True)
+    return servers, silent
+
+
+def summary(rounds, name, batch):
+    seconds = [one["seconds"][name] for one in rounds]
+    result = {
+        "seconds": statistics.median(seconds),
+        "seconds_min": min(seconds),
+        "seconds_max": max(seconds),
+        "images_per_second": batch / statistics.median(seconds),
+    }
+    if name != "torch" and "torch" in rounds[0]["seconds"]:
+        ratios = [one["seconds"]["torch"] / one["seconds"][name] for one in rounds]
+        result |= {
+            "ratio_median": statistics.median(ratios),
+            "ratio_min": min(ratios),
+            "ratio_max": max(ratios),
+        }
+    return result
+
+
+def parse():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("ours", help="our benchmark program")
-    for name, default in SHARED.items():
-        parser.add_argument(f"--{name}", default=default, help=f"for both, default {default}")
-    parser.add_argument("--convolution", default="fast", help="our algorithm, default fast")
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--warmup", type=int, default=2, help="steps of each before the pairs")
+    for name, (default, text) in torch_peer.WORK.items():
+        parser.add_argument(
+            f"--{name}", type=type(default), default=default, help=f"{text}, default {default}"
+        )
+    parser.add_argument("--burst", type=int, default=1, help="steps that are timed together")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N, default cpu")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="on the CPU")
+    parser.add_argument("--convolution", default="fast", help="our algorithms on the CPU")
+    parser.add_argument("--precision", default="tf32", help="ours on a GPU: f32, tf32, bf16")
+    parser.add_argument("--conv-engine", default="auto", help="ours on a GPU: auto, gemm, cudnn")
+    parser.add_argument("--rung", help="torch's manner: a rung of gpu/torch_step.py's ladder")
+    parser.add_argument("--pairs", type=int, default=7, help="rounds, default 7")
+    parser.add_argument("--warmup", type=int, default=2, help="bursts of each before them")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all numbers")
     options = parser.parse_args()
+    options.on_cpu = options.device == "cpu"
+    if options.pairs < 1 or options.warmup < 1:
+        parser.error("give --pairs and --warmup of at least 1")
+    return options
 
-    shared = {name: getattr(options, name.replace("-", "_")) for name in SHARED}
-    arguments = [word for name, value in shared.items() for word in (f"--{name}", value)]
-    script = str(pathlib.Path(__file__).with_name("torch_step.py"))
-    peer = json.loads(subprocess.check_output([options.python, script, "--info"], text=True))
-    about = {"processor": processor(), "kernel": platform.release(), "peer": peer} | shared
-    about["convolution"] = options.convolution
+
+def commands_of(options):
+    """What is run, by name: ours, then torch."""
+    work = []
+    for name in [*torch_peer.WORK, "burst"]:
+        work += [f"--{name}", str(getattr(options, name.replace("-", "_")))]
+    threads = ["--threads", str(options.threads)]
+    device = ["--device", options.device]
+    if options.on_cpu:
+        ours = {name: [*threads, "--convolution", name] for name in options.convolution.split(",")}
+    else:
+        ours = {
+            f"{engine}, {precision}": [*device, "--conv-engine", engine, "--precision", precision]
+            for engine in options.conv_engine.split(",")
+            for precision in options.precision.split(",")
+        }
+    commands = {name: [options.ours, *work, *how, "--serve"] for name, how in ours.items()}
+    if options.on_cpu and not options.rung:
+        peer = [options.python, str(HERE / "torch_step.py"), *work, *threads]
+    else:
+        peer = [options.python, str(HERE / "gpu" / "torch_step.py"), *work, *device]
+        peer += ["--rung", options.rung] if options.rung else []
+    commands["torch"] = [*peer, "--serve"]
+    return commands
+
+
+def versions(peer):
+    """What the peer says of itself."""
+    asked = subprocess.run([*peer[:-1], "--info"], stdout=subprocess.PIPE, text=True)
+    return json.loads(asked.stdout) if asked.returncode == 0 else {}
+
+
+def main():
+    options = parse()
+    commands = commands_of(options)
+    about = {"processor": processor(), "kernel": platform.release(), "device": options.device}
+    about |= {name: getattr(options, name.replace("-", "_")) for name in torch_peer.WORK}
+    about |= {"threads": options.threads} if options.on_cpu else {}
+    about["peer"] = versions(commands["torch"])
+    said = ", ".join(str(value) for value in about["peer"].values())
     print(
-        f"{about['processor']}, {shared['threads']} threads; torch {peer['torch']}, "
-        f"{peer['allocator']}, {peer['format']}\n"
-        f"{shared['what']}, width {shared['width']}, batch {shared['batch']}, "
-        f"{shared['image-size']} pixels, convolution {options.convolution}"
+        f"{about['processor']}, {options.threads} threads; torch {said}\n"
+        f"{options.what}, width {options.width}, batch {options.batch}, "
+        f"{options.image_size} pixels; ours: {'; '.join(list(commands)[:-1])}",
+        flush=True,
     )
 
-    ours = server([options.ours, *arguments, "--convolution", options.convolution, "--serve"])
-    torch = server([options.python, script, *arguments, "--serve"])
-    for _ in range(options.warmup):
-        ours.step()
-        torch.step()
-    pairs = []
-    for i in range(options.pairs):
-        pairs.append(one_pair(ours, torch))
-        print(
-            f"pair {i + 1}: ours {pairs[i]['ours']:.4f} s, torch {pairs[i]['torch']:.4f} s, "
-            f"ratio {pairs[i]['ratio']:.3f}, others {100 * pairs[i]['others']:.0f} %",
-            flush=True,
-        )
-    ours.close()
-    torch.close()
+    servers, silent = started(commands, options.warmup)
+    rounds = []
+    for i in range(options.pairs if servers else 0):
+        try:
+            rounds.append(one_round(servers))
+        except no_answer as said:
+            sys.exit(f"one of {'; '.join(servers)} ended in round {i + 1}: {said}")
+        seconds = rounds[-1]["seconds"]
+        line = "; ".join(f"{name} {value:.4f} s" for name, value in seconds.items())
+        print(f"round {i + 1}: {line}; others {100 * rounds[-1]['others']:.0f} %", flush=True)
+    for one in servers.values():
+        one.close()
 
-    ratios = [pair["ratio"] for pair in pairs]
-    images = {
-        who: int(shared["batch"]) / statistics.median(pair[who] for pair in pairs)
-        for who in ("ours", "torch")
-    }
-    summary = {
-        "ratio_median": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "images_per_second": images,
-    }
-    print(
-        f"images/s: ours {images['ours']:.1f}, torch {images['torch']:.1f}; ratio: median "
-        f"{summary['ratio_median']:.3f}, {min(ratios):.3f} to {max(ratios):.3f}, "
-        f"{len(pairs)} pairs"
-    )
+    results = {name: summary(rounds, name, options.batch) for name in servers}
+    for name, r in results.items():
+        line = f"{name}: {r['images_per_second']:.1f} images/s"
+        if "ratio_median" in r:
+            line += (
+                f"; ratio to torch: median {r['ratio_median']:.3f}, {r['ratio_min']:.3f} to "
+                f"{r['ratio_max']:.3f}, {len(rounds)} rounds"
+            )
+        print(line)
     if options.json:
-        options.json.write_text(json.dumps(about | summary | {"pairs": pairs}, indent=1) + "\n")
+        numbers = about | {"results": results, "silent": silent, "rounds": rounds}
+        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+    sys.exit(0 if len(servers) == len(commands) else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

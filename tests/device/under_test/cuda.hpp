@@ -1,16 +1,25 @@
-// The CUDA backend in f32, convolutions as matrix products.
+// The CUDA backend in f32; convolutions as matrix products, or by cuDNN where the environment's
+// TRIPTYCH_TEST_ENGINE says so: one program is run for both.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 
 #include <triptych/backend/cuda.hpp>
 
 namespace triptych::test {
 
+inline bool by_cudnn() {
+  const char* engine = std::getenv("TRIPTYCH_TEST_ENGINE");
+  return engine != nullptr && std::string(engine) == "cudnn";
+}
+
 struct device : backend::cuda {
   device()
-      : backend::cuda(backend::cuda_options{.precision = backend::cuda_precision::f32,
-                                            .convolution = backend::cuda_convolution::gemm}) {}
+      : backend::cuda(backend::cuda_options{
+            .precision = backend::cuda_precision::f32,
+            .convolution = by_cudnn() ? backend::cuda_convolution::cudnn
+                                      : backend::cuda_convolution::gemm}) {}
 };
 
 /// Why there is nothing to test here; empty where there is.
