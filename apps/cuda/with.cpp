@@ -9,9 +9,9 @@ namespace triptych::app {
 std::optional<backend::cuda_state> cuda_here() { return backend::look_for_cuda(); }
 
 trained train_cuda(const train_options& options, const placement& where) {
-  backend::cuda backend({.device = where.cuda.value(),
-                         .precision = options.precision,
-                         .convolution = options.conv_engine});
+  backend::cuda backend(backend::cuda_options{.device = where.cuda.value(),
+                                              .precision = options.precision,
+                                              .convolution = options.conv_engine});
   return train_on(backend, options, where);
 }
 
