@@ -76,8 +76,8 @@ struct moment {
   TRIPTYCH_HOST_DEVICE friend moment operator+(const moment& a, const moment& b) {
     if (b.count == 0) return a;
     if (a.count == 0) return b;
-    const double count = a.count + b.count, d = b.mean - a.mean, pull = b.count / count;
-    return {count, a.mean + d * pull, a.squares + b.squares + d * d * a.count * pull};
+    const double both = a.count + b.count, d = b.mean - a.mean, pull = b.count / both;
+    return {both, a.mean + d * pull, a.squares + b.squares + d * d * a.count * pull};
   }
 };
 
