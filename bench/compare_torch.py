@@ -93,24 +93,26 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--warmup", type=int, default=2, help="steps of each before the pairs")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
+    parser.add_argument("--autocast", default="none", help="torch's: none (default) or bf16")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all numbers")
     options = parser.parse_args()
 
     shared = {name: getattr(options, name.replace("-", "_")) for name in SHARED}
     arguments = [word for name, value in shared.items() for word in (f"--{name}", value)]
-    script = str(pathlib.Path(__file__).with_name("torch_step.py"))
-    peer = json.loads(subprocess.check_output([options.python, script, "--info"], text=True))
+    script = [options.python, str(pathlib.Path(__file__).with_name("torch_step.py"))]
+    script += ["--autocast", options.autocast]
+    peer = json.loads(subprocess.check_output([*script, "--info"], text=True))
     about = {"processor": processor(), "kernel": platform.release(), "peer": peer} | shared
     about["convolution"] = options.convolution
     print(
         f"{about['processor']}, {shared['threads']} threads; torch {peer['torch']}, "
-        f"{peer['allocator']}, {peer['format']}\n"
+        f"{peer['allocator']}, {peer['format']}, autocast {options.autocast}\n"
         f"{shared['what']}, width {shared['width']}, batch {shared['batch']}, "
         f"{shared['image-size']} pixels, convolution {options.convolution}"
     )
 
     ours = server([options.ours, *arguments, "--convolution", options.convolution, "--serve"])
-    torch = server([options.python, script, *arguments, "--serve"])
+    torch = server([*script, *arguments, "--serve"])
     for _ in range(options.warmup):
         ours.step()
         torch.step()

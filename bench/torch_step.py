@@ -10,10 +10,11 @@ one, look-up in the queue and enqueueing, both losses with all six local embeddi
 momentum and weight decay, EMA. `train` is the encoder with a linear head and cross-entropy.
 Images are fixed random numbers: no loading, no augmentation. The peer gets what makes it fastest:
 channels_last, fused SGD, no gradient where none is needed, and tcmalloc (Debian:
-libtcmalloc-minimal4), for which the script runs itself again with LD_PRELOAD.
+libtcmalloc-minimal4), for which the script runs itself again with LD_PRELOAD. `--autocast bf16`
+lets torch multiply in bfloat16, forward and backward.
 
 Served protocol: every line "step" on stdin runs one step and answers with its seconds, one number
-on a line; end of input ends the program. Needs torch from PyPI.
+on a line; end of input ends the program. Needs torch, from PyPI or Debian's python3-torch.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def parse():
     parser.add_argument("--warmup", type=int, default=2, help="steps before them")
     parser.add_argument("--serve", action="store_true", help="a step per line on stdin")
     parser.add_argument("--info", action="store_true", help="print versions as JSON and exit")
+    parser.add_argument("--autocast", choices=["none", "bf16"], default="none", help="arithmetic")
     return parser.parse_args()
 
 
@@ -76,6 +78,7 @@ import torch  # noqa: E402: the allocator and the thread count must be set befor
 import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
+arithmetic = torch.autocast("cpu", torch.bfloat16, enabled=options.autocast == "bf16")
 layout = torch.channels_last if options.format == "nhwc" else torch.contiguous_format
 
 
@@ -122,7 +125,8 @@ def predictor(features, hidden):
 
 def sgd(*modules):
     weights = [w for module in modules for w in module.parameters()]
-    return torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=1e-4, fused=True)
+    fastest = {"fused": True} if torch.__version__ >= "2.5" else {"foreach": True}
+    return torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=1e-4, **fastest)
 
 
 def images():
@@ -144,7 +148,9 @@ def prepare_train():
 
     def step():
         optimiser.zero_grad()
-        F.cross_entropy(model(x), labels).backward()
+        with arithmetic:
+            loss = F.cross_entropy(model(x), labels)
+        loss.backward()
         optimiser.step()
 
     return step
@@ -177,19 +183,22 @@ def prepare_mncl():
     def step():
         nonlocal cursor
         optimiser.zero_grad()
-        with torch.no_grad():
+        with torch.no_grad(), arithmetic:
             c1, c3 = local_embeddings(views[0]), local_embeddings(views[2])
             z = [F.normalize(momentum(x)) for x in views[:2]]
             neighbour = [queue[(t @ queue.T).argmax(1)] for t in z]
-        p1, p2, p3 = (predict(online(x)) for x in views)
-        loss_m = info_nce(neighbour[0], p2, temperature) + info_nce(neighbour[1], p1, temperature)
-        loss_s = info_nce(c1, p3, temperature) + info_nce(c3, p1, temperature)
+        with arithmetic:
+            p1, p2, p3 = (predict(online(x)) for x in views)
+            loss_m = info_nce(neighbour[0], p2, temperature)
+            loss_m += info_nce(neighbour[1], p1, temperature)
+            loss_s = info_nce(c1, p3, temperature) + info_nce(c3, p1, temperature)
         (0.5 * loss_s + 0.5 * weight * loss_m).backward()
         optimiser.step()
         with torch.no_grad():
-            torch._foreach_lerp_(targets, sources, 1 - momentum_m)
+            for target, source in zip(targets, sources):
+                target.lerp_(source, 1 - momentum_m)
             rows = (cursor + torch.arange(options.batch)) % options.queue
-            queue[rows] = z[0]
+            queue[rows] = z[0].to(queue.dtype)
             cursor = (cursor + options.batch) % options.queue
 
     return step
@@ -203,6 +212,7 @@ def timed(step):
 
 def main():
     about = {"torch": torch.__version__, "allocator": allocator(), "format": options.format}
+    about["autocast"] = options.autocast
     if options.info:
         print(json.dumps(about))
         return
@@ -220,7 +230,8 @@ def main():
     median = statistics.median(seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"torch {about['torch']}, {about['allocator']}, {about['format']}: {options.what}, "
+        f"torch {about['torch']}, {about['allocator']}, {about['format']}, autocast "
+        f"{options.autocast}: {options.what}, "
         f"width {options.width}, batch {options.batch}, threads {options.threads}\n"
         f"{median:.4f} s a step (min {min(seconds):.4f}, max {max(seconds):.4f}, "
         f"{options.steps} steps), {options.batch / median:.1f} images/s, peak {peak:.0f} MiB"
