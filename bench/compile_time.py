@@ -28,7 +28,8 @@ NETWORK = """
 using backend_type = triptych::backend::eigen<>;
 template class triptych::backend::eigen<>;
 void run(backend_type& b, triptych::tensor<const float> x, triptych::tensor<float> dy) {
-  triptych::online_network<backend_type> network(b, triptych::nn::stack<>(triptych::nn::resnet(), {}));
+  const triptych::nn::resnet encoder;
+  triptych::online_network<backend_type> network(b, triptych::nn::stack<>(encoder, {}));
   network.forward(x, std::array{0}, {.record = true});
   network.backward(dy);
   network.update(0.01, 0.01);
