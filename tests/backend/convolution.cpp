@@ -105,7 +105,9 @@ std::vector<geometry> odd_shapes() {
   shapes.push_back({1, 5, 5, 4, 4, 3, 3, 2});      // stride 3, wide padding
   shapes.push_back({2, 1, 1, 300, 130, 3, 1, 1});  // several chunks of channels
   shapes.push_back({3, 2, 2, 530, 70, 3, 2, 1});
-  shapes.push_back({1, 70, 90, 40, 6, 3, 1, 1});  // several bands of rows
+  shapes.push_back({2, 9, 15, 32, 33, 3, 2, 1});   // strided tiles, two a row
+  shapes.push_back({1, 8, 7, 208, 216, 3, 2, 1});  // strided, in sweeps
+  shapes.push_back({1, 70, 90, 40, 6, 3, 1, 1});   // several bands of rows
   shapes.push_back({1, 64, 200, 40, 6, 3, 2, 1});
   return shapes;
 }
@@ -153,9 +155,10 @@ namespace {
 
 /// Shapes that are cut into several tiles, bands, shards, blocks and sweeps.
 std::vector<geometry> cut_shapes() {
-  return {{37, 8, 8, 16, 16, 3, 1, 1},  {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
-          {18, 8, 8, 32, 64, 1, 2, 0},  {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3},
-          {70, 7, 5, 224, 224, 3, 1, 1}};
+  return {
+      {37, 8, 8, 16, 16, 3, 1, 1},   {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
+      {18, 8, 8, 32, 64, 1, 2, 0},   {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3},
+      {70, 7, 5, 224, 224, 3, 1, 1}, {5, 33, 31, 32, 48, 3, 2, 1}, {70, 8, 15, 208, 208, 3, 2, 1}};
 }
 
 bool same_bits(const float* a, const float* b, std::size_t size) {

@@ -20,16 +20,16 @@ namespace {
 
 using matrix = std::vector<std::vector<double>>;
 
-/// The three matrices of the header's comment, by their definition.
+/// The three matrices of the header's comment, by their definition, for finite points p.
 struct winograd_matrices {
-  matrix b, g, a;  ///< Bᵀ, G and A: n x n, n x 3 and n x m with n = m + 2
+  matrix b, g, a;  ///< Bᵀ, G and A: n x n, n x taps and n x m with n = m + taps - 1
 };
-template <int M>
-winograd_matrices matrices() {
-  constexpr int n = M + 2;
-  winograd_matrices r{matrix(n, std::vector<double>(n)), matrix(n, std::vector<double>(3)),
-                      matrix(n, std::vector<double>(M))};
-  const auto& p = transform<M>::points;
+template <std::size_t Finite>
+winograd_matrices matrices(const double (&p)[Finite], std::size_t taps) {
+  constexpr std::size_t n = Finite + 1;
+  const std::size_t m = n + 1 - taps;
+  winograd_matrices r{matrix(n, std::vector<double>(n)), matrix(n, std::vector<double>(taps)),
+                      matrix(n, std::vector<double>(m))};
   for (std::size_t j = 0; j < n; ++j) {
     std::vector<double> polynomial{1};
     double norm = 1;
@@ -45,8 +45,8 @@ winograd_matrices matrices() {
     const auto power = [&](std::size_t i, std::size_t last) {
       return j + 1 < n ? std::pow(p[j], i) : i == last ? 1.0 : 0.0;
     };
-    for (std::size_t i = 0; i < 3; ++i) r.g[j][i] = power(i, 2) / norm;
-    for (std::size_t i = 0; i < M; ++i) r.a[j][i] = power(i, M - 1);
+    for (std::size_t i = 0; i < taps; ++i) r.g[j][i] = power(i, taps - 1) / norm;
+    for (std::size_t i = 0; i < m; ++i) r.a[j][i] = power(i, m - 1);
   }
   return r;
 }
@@ -65,23 +65,77 @@ void check(const matrix& expected, bool transposed, const Apply& apply) {
   }
 }
 
-template <int M>
+/// A set of transforms with m results of `taps` taps.
+template <class t, std::size_t m, std::size_t taps>
 void check_transforms() {
-  constexpr std::size_t m = M, n = M + 2;
-  using t = transform<M>;
-  const auto [b, g, a] = matrices<M>();
+  constexpr std::size_t n = m + taps - 1;
+  const auto [b, g, a] = matrices(t::points, taps);
   check<n, n>(b, false, [](const auto& d, auto& v) { t::input(d, v); });
   check<n, m>(a, true, [](const auto& d, auto& v) { t::output(d, v); });
   check<m, n>(a, false, [](const auto& d, auto& v) { t::output_adjoint(d, v); });
-  check<3, n>(g, false, [](const auto& d, auto& v) { t::weights(d, v); });
-  check<n, 3>(g, true, [](const auto& d, auto& v) { t::weights_adjoint(d, v); });
+  check<taps, n>(g, false, [](const auto& d, auto& v) { t::weights(d, v); });
+  check<n, taps>(g, true, [](const auto& d, auto& v) { t::weights_adjoint(d, v); });
 }
 
 }  // namespace
 
 TEST_CASE("The short transforms are the matrices that Winograd's points define", "[convolution]") {
-  check_transforms<2>();
-  check_transforms<4>();
+  check_transforms<transform<2>, 2, 3>();
+  check_transforms<transform<4>, 4, 3>();
+  check_transforms<convolution::winograd_detail::two_taps, 4, 2>();
+}
+
+namespace {
+
+template <std::size_t N>
+void fill(random_stream& random, double (&x)[N]) {
+  for (auto& v : x) v = random.uniform(-1.0f, 1.0f);
+}
+template <std::size_t N>
+double dot(const double (&x)[N], const double (&y)[N]) {
+  double sum = 0;
+  for (std::size_t i = 0; i < N; ++i) sum += x[i] * y[i];
+  return sum;
+}
+
+/// The results of one direction: products of transformed pixels with the weights they share.
+template <class Way>
+std::array<double, Way::results> apply(const double (&d)[Way::sources], const double (&w)[3]) {
+  double v[Way::products], u[Way::distinct], y[Way::results];
+  Way::input(d, v);
+  Way::weights(w, u);
+  for (int p = 0; p < Way::products; ++p) v[p] *= u[Way::weight(p)];
+  Way::output(v, y);
+  return std::to_array(y);
+}
+
+}  // namespace
+
+TEST_CASE("Strided tiles are the sums of their taps, and their adjoints are adjoint",
+          "[convolution]") {
+  using forward = convolution::winograd_detail::strided_forward;
+  using backward = convolution::winograd_detail::strided_backward;
+  random_stream random(5, stream::initialise, 0);
+  double x[9], dy[5], w[3];
+  fill(random, x), fill(random, dy), fill(random, w);
+  const double turned[3] = {w[2], w[1], w[0]};
+  const auto y = apply<forward>(x, w);
+  const auto dx = apply<backward>(dy, turned);
+  for (std::size_t t = 0; t < 4; ++t) {
+    CAPTURE(t);
+    CHECK(std::abs(y[t] - (x[2 * t] * w[0] + x[2 * t + 1] * w[1] + x[2 * t + 2] * w[2])) < 1e-6);
+    CHECK(std::abs(dx[2 * t] - dy[t] * w[1]) < 1e-6);
+    CHECK(std::abs(dx[2 * t + 1] - (dy[t] * w[2] + dy[t + 1] * w[0])) < 1e-6);
+  }
+
+  double m[9], results[4], g[4], spread[9], u[6], sums[6], taps[3];
+  fill(random, m), fill(random, g), fill(random, sums);
+  forward::output(m, results);
+  forward::output_adjoint(g, spread);
+  CHECK(std::abs(dot(results, g) - dot(m, spread)) < 1e-6);
+  forward::weights(w, u);
+  forward::weights_adjoint(sums, taps);
+  CHECK(std::abs(dot(u, sums) - dot(w, taps)) < 1e-6);
 }
 
 namespace {
@@ -111,7 +165,7 @@ struct errors {
 template <class Convolution>
 errors measure(const geometry& g) {
   const auto x = normal_floats(g.images * g.height * g.width * g.in, 1);
-  const auto dy = normal_floats(g.images * g.height * g.width * g.out, 2);
+  const auto dy = normal_floats(g.images * g.out_height() * g.out_width() * g.out, 2);
   const auto w = normal_floats(std::int64_t{9} * g.in * g.out, 3);
   auto y = dy, dx = x, dw = w;
   thread_pool pool(2);
@@ -120,10 +174,17 @@ errors measure(const geometry& g) {
   Convolution::backward_data(pool, scratch, g, dy.data(), w.data(), dx.data(), false);
   Convolution::backward_weights(pool, scratch, g, x.data(), dy.data(), dw.data(), false);
 
-  const auto at = [&](const std::vector<float>& map, int channels, std::int64_t n, int i, int j,
-                      int c) {
-    if (i < 0 || i >= g.height || j < 0 || j >= g.width) return 0.0;
-    return double{map[static_cast<std::size_t>(((n * g.height + i) * g.width + j) * channels + c)]};
+  // The number at (n, i, j, c) of a map; zero beyond its edges.
+  const auto at = [](const std::vector<float>& map, int height, int width, int channels,
+                     std::int64_t n, int i, int j, int c) {
+    if (i < 0 || i >= height || j < 0 || j >= width) return 0.0;
+    return double{map[static_cast<std::size_t>(((n * height + i) * width + j) * channels + c)]};
+  };
+  const auto x_at = [&](std::int64_t n, int i, int j, int c) {
+    return at(x, g.height, g.width, g.in, n, i, j, c);
+  };
+  const auto dy_at = [&](std::int64_t n, int t, int u, int o) {
+    return at(dy, g.out_height(), g.out_width(), g.out, n, t, u, o);
   };
   const auto weight = [&](int r, int s, int c, int o) {
     return static_cast<std::size_t>(((r * 3 + s) * g.in + c) * g.out + o);
@@ -135,22 +196,30 @@ errors measure(const geometry& g) {
   errors e;
   for (int sample = 0; sample < 300; ++sample) {
     const int n = below(g.images), i = below(g.height), j = below(g.width);
+    const int t = below(g.out_height()), u = below(g.out_width());
     const int c = below(g.in), o = below(g.out), r0 = below(3), s0 = below(3);
     double y_sum = 0, dx_sum = 0, dw_sum = 0;
     for (int r = 0; r < 3; ++r)
       for (int s = 0; s < 3; ++s) {
         for (int k = 0; k < g.in; ++k)
-          y_sum += at(x, g.in, n, i + r - 1, j + s - 1, k) * w[weight(r, s, k, o)];
+          y_sum += x_at(n, t * g.stride + r - 1, u * g.stride + s - 1, k) * w[weight(r, s, k, o)];
+        const int row = i + 1 - r, column = j + 1 - s;
+        if (row % g.stride != 0 || column % g.stride != 0) continue;
         for (int k = 0; k < g.out; ++k)
-          dx_sum += at(dy, g.out, n, i - r + 1, j - s + 1, k) * w[weight(r, s, c, k)];
+          dx_sum += dy_at(n, row / g.stride, column / g.stride, k) * w[weight(r, s, c, k)];
       }
     for (int image = 0; image < g.images; ++image)
-      for (int t = 0; t < g.height; ++t)
-        for (int u = 0; u < g.width; ++u)
-          dw_sum += at(x, g.in, image, t + r0 - 1, u + s0 - 1, c) * at(dy, g.out, image, t, u, o);
-    const auto pixel = (static_cast<std::int64_t>(n) * g.height + i) * g.width + j;
-    e.y.add(y[static_cast<std::size_t>(pixel * g.out + o)], y_sum);
-    e.dx.add(dx[static_cast<std::size_t>(pixel * g.in + c)], dx_sum);
+      for (int row = 0; row < g.out_height(); ++row)
+        for (int column = 0; column < g.out_width(); ++column)
+          dw_sum += x_at(image, row * g.stride + r0 - 1, column * g.stride + s0 - 1, c) *
+                    dy_at(image, row, column, o);
+    const auto index = [](std::int64_t image, int height, int row, int width, int column,
+                          int channels, int channel) {
+      return static_cast<std::size_t>(((image * height + row) * width + column) * channels +
+                                      channel);
+    };
+    e.y.add(y[index(n, g.out_height(), t, g.out_width(), u, g.out, o)], y_sum);
+    e.dx.add(dx[index(n, g.height, i, g.width, j, g.in, c)], dx_sum);
     e.dw.add(dw[weight(r0, s0, c, o)], dw_sum);
   }
   return e;
@@ -162,9 +231,11 @@ TEMPLATE_TEST_CASE("Winograd's rounding error stays small on the layers of the n
                    "[convolution]", convolution::winograd<2>, convolution::winograd<4>) {
   for (const auto& g :
        std::array{geometry{16, 32, 32, 64, 64, 3, 1, 1}, geometry{16, 16, 16, 128, 128, 3, 1, 1},
-                  geometry{16, 8, 8, 256, 256, 3, 1, 1}, geometry{32, 4, 4, 512, 512, 3, 1, 1}}) {
+                  geometry{16, 8, 8, 256, 256, 3, 1, 1}, geometry{32, 4, 4, 512, 512, 3, 1, 1},
+                  geometry{16, 32, 32, 64, 128, 3, 2, 1}, geometry{16, 16, 16, 128, 256, 3, 2, 1},
+                  geometry{128, 8, 8, 256, 512, 3, 2, 1}}) {
     const auto e = measure<TestType>(g);
-    CAPTURE(g.in, e.y.value(), e.dx.value(), e.dw.value());
+    CAPTURE(g.in, g.stride, e.y.value(), e.dx.value(), e.dw.value());
     CHECK(e.y.value() < 2.5e-6);
     CHECK(e.dx.value() < 2.5e-6);
     CHECK(e.dw.value() < 5e-6);

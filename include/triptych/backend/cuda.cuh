@@ -306,12 +306,19 @@ struct cuda_any::engines {
 #if defined(TRIPTYCH_HAS_CUDNN)
   cudnn_conv cudnn;
 
+  static number_format format_of(backend::cuda_precision p) {
+    return p == backend::cuda_precision::f32    ? number_format::f32
+           : p == backend::cuda_precision::tf32 ? number_format::tf32
+                                                : number_format::bf16;
+  }
+
   template <class Work>
   void choose(const convolution::geometry& g, pass p, const backend::cuda_options& o,
               bool accumulate, const Work& work) {
     using kind = backend::cuda_convolution;
+    cudnn.format = format_of(o.precision);
     if (o.convolution == kind::cudnn ||
-        (o.convolution == kind::automatic && cudnn.takes(g, p, o.precision, accumulate))) {
+        (o.convolution == kind::automatic && cudnn.takes(g, p, accumulate))) {
       work(cudnn);
     } else {
       work(gemm);

@@ -12,7 +12,6 @@
 #include <triptych/backend/conv_engine/cudnn_plans.hpp>
 #include <triptych/backend/conv_engine/turned_weights.hpp>
 #include <triptych/backend/convolution/geometry.hpp>
-#include <triptych/backend/cuda_options.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/kernels/rounding.hpp>
 
@@ -23,22 +22,22 @@ class cudnn_conv {
   /// Bytes of workspace that a plan may ask for (docs/conv_engines.md).
   static constexpr std::size_t limit = std::size_t{512} << 20;
 
-  [[nodiscard]] bool takes(const convolution::geometry& g, pass p,
-                           backend::cuda_precision precision, bool accumulate = false) {
-    const auto format = format_of(precision);
-    return plans_.supported(g, p, format, accumulate && in_place(p, format)).has_value();
+  number_format format = number_format::tf32;  ///< of the convolutions from now on
+
+  [[nodiscard]] bool takes(const convolution::geometry& g, pass p, bool accumulate = false) {
+    return plans_.supported(g, p, format, accumulate && in_place(p)).has_value();
   }
 
   template <class B>
   void forward(B& b, const convolution::geometry& g, const float* x, const float* w, float* y) {
-    by_format(b, [&](auto number, number_format format) {
+    by_format([&](auto number) {
       using T = decltype(number);
       const frame<B> scope(b.arena());
       const T* in = rounded<T>(b, x, g.images * g.height * g.width * g.in);
       const T* turned = turn<T>(b, g, w);
       const std::int64_t size = g.images * g.out_height() * g.out_width() * g.out;
       T* out = result<T>(b, y, size);
-      run(b, g, pass::forward, format, in, turned, out, false);
+      run(b, g, pass::forward, in, turned, out, false);
       widen(b, out, y, size, false);
     });
   }
@@ -46,15 +45,14 @@ class cudnn_conv {
   template <class B>
   void backward_data(B& b, const convolution::geometry& g, const float* dy, const float* w,
                      float* dx, bool accumulate) {
-    by_format(b, [&](auto number, number_format format) {
+    by_format([&](auto number) {
       using T = decltype(number);
       const frame<B> scope(b.arena());
       const T* in = rounded<T>(b, dy, g.images * g.out_height() * g.out_width() * g.out);
       const T* turned = turn<T>(b, g, w);
       const std::int64_t size = g.images * g.height * g.width * g.in;
       T* out = result<T>(b, dx, size);
-      run(b, g, pass::backward_data, format, in, turned, out,
-          accumulate && in_place(pass::backward_data, format));
+      run(b, g, pass::backward_data, in, turned, out, accumulate && in_place(pass::backward_data));
       widen(b, out, dx, size, accumulate);
     });
   }
@@ -62,13 +60,13 @@ class cudnn_conv {
   template <class B>
   void backward_weights(B& b, const convolution::geometry& g, const float* x, const float* dy,
                         float* dw, bool accumulate) {
-    by_format(b, [&](auto number, number_format format) {
+    by_format([&](auto number) {
       using T = decltype(number);
       const frame<B> scope(b.arena());
       const T* in = rounded<T>(b, x, g.images * g.height * g.width * g.in);
       const T* out = rounded<T>(b, dy, g.images * g.out_height() * g.out_width() * g.out);
       T* turned = take<T>(b, taps(g) * g.out);
-      run(b, g, pass::backward_weights, format, in, out, turned, false);
+      run(b, g, pass::backward_weights, in, out, turned, false);
       b.system().each(taps(g) * g.out,
                       turn_weights_back<T, float>{taps(g), g.out, turned, dw, accumulate});
     });
@@ -78,27 +76,21 @@ class cudnn_conv {
   template <class B>
   using frame = typename stack_arena<typename B::memory>::frame;
 
-  static number_format format_of(backend::cuda_precision p) {
-    return p == backend::cuda_precision::f32    ? number_format::f32
-           : p == backend::cuda_precision::tf32 ? number_format::tf32
-                                                : number_format::bf16;
-  }
   /// Whether the plan writes where the caller wants the numbers.
-  static bool in_place(pass p, number_format f) {
-    return p != pass::backward_weights && f != number_format::bf16;
+  [[nodiscard]] bool in_place(pass p) const {
+    return p != pass::backward_weights && format != number_format::bf16;
   }
   static std::int64_t taps(const convolution::geometry& g) {
     return std::int64_t{g.kernel} * g.kernel * g.in;
   }
 
-  /// work(a number of the maps' type in cuDNN, format)
-  template <class B, class Work>
-  static void by_format(B& b, const Work& work) {
-    const number_format f = format_of(b.system().options().precision);
-    if (f == number_format::bf16) {
-      work(kernels::bf16{}, f);
+  /// work(a number of the type that maps have in cuDNN)
+  template <class Work>
+  void by_format(const Work& work) const {
+    if (format == number_format::bf16) {
+      work(kernels::bf16{});
     } else {
-      work(float{}, f);
+      work(float{});
     }
   }
 
@@ -139,12 +131,12 @@ class cudnn_conv {
   }
 
   template <class B>
-  void run(B& b, const convolution::geometry& g, pass p, number_format f, const void* first,
-           const void* second, void* result, bool accumulate) {
-    const auto bytes = static_cast<std::int64_t>(plans_.workspace(g, p, f, accumulate));
+  void run(B& b, const convolution::geometry& g, pass p, const void* first, const void* second,
+           void* result, bool accumulate) {
+    const auto bytes = static_cast<std::int64_t>(plans_.workspace(g, p, format, accumulate));
     void* const workspace = take<std::byte>(b, bytes);
-    plans_.execute(static_cast<cudaStream_t>(b.system().stream()), g, p, f, first, second, result,
-                   workspace, accumulate);
+    plans_.execute(static_cast<cudaStream_t>(b.system().stream()), g, p, format, first, second,
+                   result, workspace, accumulate);
   }
 
   cudnn_plans plans_{limit};

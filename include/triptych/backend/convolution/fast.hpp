@@ -1,18 +1,21 @@
 // triptych/backend/convolution/fast.hpp
 //
 // The fastest algorithm for each shape, by a rule from shapes alone, so that bits never depend on a
-// measurement: winograd<4> where it needs at most half the products of the direct sum,
+// measurement: winograd<4> for 3x3 kernels where it needs few enough of the products of the direct
+// sum (of a tap with a pixel that lie inside the map),
 //
-//   36 ⌈H'/4⌉ ⌈W'/4⌉  <=  1/2 x (products of a tap with a pixel that lie inside the map),
+//   stride 1   36 ⌈H'/4⌉ ⌈W'/4⌉  <=  1/2  x direct products, 16 channels or more on both sides
+//   stride 2   81 ⌈H'/4⌉ ⌈W'/4⌉  <=  7/10 x direct products, 32 channels or more on both sides
 //
-// the kernel is 3x3 with stride 1, and there are at least 16 channels on both sides to pay for the
-// transforms; else `direct`: strided and 1x1 convolutions, a stem, and maps of 3x3 and below,
-// where padding takes so many products that leaving them out is as good.
+// because with fewer channels the transforms cost more than they save; else `direct`: 1x1
+// convolutions, a stem, and maps of 3x3 and below, where padding takes so many products that
+// leaving them out is as good.
 //
 // What it gains at each shape is measured in docs/performance.md; winograd<2> was never the fastest
 // of the three.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include <triptych/backend/convolution/direct.hpp>
@@ -28,17 +31,18 @@ struct fast {
 
   /// Whether `tiled` runs rather than `direct`.
   static constexpr bool tiles(const geometry& g) {
-    if (!tiled::takes(g) || g.in < 16 || g.out < 16) return false;
+    if (!tiled::takes(g) || std::min(g.in, g.out) < (g.stride == 1 ? 16 : 32)) return false;
     const auto inside = [&](int size, int out) {
       std::int64_t products = 0;
       for (int t = 0; t < out; ++t) {
-        for (int r = t - g.padding; r < t - g.padding + g.kernel; ++r)
-          products += r >= 0 && r < size;
+        const int first = t * g.stride - g.padding;
+        for (int r = first; r < first + g.kernel; ++r) products += r >= 0 && r < size;
       }
       return products;
     };
-    const std::int64_t products = 36 * shares(g.out_height(), 4) * shares(g.out_width(), 4);
-    return 2 * products <= inside(g.height, g.out_height()) * inside(g.width, g.out_width());
+    const std::int64_t tiles = shares(g.out_height(), 4) * shares(g.out_width(), 4);
+    const std::int64_t sum = inside(g.height, g.out_height()) * inside(g.width, g.out_width());
+    return g.stride == 1 ? 2 * 36 * tiles <= sum : 10 * 81 * tiles <= 7 * sum;
   }
 
   template <class Arena>

@@ -1,9 +1,9 @@
 // triptych/backend/convolution/winograd.hpp
 //
-// Winograd's convolution F(M x M, 3 x 3) for 3x3 kernels with stride 1; other shapes go to
-// `direct`. The map is cut into tiles of M x M results; each becomes (M + 2)² points, at each of
-// which the convolution is a matrix product over channels (winograd/transform.hpp has the
-// transforms):
+// Winograd's convolution F(M x M, 3 x 3) for 3x3 kernels with stride 1 and, if M = 4, with stride
+// 2; other shapes go to `direct`. The map is cut into tiles of M x M results; each becomes (M + 2)²
+// points, at each of which the convolution is a matrix product over channels
+// (winograd/transform.hpp has the transforms):
 //
 //   U[ξ] = (G w Gᵀ)[ξ]                      in x out,    once per call
 //   V[ξ] = (Bᵀ d B)[ξ]                      tiles x in,  d: the (M + 2)² source pixels of a tile
@@ -12,6 +12,9 @@
 //   forward            y  = Aᵀ (V[ξ] U[ξ]) A
 //   backward_data      the same from dy to dx, with w turned by 180° and its channels swapped
 //   backward_weights   dw = Gᵀ (sum over tiles of V[ξ]ᵀ Z[ξ]) G
+//
+// With stride 2 the same runs on other transforms (winograd/strided.hpp): 9 x 9 source pixels, 81
+// points, of which some share their weights, 4 x 4 results.
 //
 // Two ways through memory, by the size of U alone:
 //
@@ -25,9 +28,9 @@
 //
 // Same bits for any number of threads; in forward and backward_data the bits of an image do not
 // depend on its batch. Error: see docs/performance.md. Cost of a pass in products: (M + 2)²/(9 M²)
-// of the direct sum, 1/4 for M = 4 and 4/9 for M = 2 where M divides the map; the transforms cost
-// about as much as 20 more channels. Scratch: U, and V and products of a block a thread or of a
-// sweep.
+// of the direct sum, 1/4 for M = 4 and 4/9 for M = 2 where M divides the map, 9/16 with stride 2;
+// the transforms cost about as much as 20 more channels. Scratch: U, and V and products of a block
+// a thread or of a sweep.
 #pragma once
 
 #include <algorithm>
@@ -39,6 +42,7 @@
 #include <triptych/backend/convolution/tiles.hpp>
 #include <triptych/backend/convolution/transposition.hpp>
 #include <triptych/backend/convolution/winograd/panels.hpp>
+#include <triptych/backend/convolution/winograd/strided.hpp>
 #include <triptych/backend/convolution/winograd/transform.hpp>
 #include <triptych/core/thread_pool.hpp>
 
@@ -47,31 +51,17 @@ namespace triptych::convolution {
 namespace winograd_detail {
 
 /// The most floats of U that are worth reading once per block of tiles.
-inline constexpr std::int64_t most_streamed = 36 * 128 * 160;
+inline constexpr std::int64_t most_streamed = 36 * 128 * 320;
 /// Floats of V and products: of a block, which is to stay in the second-level cache, and of a
 /// sweep.
 inline constexpr std::int64_t block_floats = tile_floats, sweep_floats = 4 * 1024 * 1024;
 /// Tiles that a task of a sweep takes.
 inline constexpr std::int64_t sweep_rows = 96;
 
-/// The tiles of a batch of maps: image by image, row by row.
-template <int M>
-struct tile_grid {
-  std::int64_t images, rows, columns;
-  explicit tile_grid(const geometry& g)
-      : images(g.images), rows(shares(g.out_height(), M)), columns(shares(g.out_width(), M)) {}
-  [[nodiscard]] std::int64_t count() const { return images * rows * columns; }
-};
-
-/// A tile's place: its image and its first row and column of results.
-template <int M>
-struct tile_at {
-  std::int64_t image;
-  int row, column;
-  tile_at(const tile_grid<M>& grid, std::int64_t i)
-      : image(i / (grid.rows * grid.columns)),
-        row(static_cast<int>(i / grid.columns % grid.rows) * M),
-        column(static_cast<int>(i % grid.columns) * M) {}
+/// The extents of a batch's maps.
+struct extents {
+  int height, width, channels;
+  [[nodiscard]] std::int64_t size() const { return std::int64_t{height} * width * channels; }
 };
 
 /// The addresses of Side x Side pixels of a map (height, width, channels) from (row, column) on;
@@ -94,7 +84,8 @@ template <int M>
 struct winograd {
   /// Whether a pass runs here rather than in `direct`.
   static constexpr bool takes(const geometry& g) {
-    return g.kernel == 3 && g.stride == 1 && g.padding <= 2;
+    if (g.kernel != 3) return false;
+    return g.stride == 1 ? g.padding <= 2 : M == 4 && g.stride == 2 && g.padding == 1;
   }
 
   /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten.
@@ -103,7 +94,12 @@ struct winograd {
                       const float* w, float* y) {
     if (!takes(g)) return direct::forward(pool, scratch, g, x, w, y);
     const typename Arena::frame scope(scratch);
-    run(pool, scratch, g, x, w, false, y);
+    if (g.stride == 1) {
+      run(pool, scratch, maps<unit>(scratch, g.images, large(g), small(g), -g.padding), x, w, false,
+          y);
+    } else {
+      run(pool, scratch, maps<strided>(scratch, g.images, large(g), small(g), -1), x, w, false, y);
+    }
   }
 
   /// dy (N,H',W',out), w -> dx (N,H,W,in), overwritten or, with `accumulate`, added to.
@@ -112,10 +108,16 @@ struct winograd {
                             const float* w, float* dx, bool accumulate) {
     if (!takes(g)) return direct::backward_data(pool, scratch, g, dy, w, dx, accumulate);
     const typename Arena::frame scope(scratch);
-    const geometry back{g.images, g.out_height(), g.out_width(), g.out, g.in, 3, 1, 2 - g.padding};
     float* const turned = take(scratch, std::int64_t{9} * g.in * g.out);
     turn(pool, g, w, turned);
-    run(pool, scratch, back, dy, turned, accumulate, dx);
+    if (g.stride == 1) {
+      run(pool, scratch, maps<unit>(scratch, g.images, small(g), large(g), g.padding - 2), dy,
+          turned, accumulate, dx);
+    } else {
+      using way = winograd_detail::strided_backward;
+      run(pool, scratch, maps<way>(scratch, g.images, small(g), large(g), 0), dy, turned,
+          accumulate, dx);
+    }
   }
 
   /// x, dy -> dw (kernel,kernel,in,out), overwritten or, with `accumulate`, added to.
@@ -124,88 +126,90 @@ struct winograd {
                                const float* dy, float* dw, bool accumulate) {
     if (!takes(g)) return direct::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
     const typename Arena::frame scope(scratch);
-    const maps m(scratch, g);
-    const panel_shape products(g.in, g.out);
-    const std::int64_t size = std::int64_t{9} * g.in * g.out, tiles = m.grid.count();
-    if (products.size(points) > winograd_detail::most_streamed) {
-      float* const sum = take(scratch, products.size(points));
-      sweep_gradient(pool, scratch, m, products, x, dy, sum);
-      pool.run(shares(g.in, 16), [&](std::int64_t task) {
-        from_points(g, products, sum, task * 16, std::min<std::int64_t>(g.in, task * 16 + 16),
-                    accumulate, dw);
-      });
-      return;
+    if (g.stride == 1) {
+      gradient(pool, scratch, maps<unit>(scratch, g.images, large(g), small(g), -g.padding), x, dy,
+               dw, accumulate);
+    } else {
+      gradient(pool, scratch, maps<strided>(scratch, g.images, large(g), small(g), -1), x, dy, dw,
+               accumulate);
     }
-    // Shards of tiles, each a block after the other, end in partial gradients.
-    const std::int64_t most = block_rows(m.in.size() + m.out.size());
-    const std::int64_t shards =
-        std::clamp<std::int64_t>(tiles / most, 1, g.in * g.out > 5000 ? 8 : 16);
-    float* const partial = take(scratch, shards * size);
-    const panel_shape v(most, m.in), z(most, m.out);
-    for_each_tile(
-        pool, scratch, shards, v.size(points) + z.size(points) + products.size(points),
-        [&](std::int64_t shard, float* memory) {
-          float* const z_data = memory + v.size(points);
-          float* const sum = z_data + z.size(points);
-          const std::int64_t begin = share_begin(tiles, shards, shard);
-          const std::int64_t in_shard = share_begin(tiles, shards, shard + 1) - begin;
-          const std::int64_t blocks = shares(in_shard, most);
-          for (std::int64_t i = 0; i < blocks; ++i) {
-            const std::int64_t from = begin + share_begin(in_shard, blocks, i);
-            const std::int64_t count = begin + share_begin(in_shard, blocks, i + 1) - from;
-            m.sources(x, from, count, v, memory, 0);
-            m.gradients(dy, from, count, z, z_data, 0);
-            for (int point = 0; point < points; ++point) {
-              outer(m.g, v, memory, z, z_data, point, 0, m.out.count, count, products, sum, i > 0);
-            }
-          }
-          from_points(g, products, sum, 0, g.in, false, partial + shard * size);
-        });
-    add_partial(pool, partial, shards, size, accumulate, dw);
   }
 
  private:
   using panel_shape = winograd_detail::panel_shape;
-  using transform = winograd_detail::transform<M>;
-  static constexpr int side = M + 2, points = side * side;
+  using unit = winograd_detail::transform<M>;
+  using strided = winograd_detail::strided_forward;
+  using extents = winograd_detail::extents;
+
+  static extents large(const geometry& g) { return {g.height, g.width, g.in}; }
+  static extents small(const geometry& g) { return {g.out_height(), g.out_width(), g.out}; }
 
   template <class Arena>
   static float* take(Arena& scratch, std::int64_t floats) {
     return scratch.template take<float>(static_cast<std::size_t>(floats));
   }
 
-  /// How many tiles a block takes when each needs `floats` numbers at each point.
+  /// How many tiles a block takes when each needs `floats` numbers.
   static std::int64_t block_rows(std::int64_t floats) {
-    return std::max<std::int64_t>(24, winograd_detail::block_floats / (points * floats) / 12 * 12);
+    return std::max<std::int64_t>(24, winograd_detail::block_floats / floats / 12 * 12);
   }
 
-  /// Both maps of a convolution, cut into tiles.
+  /// Both maps of a convolution, cut into tiles: image by image, row by row.
+  template <class Way>
   struct maps {
-    geometry g;
-    winograd_detail::tile_grid<M> grid;
+    static constexpr int results = Way::results, points = Way::products * Way::products;
+    static constexpr int distinct = Way::distinct * Way::distinct;
+
+    std::int64_t images;
+    extents source, target;
+    int offset;  ///< of a tile's first source pixel, both ways
+    std::int64_t rows, columns;
     detail::column_panels in, out;
     const float* zeros;
 
     template <class Arena>
-    maps(Arena& scratch, const geometry& g_) : g(g_), grid(g), in(g.in), out(g.out) {
-      const std::int64_t size = std::max(g.in, g.out);
+    maps(Arena& scratch, std::int64_t images_, const extents& source_, const extents& target_,
+         int offset_)
+        : images(images_), source(source_), target(target_), offset(offset_),
+          rows(shares(target.height, results)), columns(shares(target.width, results)),
+          in(source.channels), out(target.channels) {
+      const std::int64_t size = std::max(source.channels, target.channels);
       float* const z = take(scratch, size);
       std::fill_n(z, size, 0.0f);
       zeros = z;
+    }
+
+    [[nodiscard]] std::int64_t tiles() const { return images * rows * columns; }
+
+    /// Which weights a product's point takes, and whether an earlier point takes the same.
+    static constexpr int weight(int point) {
+      return Way::weight(point / Way::products) * Way::distinct +
+             Way::weight(point % Way::products);
+    }
+    static constexpr bool repeats(int point) {
+      const auto again = [](int p) { return p > 0 && Way::weight(p) == Way::weight(p - 1); };
+      return again(point / Way::products) || again(point % Way::products);
+    }
+
+    /// The square of tile `i` in one of the maps; its origins are `step` apart.
+    template <int Side, class Real>
+    void square(Real* map, const extents& e, std::int64_t i, int step, int from, Real* outside,
+                Real* (&pixel)[Side * Side]) const {
+      winograd_detail::square<Side, Real>(
+          map + i / (rows * columns) * e.size(), e.height, e.width, e.channels,
+          static_cast<int>(i / columns % rows) * step + from,
+          static_cast<int>(i % columns) * step + from, outside, pixel);
     }
 
     /// V of tiles [begin, begin + count) to the rows from `row` on.
     void sources(const float* x, std::int64_t begin, std::int64_t count, const panel_shape& s,
                  float* data, std::int64_t row) const {
       for (std::int64_t i = 0; i < count; ++i) {
-        const winograd_detail::tile_at<M> tile(grid, begin + i);
-        const float* pixel[side * side];
-        winograd_detail::square<side>(x + tile.image * g.height * g.width * g.in, g.height, g.width,
-                                      g.in, tile.row - g.padding, tile.column - g.padding, zeros,
-                                      pixel);
-        winograd_detail::into_panels<side, side>(
-            [](const auto& d, auto& v) __attribute__((always_inline)) { transform::input(d, v); },
-            pixel, g.in, s, data, row + i);
+        const float* pixel[Way::sources * Way::sources];
+        square<Way::sources>(x, source, begin + i, Way::source_step, offset, zeros, pixel);
+        winograd_detail::into_panels<Way::sources, Way::products>(
+            [](const auto& d, auto& v) __attribute__((always_inline)) { Way::input(d, v); }, pixel,
+            source.channels, s, data, row + i);
       }
     }
 
@@ -213,74 +217,69 @@ struct winograd {
     void gradients(const float* dy, std::int64_t begin, std::int64_t count, const panel_shape& s,
                    float* data, std::int64_t row) const {
       for (std::int64_t i = 0; i < count; ++i) {
-        const winograd_detail::tile_at<M> tile(grid, begin + i);
-        const float* pixel[M * M];
-        winograd_detail::square<M>(dy + tile.image * g.out_height() * g.out_width() * g.out,
-                                   g.out_height(), g.out_width(), g.out, tile.row, tile.column,
-                                   zeros, pixel);
-        winograd_detail::into_panels<M, side>(
+        const float* pixel[results * results];
+        square<results>(dy, target, begin + i, results, 0, zeros, pixel);
+        winograd_detail::into_panels<results, Way::products>(
             [](const auto& y, auto& z)
-                __attribute__((always_inline)) { transform::output_adjoint(y, z); },
-            pixel, g.out, s, data, row + i);
+                __attribute__((always_inline)) { Way::output_adjoint(y, z); },
+            pixel, target.channels, s, data, row + i);
       }
-    }
-
-    /// Where the results of tile `i` go, channels from `first` on; null beyond the map's edges.
-    void targets(std::int64_t i, std::int64_t first, float* y, float* (&pixel)[M * M]) const {
-      const winograd_detail::tile_at<M> tile(grid, i);
-      winograd_detail::square<M, float>(
-          y + tile.image * g.out_height() * g.out_width() * g.out + first, g.out_height(),
-          g.out_width(), g.out, tile.row, tile.column, nullptr, pixel);
     }
 
     /// The results of tiles [begin, begin + count), channels [first, first + channels), from the
     /// products in the rows from `row` on. The map does not fit into a cache: the next tile's lines
     /// are asked for while this one is transformed.
-    void results(const panel_shape& s, const float* data, std::int64_t row, std::int64_t begin,
-                 std::int64_t count, std::int64_t first, std::int64_t channels, bool add,
-                 float* y) const {
+    void put(const panel_shape& s, const float* data, std::int64_t row, std::int64_t begin,
+             std::int64_t count, std::int64_t first, std::int64_t channels, bool add,
+             float* y) const {
+      const auto targets = [&](std::int64_t i, float*(&pixel)[results * results]) {
+        square<results, float>(y + first, target, i, results, 0, nullptr, pixel);
+      };
       for (std::int64_t i = 0; i < count; ++i) {
-        float* pixel[M * M];
-        targets(std::min(begin + i + 1, begin + count - 1), first, y, pixel);
+        float* pixel[results * results];
+        targets(std::min(begin + i + 1, begin + count - 1), pixel);
         for (const float* p : pixel) {
           constexpr int line = 16;
           for (std::int64_t c = 0; p != nullptr && c < channels; c += line) {
             __builtin_prefetch(p + c, 1);
           }
         }
-        targets(begin + i, first, y, pixel);
-        winograd_detail::from_panels<side, M>(
-            [](const auto& m, auto& r) __attribute__((always_inline)) { transform::output(m, r); },
-            s, data, row + i, channels, pixel, add);
+        targets(begin + i, pixel);
+        winograd_detail::from_panels<Way::products, results>(
+            [](const auto& m, auto& r) __attribute__((always_inline)) { Way::output(m, r); }, s,
+            data, row + i, channels, pixel, add);
       }
     }
   };
 
-  /// products[point][panel][row ...] = V[point] U[point], for `count` rows.
-  static void inner(const geometry& g, const panel_shape& v, const float* v_data, std::int64_t row,
+  /// products[point][panel][row ...] = V[point] U[its weights], for `count` rows.
+  template <class Way>
+  static void inner(const maps<Way>& m, const panel_shape& v, const float* v_data, std::int64_t row,
                     std::int64_t count, const panel_shape& u, const float* u_data, int point,
                     std::int64_t panel, float* to) {
     for (std::int64_t k = 0; k < v.columns.count; ++k) {
       const std::int64_t first = k * v.columns.lanes;
       detail::multiply_rows(u.columns.vectors, count,
                             {v_data + v.at(point, k, row), v.columns.lanes, 1,
-                             u_data + u.at(point, panel, first), to, u.columns.lanes,
-                             std::min(v.columns.lanes, g.in - first), k > 0});
+                             u_data + u.at(m.weight(point), panel, first), to, u.columns.lanes,
+                             std::min(v.columns.lanes, m.source.channels - first), k > 0});
     }
   }
 
-  /// sum[point][panels] (+)= V[point]ᵀ Z[point] over `count` rows.
-  static void outer(const geometry& g, const panel_shape& v, const float* v_data,
+  /// sum[weights of the point][panels] (+)= V[point]ᵀ Z[point] over `count` rows.
+  template <class Way>
+  static void outer(const maps<Way>& m, const panel_shape& v, const float* v_data,
                     const panel_shape& z, const float* z_data, int point, std::int64_t panel,
                     std::int64_t panel_end, std::int64_t count, const panel_shape& s, float* sum,
                     bool add) {
     for (; panel < panel_end; ++panel) {
       for (std::int64_t k = 0; k < v.columns.count; ++k) {
         const std::int64_t first = k * v.columns.lanes;
-        detail::multiply_rows(s.columns.vectors, std::min(v.columns.lanes, g.in - first),
-                              {v_data + v.at(point, k, 0), 1, v.columns.lanes,
-                               z_data + z.at(point, panel, 0), sum + s.at(point, panel, first),
-                               s.columns.lanes, count, add});
+        detail::multiply_rows(
+            s.columns.vectors, std::min(v.columns.lanes, m.source.channels - first),
+            {v_data + v.at(point, k, 0), 1, v.columns.lanes, z_data + z.at(point, panel, 0),
+             sum + s.at(m.weight(point), panel, first), s.columns.lanes, count,
+             add || m.repeats(point)});
       }
     }
   }
@@ -297,125 +296,168 @@ struct winograd {
   }
 
   /// dw of input channels [begin, end) from the sums at the points.
-  static void from_points(const geometry& g, const panel_shape& s, const float* sum,
+  template <class Way>
+  static void from_points(const maps<Way>& m, const panel_shape& s, const float* sum,
                           std::int64_t begin, std::int64_t end, bool add, float* dw) {
+    const std::int64_t in = m.source.channels, out = m.target.channels;
     for (std::int64_t c = begin; c < end; ++c) {
       float* tap[9];
-      for (int t = 0; t < 9; ++t) tap[t] = dw + (std::int64_t{t} * g.in + c) * g.out;
-      winograd_detail::from_panels<side, 3>(
-          [](const auto& u, auto& w)
-              __attribute__((always_inline)) { transform::weights_adjoint(u, w); },
-          s, sum, c, g.out, tap, add);
+      for (int t = 0; t < 9; ++t) tap[t] = dw + (t * in + c) * out;
+      winograd_detail::from_panels<Way::distinct, 3>(
+          [](const auto& u, auto& w) __attribute__((always_inline)) { Way::weights_adjoint(u, w); },
+          s, sum, c, out, tap, add);
     }
   }
 
   /// y (+)= the convolution of x with w.
-  template <class Arena>
-  static void run(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
+  template <class Way, class Arena>
+  static void run(thread_pool& pool, Arena& scratch, const maps<Way>& m, const float* x,
                   const float* w, bool add, float* y) {
-    const maps m(scratch, g);
-    const panel_shape u(g.in, g.out);
-    float* const u_data = take(scratch, u.size(points));
-    pool.run(shares(g.in, 8), [&](std::int64_t task) {
-      for (std::int64_t c = task * 8; c < std::min<std::int64_t>(g.in, task * 8 + 8); ++c) {
+    const std::int64_t in = m.source.channels, out = m.target.channels, tiles = m.tiles();
+    const panel_shape u(in, out);
+    float* const u_data = take(scratch, u.size(m.distinct));
+    pool.run(shares(in, 8), [&](std::int64_t task) {
+      for (std::int64_t c = task * 8; c < std::min(in, task * 8 + 8); ++c) {
         const float* tap[9];
-        for (int t = 0; t < 9; ++t) tap[t] = w + (std::int64_t{t} * g.in + c) * g.out;
-        winograd_detail::into_panels<3, side>(
+        for (int t = 0; t < 9; ++t) tap[t] = w + (t * in + c) * out;
+        winograd_detail::into_panels<3, Way::distinct>(
             [](const auto& from, auto& to)
-                __attribute__((always_inline)) { transform::weights(from, to); },
-            tap, g.out, u, u_data, c);
+                __attribute__((always_inline)) { Way::weights(from, to); },
+            tap, out, u, u_data, c);
       }
     });
-    if (u.size(points) > winograd_detail::most_streamed) {
+    if (u.size(m.distinct) > winograd_detail::most_streamed) {
       sweeps(pool, scratch, m, x, u, u_data, add, y);
       return;
     }
-    const std::int64_t tiles = m.grid.count();
-    const std::int64_t blocks = shares(tiles, block_rows(m.in.size() + m.out.lanes));
+    const std::int64_t blocks = shares(tiles, block_rows(m.points * (m.in.size() + m.out.lanes)));
     const std::int64_t most = shares(tiles, blocks);
     detail::column_panels one = m.out;
     one.count = 1;
     const panel_shape v(most, m.in), product(most, one);
-    for_each_tile(pool, scratch, blocks, v.size(points) + product.size(points),
-                  [&](std::int64_t block, float* memory) {
-                    float* const to = memory + v.size(points);
-                    const std::int64_t begin = share_begin(tiles, blocks, block);
-                    const std::int64_t count = share_begin(tiles, blocks, block + 1) - begin;
-                    m.sources(x, begin, count, v, memory, 0);
-                    for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
-                      for (int point = 0; point < points; ++point) {
-                        inner(g, v, memory, 0, count, u, u_data, point, panel,
-                              to + product.at(point, 0, 0));
-                      }
-                      const std::int64_t first = panel * m.out.lanes;
-                      m.results(product, to, 0, begin, count, first,
-                                std::min(m.out.lanes, g.out - first), add, y);
-                    }
-                  });
+    for_each_tile(
+        pool, scratch, blocks, v.size(m.points) + product.size(m.points),
+        [&](std::int64_t block, float* memory) {
+          float* const to = memory + v.size(m.points);
+          const std::int64_t begin = share_begin(tiles, blocks, block);
+          const std::int64_t count = share_begin(tiles, blocks, block + 1) - begin;
+          m.sources(x, begin, count, v, memory, 0);
+          for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
+            for (int point = 0; point < m.points; ++point) {
+              inner(m, v, memory, 0, count, u, u_data, point, panel, to + product.at(point, 0, 0));
+            }
+            const std::int64_t first = panel * m.out.lanes;
+            m.put(product, to, 0, begin, count, first, std::min(m.out.lanes, out - first), add, y);
+          }
+        });
+  }
+
+  /// dw = (accumulate ? dw : 0) + the weight gradient.
+  template <class Way, class Arena>
+  static void gradient(thread_pool& pool, Arena& scratch, const maps<Way>& m, const float* x,
+                       const float* dy, float* dw, bool accumulate) {
+    const std::int64_t in = m.source.channels, out = m.target.channels, tiles = m.tiles();
+    const panel_shape products(in, out);
+    const std::int64_t size = 9 * in * out;
+    if (products.size(m.distinct) > winograd_detail::most_streamed) {
+      float* const sum = take(scratch, products.size(m.distinct));
+      sweep_gradient(pool, scratch, m, products, x, dy, sum);
+      pool.run(shares(in, 16), [&](std::int64_t task) {
+        from_points(m, products, sum, task * 16, std::min(in, task * 16 + 16), accumulate, dw);
+      });
+      return;
+    }
+    // Shards of tiles, each a block after the other, end in partial gradients.
+    const std::int64_t most = block_rows(m.points * (m.in.size() + m.out.size()));
+    const std::int64_t shards = std::clamp<std::int64_t>(tiles / most, 1, in * out > 5000 ? 8 : 16);
+    float* const partial = take(scratch, shards * size);
+    const panel_shape v(most, m.in), z(most, m.out);
+    for_each_tile(
+        pool, scratch, shards, v.size(m.points) + z.size(m.points) + products.size(m.distinct),
+        [&](std::int64_t shard, float* memory) {
+          float* const z_data = memory + v.size(m.points);
+          float* const sum = z_data + z.size(m.points);
+          const std::int64_t begin = share_begin(tiles, shards, shard);
+          const std::int64_t in_shard = share_begin(tiles, shards, shard + 1) - begin;
+          const std::int64_t blocks = shares(in_shard, most);
+          for (std::int64_t i = 0; i < blocks; ++i) {
+            const std::int64_t from = begin + share_begin(in_shard, blocks, i);
+            const std::int64_t count = begin + share_begin(in_shard, blocks, i + 1) - from;
+            m.sources(x, from, count, v, memory, 0);
+            m.gradients(dy, from, count, z, z_data, 0);
+            for (int point = 0; point < m.points; ++point) {
+              outer(m, v, memory, z, z_data, point, 0, m.out.count, count, products, sum, i > 0);
+            }
+          }
+          from_points(m, products, sum, 0, in, false, partial + shard * size);
+        });
+    add_partial(pool, partial, shards, size, accumulate, dw);
   }
 
   /// Calls body(first tile, count) for sweeps that together take all tiles.
-  template <class Body>
-  static void each_sweep(const maps& m, const Body& body) {
-    const std::int64_t tiles = m.grid.count();
-    const std::int64_t most = most_swept(m);
-    const std::int64_t count = shares(tiles, most);
+  template <class Way, class Body>
+  static void each_sweep(const maps<Way>& m, const Body& body) {
+    const std::int64_t tiles = m.tiles(), count = shares(tiles, most_swept(m));
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t begin = share_begin(tiles, count, i);
       body(begin, share_begin(tiles, count, i + 1) - begin);
     }
   }
-  static std::int64_t most_swept(const maps& m) {
+  template <class Way>
+  static std::int64_t most_swept(const maps<Way>& m) {
     const std::int64_t most = std::max<std::int64_t>(
-        96, winograd_detail::sweep_floats / (points * (m.in.size() + m.out.size())));
-    return shares(m.grid.count(), shares(m.grid.count(), most));
+        96, winograd_detail::sweep_floats / (m.points * (m.in.size() + m.out.size())));
+    return shares(m.tiles(), shares(m.tiles(), most));
   }
 
-  template <class Arena>
-  static void sweeps(thread_pool& pool, Arena& scratch, const maps& m, const float* x,
+  template <class Way, class Arena>
+  static void sweeps(thread_pool& pool, Arena& scratch, const maps<Way>& m, const float* x,
                      const panel_shape& u, const float* u_data, bool add, float* y) {
     const panel_shape v(most_swept(m), m.in), product(v.rows, m.out);
-    float* const v_data = take(scratch, v.size(points));
-    float* const to = take(scratch, product.size(points));
+    float* const v_data = take(scratch, v.size(m.points));
+    float* const to = take(scratch, product.size(m.points));
     each_sweep(m, [&](std::int64_t begin, std::int64_t count) {
       pool.run(shares(count, 8), [&](std::int64_t task) {
         m.sources(x, begin + task * 8, std::min<std::int64_t>(8, count - task * 8), v, v_data,
                   task * 8);
       });
       const std::int64_t parts = shares(count, winograd_detail::sweep_rows);
-      pool.run(points * parts, [&](std::int64_t task) {
+      pool.run(m.points * parts, [&](std::int64_t task) {
         const int point = static_cast<int>(task / parts);
         const std::int64_t row = share_begin(count, parts, task % parts);
         const std::int64_t rows = share_begin(count, parts, task % parts + 1) - row;
         for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
-          inner(m.g, v, v_data, row, rows, u, u_data, point, panel,
+          inner(m, v, v_data, row, rows, u, u_data, point, panel,
                 to + product.at(point, panel, row));
         }
       });
       pool.run(shares(count, 8), [&](std::int64_t task) {
-        m.results(product, to, task * 8, begin + task * 8,
-                  std::min<std::int64_t>(8, count - task * 8), 0, m.g.out, add, y);
+        m.put(product, to, task * 8, begin + task * 8, std::min<std::int64_t>(8, count - task * 8),
+              0, m.target.channels, add, y);
       });
     });
   }
 
-  template <class Arena>
-  static void sweep_gradient(thread_pool& pool, Arena& scratch, const maps& m,
+  template <class Way, class Arena>
+  static void sweep_gradient(thread_pool& pool, Arena& scratch, const maps<Way>& m,
                              const panel_shape& products, const float* x, const float* dy,
                              float* sum) {
     const panel_shape v(most_swept(m), m.in), z(v.rows, m.out);
-    float* const v_data = take(scratch, v.size(points));
-    float* const z_data = take(scratch, z.size(points));
+    float* const v_data = take(scratch, v.size(m.points));
+    float* const z_data = take(scratch, z.size(m.points));
     each_sweep(m, [&](std::int64_t begin, std::int64_t count) {
       pool.run(shares(count, 8), [&](std::int64_t task) {
         const std::int64_t rows = std::min<std::int64_t>(8, count - task * 8);
         m.sources(x, begin + task * 8, rows, v, v_data, task * 8);
         m.gradients(dy, begin + task * 8, rows, z, z_data, task * 8);
       });
-      pool.run(points * m.out.count, [&](std::int64_t task) {
+      // Points that share their weights add to the same sum: one task takes them all.
+      pool.run(m.distinct * m.out.count, [&](std::int64_t task) {
         const std::int64_t panel = task % m.out.count;
-        outer(m.g, v, v_data, z, z_data, static_cast<int>(task / m.out.count), panel, panel + 1,
-              count, products, sum, begin > 0);
+        for (int point = 0; point < m.points; ++point) {
+          if (m.weight(point) != task / m.out.count) continue;
+          outer(m, v, v_data, z, z_data, point, panel, panel + 1, count, products, sum, begin > 0);
+        }
       });
     });
   }

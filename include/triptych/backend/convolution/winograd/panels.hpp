@@ -51,11 +51,16 @@ inline void store_some(const simd::vector& v, float* p, std::int64_t count) {
   std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(float));
 }
 
+/// Floats of an array that no second-level cache holds: the lines of its next row are asked for
+/// while this one is written.
+inline constexpr std::int64_t far_floats = 512 * 1024;
+
 /// data[.][.][row] = the transform of a square, whose pixel (i, j) has its `channels` numbers at
 /// pixel[i In + j]; zeros behind the last channel.
 template <int In, int Out, class Transform>
 void into_panels(const Transform& along, const float* const (&pixel)[In * In],
                  std::int64_t channels, const panel_shape& s, float* data, std::int64_t row) {
+  const bool far = s.size(Out * Out) > far_floats;
   std::int64_t c = 0;
   for (std::int64_t panel = 0; panel < s.columns.count; ++panel) {
     float* to = data + s.at(0, panel, row);
@@ -63,7 +68,9 @@ void into_panels(const Transform& along, const float* const (&pixel)[In * In],
       const auto with = [&](const auto& load) __attribute__((always_inline)) {
         both_ways<In, Out, simd::vector>(
             along, load, [&](int i, int j, const simd::vector& x) __attribute__((always_inline)) {
-              simd::store(x, to + (i * Out + j) * s.point_pitch);
+              float* const at = to + (i * Out + j) * s.point_pitch;
+              simd::store(x, at);
+              if (far) __builtin_prefetch(at + s.columns.lanes, 1);
             });
       };
       if (const std::int64_t left = channels - c; left >= simd::width) {

@@ -24,8 +24,17 @@ namespace triptych::convolution::winograd_detail {
 template <int M>
 struct transform;
 
+/// What one direction of a tile takes: `sources` pixels from every `source_step`, `products`
+/// with `distinct` different weights, `results`.
+template <int M>
+struct stride_one {
+  static constexpr int sources = M + 2, source_step = M, results = M;
+  static constexpr int products = M + 2, distinct = M + 2;
+  static constexpr int weight(int product) { return product; }
+};
+
 template <>
-struct transform<2> {
+struct transform<2> : stride_one<2> {
   static constexpr double points[] = {0, 1, -1};
 
   /// Bᵀ d
@@ -70,7 +79,7 @@ struct transform<2> {
 };
 
 template <>
-struct transform<4> {
+struct transform<4> : stride_one<4> {
   static constexpr float a = 0.70710678f, b = 1.41421356f;  // squares: 1/2 and 2
   static constexpr double points[] = {0, a, -a, b, -b};
 
