@@ -35,6 +35,7 @@ template <class System, class ConvEngine>
 class thrust_algorithms {
  public:
   using real = float;
+  using map = real;
   using system_type = System;
   using memory = typename System::memory;
 
