@@ -44,7 +44,7 @@ Value chosen(const std::map<std::string, Value>& values, const char* option,
 void measure_on_cuda(const settings& s) {
   using backend::cuda_convolution, backend::cuda_precision;
   const std::string precision = s.precision.empty() ? "tf32" : s.precision;
-  backend::cuda backend(backend::cuda_options{
+  const backend::cuda_options options{
       .device = device_index(s.device),
       .precision = chosen<cuda_precision>({{"f32", cuda_precision::f32},
                                            {"tf32", cuda_precision::tf32},
@@ -53,8 +53,15 @@ void measure_on_cuda(const settings& s) {
       .convolution = chosen<cuda_convolution>({{"auto", cuda_convolution::automatic},
                                                {"gemm", cuda_convolution::gemm},
                                                {"cudnn", cuda_convolution::cudnn}},
-                                              "--conv-engine", s.conv_engine)});
-  run(backend, s, s.device + ", " + precision + ", " + s.conv_engine);
+                                              "--conv-engine", s.conv_engine)};
+  const std::string where = s.device + ", " + precision + ", " + s.conv_engine;
+  if (options.precision == cuda_precision::bf16) {
+    backend::cuda_bf16 backend(options);
+    run(backend, s, where);
+  } else {
+    backend::cuda backend(options);
+    run(backend, s, where);
+  }
 }
 
 }  // namespace triptych::bench

@@ -1,8 +1,9 @@
-// Every operation of a backend on sizes that fit no block, chunk or vector: what the equivalence tests
-// of all backends have in common.
+// Every operation of a backend on sizes that fit no block, chunk or vector: what the equivalence
+// tests of all backends have in common.
 //
 // An experiment is one operation on given data, as a function of the backend, that returns all it
-// wrote. The functions below visit experiments; `agreement` is the visitor that compares two backends.
+// wrote. The functions below visit experiments; `agreement` is the visitor that compares two
+// backends.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +48,12 @@ void flat_vectors(const Visit& visit) {
     });
     visit(named("add"), within::rounding, [&](auto& b) {
       device_array from(b, x), to(b, y);
-      b.add(from, n, to);
+      b.add(from.data(), n, to.data());
+      return numbers_of(to);
+    });
+    visit(named("add, of maps"), within::rounding + within::stored(2), [&](auto& b) {
+      device_map from(b, as_map<Fast>(x)), to(b, as_map<Fast>(y));
+      b.add(from.data(), n, to.data());
       return numbers_of(to);
     });
     visit(named("multiply"), within::rounding, [&](auto& b) {
@@ -139,30 +145,41 @@ void convolutions(const Visit& visit) {
     const std::int64_t out_pixels = g.images * g.out_height() * g.out_width();
     const std::int64_t in_size = g.images * g.height * g.width * g.in;
     const std::int64_t w_size = taps * g.in * g.out;
-    const numbers x = random_numbers(in_size, 1), w = random_numbers(w_size, 2);
-    const numbers y = random_numbers(out_pixels * g.out, 3);
+    const numbers x = as_map<Fast>(random_numbers(in_size, 1));
+    const numbers w = as_map<Fast>(random_numbers(w_size, 2));  // an engine rounds them so
+    const numbers y = as_map<Fast>(random_numbers(out_pixels * g.out, 3));
+    const auto forward_sum = taps * g.in, data_sum = taps * g.out;
     const auto named = [&](const char* name) {
       return name + (" images=" + std::to_string(g.images)) + " " + std::to_string(g.height) + "x" +
              std::to_string(g.width) + " in=" + std::to_string(g.in) +
              " out=" + std::to_string(g.out) + " kernel=" + std::to_string(g.kernel) +
              " stride=" + std::to_string(g.stride) + " padding=" + std::to_string(g.padding);
     };
-    visit(named("convolution_forward"), within::sum(taps * g.in), [&](auto& b) {
-      device_array from(b, x), weights(b, w), to(b, unwritten(out_pixels * g.out));
-      b.convolution_forward(g, from, weights, to);
-      return numbers_of(to);
-    });
+    visit(named("convolution_forward"), within::sum(forward_sum) + within::stored_sum(forward_sum),
+          [&](auto& b) {
+            device_map from(b, x), to(b, unwritten(out_pixels * g.out));
+            device_array weights(b, w);
+            b.convolution_forward(g, from, weights, to);
+            return numbers_of(to);
+          });
     for (const bool accumulate : {false, true}) {
-      visit(named("convolution_backward_data"), within::sum(taps * g.out), [&](auto& b) {
-        device_array dy(b, y), weights(b, w), dx(b, accumulate ? x : unwritten(in_size));
-        b.convolution_backward_data(g, dy, weights, dx, accumulate);
-        return numbers_of(dx);
-      });
-      visit(named("convolution_backward_weights"), within::sum(out_pixels), [&](auto& b) {
-        device_array from(b, x), dy(b, y), dw(b, accumulate ? w : unwritten(w_size));
-        b.convolution_backward_weights(g, from, dy, dw, accumulate);
-        return numbers_of(dw);
-      });
+      // Each tap's sum may be stored before they are added up: their roundings are together as
+      // large as that of the whole.
+      visit(named("convolution_backward_data"),
+            within::sum(data_sum) + 2 * within::stored_sum(data_sum), [&](auto& b) {
+              device_map dy(b, y), dx(b, accumulate ? x : unwritten(in_size));
+              device_array weights(b, w);
+              b.convolution_backward_data(g, dy, weights, dx, accumulate);
+              return numbers_of(dx);
+            });
+      // cuDNN writes it in the maps' format.
+      visit(named("convolution_backward_weights"),
+            within::sum(out_pixels) + within::stored_sum(out_pixels), [&](auto& b) {
+              device_map from(b, x), dy(b, y);
+              device_array dw(b, accumulate ? w : unwritten(w_size));
+              b.convolution_backward_weights(g, from, dy, dw, accumulate);
+              return numbers_of(dw);
+            });
     }
   }
 }
@@ -208,7 +225,9 @@ void batch_norms(const Visit& visit) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       x[i] = (x[i] + static_cast<double>(i / static_cast<std::size_t>(channels) % 2)) / 2;
     }
-    const numbers other = random_numbers(size, 2), gradient = random_numbers(size, 3);
+    x = as_map<Fast>(x);
+    const numbers other = as_map<Fast>(random_numbers(size, 2));
+    const numbers gradient = as_map<Fast>(random_numbers(size, 3));
     const numbers weight = random_numbers(channels, 4), bias = random_numbers(channels, 5);
     const numbers old_mean = random_numbers(channels, 6);
     const numbers old_variance = random_numbers(channels, 7, 0.5f, 2);
@@ -218,51 +237,57 @@ void batch_norms(const Visit& visit) {
       return name + " rows=" + std::to_string(rows) + " channels=" + std::to_string(channels) +
              " groups=" + std::to_string(groups);
     };
+    const double normalised = within::normalised + within::stored(8);
     visit(named("batch_norm_forward far from zero"), within::normalised_far, [&](auto& b) {
       numbers far = x;
       for (double& v : far) v = double{static_cast<float>(v + 100)};
-      device_array from(b, far), gamma(b, weight), beta(b, bias);
+      device_map from(b, as_map<Fast>(far));
+      device_array gamma(b, weight), beta(b, bias);
       device_array mean(b, some_mean), inverse(b, unwritten(groups * channels));
-      b.batch_norm_forward(s, from, gamma, beta, 1e-5f, nullptr, false, {}, mean, inverse, from);
+      b.batch_norm_forward(s, from.data(), gamma, beta, 1e-5f, nullptr, false, {}, mean, inverse,
+                           from.data());
       return numbers_of(inverse);
     });
     for (const bool relu : {false, true}) {
       for (const char* kind : {"plain", "residual", "over x", "over the residual"}) {
         const std::string how = kind;
-        visit(named("batch_norm_forward " + how), within::normalised, [&](auto& b) {
-          device_array from(b, x), gamma(b, weight), beta(b, bias), residual(b, other);
+        visit(named("batch_norm_forward " + how), normalised, [&](auto& b) {
+          device_map from(b, x), residual(b, other), elsewhere(b, unwritten(size));
+          device_array gamma(b, weight), beta(b, bias);
           device_array running_mean(b, old_mean), running_variance(b, old_variance);
           device_array mean(b, unwritten(groups * channels)),
               inverse(b, unwritten(groups * channels));
-          device_array elsewhere(b, unwritten(size));
           const auto& to = how == "over x"              ? from
                            : how == "over the residual" ? residual
                                                         : elsewhere;
-          b.batch_norm_forward(s, from, gamma, beta, 1e-5f,
+          b.batch_norm_forward(s, from.data(), gamma, beta, 1e-5f,
                                how == "plain" ? nullptr : residual.data(), relu,
-                               {running_mean, running_variance, 0.25f}, mean, inverse, to);
+                               {running_mean, running_variance, 0.25f}, mean, inverse, to.data());
           return numbers_of(to, mean, inverse, running_mean, running_variance);
         });
       }
       for (const bool with_residual : {false, true}) {
-        visit(named("batch_norm_evaluate"), within::normalised, [&](auto& b) {
-          device_array y(b, x), gamma(b, weight), beta(b, bias), residual(b, other);
+        visit(named("batch_norm_evaluate"), normalised, [&](auto& b) {
+          device_map y(b, x), residual(b, other);
+          device_array gamma(b, weight), beta(b, bias);
           device_array running_mean(b, old_mean), running_variance(b, old_variance);
-          b.batch_norm_evaluate(rows * groups, channels, y, gamma, beta, 1e-5f, running_mean,
+          b.batch_norm_evaluate(rows * groups, channels, y.data(), gamma, beta, 1e-5f, running_mean,
                                 running_variance, with_residual ? residual.data() : nullptr, relu,
-                                y);
+                                y.data());
           return numbers_of(y);
         });
       }
       for (const bool over_dy : {false, true}) {
-        visit(named("batch_norm_backward"), within::sum(rows * groups), [&](auto& b) {
-          device_array from(b, x), y(b, other), gamma(b, weight), dy(b, gradient);
-          device_array elsewhere(b, unwritten(size));
+        // 16: an inverse deviation and a mean times a normalised x, both below 4.
+        const double backward = within::sum(rows * groups) + within::stored(16);
+        visit(named("batch_norm_backward"), backward, [&](auto& b) {
+          device_map from(b, x), y(b, other), dy(b, gradient), elsewhere(b, unwritten(size));
+          device_array gamma(b, weight);
           device_array mean(b, some_mean), inverse(b, some_inverse);
           device_array dgamma(b, weight), dbeta(b, bias);
           const auto& dx = over_dy ? dy : elsewhere;
-          b.batch_norm_backward(s, from, relu ? y.data() : nullptr, gamma, mean, inverse, dy,
-                                dgamma, dbeta, dx);
+          b.batch_norm_backward(s, from.data(), relu ? y.data() : nullptr, gamma, mean, inverse,
+                                dy.data(), dgamma, dbeta, dx.data());
           return numbers_of(dy, dx, dgamma, dbeta);
         });
       }
@@ -280,20 +305,23 @@ void pools(const Visit& visit) {
                           shape{2, 31, 3, 33}, shape{257, 4, 4, 5}}) {
     const auto in_size = static_cast<std::int64_t>(in.size());
     const std::int64_t features_size = in.images * in.channels;
-    const numbers x = random_numbers(in_size, 1);
+    const numbers x = as_map<Fast>(random_numbers(in_size, 1));
     for (const window& w : {window{3, 2, 1}, window{1, 1, 0}, window{3, 1, 1}}) {
       const int height = (in.height + 2 * w.padding - w.kernel) / w.stride + 1;
       const int width = (in.width + 2 * w.padding - w.kernel) / w.stride + 1;
       const std::int64_t out = in.images * height * width * in.channels;
-      const numbers y = random_numbers(out, 2);
+      const numbers y = as_map<Fast>(random_numbers(out, 2));
       visit("max_pool_forward " + to_string(in), within::exact, [&](auto& b) {
-        device_array from(b, x), to(b, unwritten(out));
+        device_map from(b, x), to(b, unwritten(out));
         device_indices argmax(b, out);
         b.max_pool_forward(in, w.kernel, w.stride, w.padding, from, to, argmax);
         return numbers_of(to, argmax);
       });
-      visit("max_pool_backward " + to_string(in), within::sum(w.kernel * w.kernel), [&](auto& b) {
-        device_array from(b, x), to(b, unwritten(out)), dy(b, y), dx(b, unwritten(in_size));
+      // Rounded after each window.
+      const int windows = w.kernel * w.kernel;
+      const double backward = within::sum(windows) + windows * within::stored_sum(windows);
+      visit("max_pool_backward " + to_string(in), backward, [&](auto& b) {
+        device_map from(b, x), to(b, unwritten(out)), dy(b, y), dx(b, unwritten(in_size));
         device_indices argmax(b, out);
         b.max_pool_forward(in, w.kernel, w.stride, w.padding, from, to, argmax);
         b.max_pool_backward(in, height, width, dy, argmax, dx);
@@ -302,12 +330,15 @@ void pools(const Visit& visit) {
     }
     const numbers means = random_numbers(features_size, 3);
     visit("average_pool_forward " + to_string(in), within::sum(in.height * in.width), [&](auto& b) {
-      device_array from(b, x), to(b, unwritten(features_size));
+      device_map from(b, x);
+      device_array to(b, unwritten(features_size));
       b.average_pool_forward(in, from, to);
       return numbers_of(to);
     });
-    visit("average_pool_backward " + to_string(in), within::elementwise, [&](auto& b) {
-      device_array dy(b, means), dx(b, unwritten(in_size));
+    const double stored_mean = within::elementwise + within::stored(1);
+    visit("average_pool_backward " + to_string(in), stored_mean, [&](auto& b) {
+      device_array dy(b, means);
+      device_map dx(b, unwritten(in_size));
       b.average_pool_backward(in, dy, dx);
       return numbers_of(dx);
     });
@@ -322,8 +353,9 @@ void patches(const Visit& visit) {
                             shape{3, 8 * grid, 4 * grid, 33, 3}}) {
       const auto size = static_cast<std::int64_t>(in.size());
       const numbers x = random_numbers(size, 1);
-      visit("divide " + to_string(in), within::exact, [&](auto& b) {
-        device_array from(b, x), to(b, unwritten(size));
+      visit("divide " + to_string(in), within::exact + within::stored(1), [&](auto& b) {
+        device_array from(b, x);
+        device_map to(b, unwritten(size));
         b.divide(in, grid, from, to);
         return numbers_of(to);
       });

@@ -1,5 +1,6 @@
-// A device backend against the oracle, operation by operation, and the same bits from run to run. Which
-// backend is a header that the build names, so that a GPU is asked what the host's emulation is asked.
+// A device backend against the oracle, operation by operation, and the same bits from run to run.
+// Which backend is a header that the build names, so that a GPU is asked what the host's emulation
+// is asked.
 #include TRIPTYCH_UNDER_TEST
 
 #include <triptych/backend/reference.hpp>
@@ -53,7 +54,8 @@ TEST_CASE("every operation gives the same bits again") {
   device once, again;
   every_operation<device>([&](const std::string& name, double, const auto& experiment) {
     INFO(name);
-    const bool same = experiment(once) == experiment(again);  // apart: Catch would print the numbers
+    const bool same =
+        experiment(once) == experiment(again);  // apart: Catch would print the numbers
     CHECK(same);
   });
 }
@@ -63,8 +65,8 @@ TEST_CASE("batch normalisation of one row is refused, as by the oracle") {
   device b;
   const device_array x(b, {1, 2, 3, 4}), parameters(b, {1, 1}), statistics(b, unwritten(4));
   const auto thrown = thrown_by([&] {
-    b.batch_norm_forward({.rows = 1, .groups = 2, .channels = 2}, x, parameters, parameters, 1e-5f,
-                         nullptr, false, {}, statistics, statistics, x);
+    b.batch_norm_forward({.rows = 1, .groups = 2, .channels = 2}, x.data(), parameters, parameters,
+                         1e-5f, nullptr, false, {}, statistics, statistics, x.data());
   });
   CHECK(thrown.kind == error_kind::usage);
   CHECK(thrown.says("a group of one row has no variance"));

@@ -1,5 +1,5 @@
-// Training steps of every method on a device: beside the oracle's, the same bits again, and in the memory
-// of the first step.
+// Training steps of every method on a device: beside the oracle's, the same bits again, and in the
+// memory of the first step.
 #include TRIPTYCH_UNDER_TEST
 
 #include <triptych/backend/reference.hpp>
@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "device/present.hpp"
@@ -53,7 +54,7 @@ struct small_method {
     return o;
   }
 
-  method::step_report step(std::int64_t number) {
+  method::step_report step(std::int64_t number, double rate = 0.05) {
     const shape s{views * batch, side, side, 3, views};
     const auto one = static_cast<std::int64_t>(s.size() / views);
     std::vector<double> x;
@@ -63,20 +64,55 @@ struct small_method {
       for (std::size_t i = 0; i < image.size(); ++i) x.push_back(image[i] + 0.5 * noise[i]);
     }
     const device_array<B> images(backend, x);
-    return method.step({s, images.data()}, {number, 0.05, 0.05, 1});
+    return method.step({s, images.data()}, {number, rate, rate, 1});
   }
 
   /// Every number that a checkpoint would hold.
   std::vector<double> state() {
     std::vector<double> all;
-    for (const auto& arena : method.arenas()) {
-      std::vector<typename B::real> host(arena.list->size());
-      backend.download(arena.data, host.size(), host.data());
-      all.insert(all.end(), host.begin(), host.end());
-    }
+    for (const auto& arena : method.arenas()) append(arena, all);
     return all;
   }
+  /// The online network's weights.
+  std::vector<double> weights() {
+    std::vector<double> all;
+    append(method.arenas().front(), all);
+    return all;
+  }
+
+ private:
+  void append(const method::named_arena<typename B::real>& arena, std::vector<double>& all) {
+    std::vector<typename B::real> host(arena.list->size());
+    backend.download(arena.data, host.size(), host.data());
+    all.insert(all.end(), host.begin(), host.end());
+  }
 };
+
+constexpr bool narrow_maps = !std::is_same_v<device::map, device::real>;
+
+/// How near the oracle's the steps of a method must stay, relatively or, where a loss is near zero,
+/// within the margin; and the rate of the steps.
+struct nearness {
+  double loss, margin, gradient_norm, rate;
+};
+/// Single precision, 1e-7, through a dozen layers whose BatchNorms divide by small deviations, and
+/// relus whose slope jumps at zero. Losses of cosines pass through zero.
+constexpr nearness with_float_maps{1e-4, 1e-5, 1e-3, 0.05};
+/// After as many layers maps of 8 bits are off by about a hundredth. So many relus are on the other
+/// side of zero, and each takes a whole number from the gradient or gives it one: its error is the
+/// root of their share. A tenth in each of eight relus is 0.2 to 0.3 of the gradient's length.
+/// Rates are low, so that three steps show three gradients and not where the first one has led.
+constexpr nearness with_narrow_maps{0.05, 0.02, 0.25, 5e-4};
+constexpr nearness near = narrow_maps ? with_narrow_maps : with_float_maps;
+
+/// Least cosine between the ways that the weights go with narrow maps and with the oracle: of an
+/// error of 0.2 it is 0.98. Measured: 0.967 to 0.978 (PyTorch's autocast on such a network: 0.97 to
+/// 0.98); with the ImageNet stem, whose last maps here are single pixels of eight images, 0.92 to
+/// 0.955; and from 0.836 where a method looks up neighbours, which are others where two are nearly
+/// as near.
+constexpr double least_cosine(bool looks_up, bool imagenet_stem) {
+  return looks_up ? 0.7 : imagenet_stem ? 0.85 : 0.95;
+}
 
 double relative_difference(const std::vector<double>& found, const std::vector<double>& expected) {
   REQUIRE(found.size() == expected.size());
@@ -88,6 +124,21 @@ double relative_difference(const std::vector<double>& found, const std::vector<d
   return std::sqrt(difference / size);
 }
 
+/// Of the angle between the ways that two runs went.
+double cosine_of_moves(const std::vector<double>& found_start, const std::vector<double>& found,
+                       const std::vector<double>& expected_start,
+                       const std::vector<double>& expected) {
+  REQUIRE(found.size() == expected.size());
+  double both = 0, first = 0, second = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double a = found[i] - found_start[i], b = expected[i] - expected_start[i];
+    both += a * b;
+    first += a * a;
+    second += b * b;
+  }
+  return both / std::sqrt(first * second);
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", method::moco_options,
@@ -97,21 +148,30 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
   for (const bool imagenet_stem : {false, true}) {
     small_method<device, TestType> fast(imagenet_stem);
     small_method<backend::reference<double>, TestType> exact(imagenet_stem);
+    const auto our_start = fast.weights(), true_start = exact.weights();
     for (int i = 0; i < 3; ++i) {
       INFO("step " << i + 1 << (imagenet_stem ? ", ImageNet stem" : ""));
-      const auto ours = fast.step(i), truth = exact.step(i);
-      // Single precision, 1e-7, through a dozen layers whose BatchNorms divide by small deviations,
-      // and relus whose slope jumps at zero. Losses of cosines pass through zero.
-      CHECK(ours.loss == Approx(truth.loss).epsilon(1e-4).margin(1e-5));
-      CHECK(ours.terms[0] == Approx(truth.terms[0]).epsilon(1e-4).margin(1e-5));
-      CHECK(ours.terms[1] == Approx(truth.terms[1]).epsilon(1e-4).margin(1e-5));
-      CHECK(ours.gradient_norm == Approx(truth.gradient_norm).epsilon(1e-3));
+      const auto ours = fast.step(i, near.rate), truth = exact.step(i, near.rate);
+      const auto about = [](double loss) {
+        return Approx(loss).epsilon(near.loss).margin(near.margin);
+      };
+      CHECK(ours.loss == about(truth.loss));
+      CHECK(ours.terms[0] == about(truth.terms[0]));
+      CHECK(ours.terms[1] == about(truth.terms[1]));
+      CHECK(ours.gradient_norm == Approx(truth.gradient_norm).epsilon(near.gradient_norm));
     }
-    CHECK(relative_difference(fast.state(), exact.state()) < 1e-3);
+    if (narrow_maps) {
+      constexpr bool looks_up = TestType::about.name == "nnclr" || TestType::about.name == "mncl";
+      CHECK(cosine_of_moves(our_start, fast.weights(), true_start, exact.weights()) >
+            least_cosine(looks_up, imagenet_stem));
+    } else {
+      CHECK(relative_difference(fast.state(), exact.state()) < 1e-3);
+    }
   }
 }
 
-TEMPLATE_TEST_CASE("steps give the same bits again", "", method::moco_options, method::mncl_options) {
+TEMPLATE_TEST_CASE("steps give the same bits again", "", method::moco_options,
+                   method::mncl_options) {
   if (!present()) return;
   const auto run = [] {
     small_method<device, TestType> m;
@@ -142,8 +202,9 @@ TEST_CASE("a step that is not finite is refused, the weights untouched") {
   std::vector<double> x(s.size(), 0.5);
   x[7] = std::nan("");
   const device_array<device> images(m.backend, x);
-  const auto thrown =
-      thrown_by([&] { static_cast<void>(m.method.step({s, images.data()}, {0, 0.05, 0.05, 1})); });
+  const auto thrown = thrown_by([&] {
+    static_cast<void>(m.method.step({s, images.data()}, {0, 0.05, 0.05, 1}));
+  });
   CHECK(thrown.kind == error_kind::non_finite);
   CHECK(thrown.says("input image holds NaN or infinity"));
   const auto after = m.state();

@@ -31,7 +31,7 @@ struct workbench {
   oracle backend;
   nn::declaration d;
   numbers weights, statistics, gradients;
-  nn::tape<double> tape;
+  nn::tape tape;
 
   /// `declare(d)` declares the layers. Vectors start away from zero, so that everything matters.
   template <class Declare>

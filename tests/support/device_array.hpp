@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include <triptych/core/arena.hpp>
@@ -27,31 +28,55 @@ inline std::vector<double> unwritten(std::int64_t n) {
 }
 
 /// An array in the memory of backend `B`.
-template <class B>
+template <class B, class T = typename B::real>
 class device_array {
  public:
-  using real = typename B::real;
-
   device_array(B& backend, const std::vector<double>& numbers)
       : backend_(backend), array_(numbers.size()) {
-    const std::vector<real> host(numbers.begin(), numbers.end());
-    backend_.upload(host.data(), host.size(), array_.data());
+    const std::vector<T> host(numbers.begin(), numbers.end());
+    if constexpr (is_real) {
+      backend_.upload(host.data(), host.size(), data());
+    } else {
+      backend_.system().upload(host.data(), host.size() * sizeof(T), data());
+    }
   }
 
-  [[nodiscard]] real* data() const { return array_.data(); }
-  operator real*() const { return data(); }  // NOLINT: passes as the pointer it is
+  [[nodiscard]] T* data() const { return array_.data(); }
+  operator T*() const { return data(); }  // NOLINT: passes as the pointer it is
 
   /// The numbers, appended to `all`.
   void append_to(std::vector<double>& all) const {
-    std::vector<real> host(array_.size());
-    backend_.download(array_.data(), host.size(), host.data());
+    std::vector<T> host(array_.size());
+    if constexpr (is_real) {
+      backend_.download(data(), host.size(), host.data());
+    } else {
+      backend_.system().download(data(), host.size() * sizeof(T), host.data());
+    }
     all.insert(all.end(), host.begin(), host.end());
   }
 
  private:
+  static constexpr bool is_real = std::is_same_v<T, typename B::real>;
+
   B& backend_;
-  buffer<real, typename B::memory> array_;
+  buffer<T, typename B::memory> array_;
 };
+
+/// An array of a feature map's numbers.
+template <class B>
+struct device_map : device_array<B, typename B::map> {
+  device_map(B& backend, const std::vector<double>& numbers)
+      : device_array<B, typename B::map>(backend, numbers) {}
+};
+
+/// The numbers as a feature map of backend `B` holds them.
+template <class B>
+std::vector<double> as_map(std::vector<double> numbers) {
+  if constexpr (!std::is_same_v<typename B::map, typename B::real>) {
+    for (double& x : numbers) x = static_cast<float>(typename B::map(static_cast<float>(x)));
+  }
+  return numbers;
+}
 
 /// Indices in the memory of backend `B`.
 template <class B>

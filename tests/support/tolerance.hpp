@@ -4,8 +4,10 @@
 // absolute.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace triptych::test {
 
@@ -42,6 +44,18 @@ struct tolerance {
   static constexpr double double_sum(std::int64_t terms) {
     const auto n = static_cast<double>(terms);
     return std::numeric_limits<double>::epsilon() * n * n / 4;
+  }
+
+  /// Half the gap between numbers below `size` of a feature map, added where one is written: 8 bits
+  /// where it is bf16. Nothing where maps are real: their roundings are in the other tolerances.
+  static constexpr double stored(double size) {
+    return std::is_same_v<typename Backend::map, typename Backend::real> ? 0 : 0x1p-8 * size;
+  }
+
+  /// The same for a sum of `terms` products of random numbers, and one number more: its deviation
+  /// is a third of the root of `terms`, and here are six of it.
+  static double stored_sum(std::int64_t terms) {
+    return stored(1 + 2 * std::sqrt(static_cast<double>(terms)));
   }
 
   /// Batch normalisation: roundings of the mean and of x, times an inverse deviation below 8.

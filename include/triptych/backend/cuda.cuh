@@ -1,6 +1,6 @@
 // triptych/backend/cuda.cuh
 //
-// The CUDA backend, defined (cuda.hpp declares it). Exactly one .cu file of a program includes
+// The CUDA backends, defined (cuda.hpp declares them). Exactly one .cu file of a program includes
 // this.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
@@ -25,6 +26,7 @@
 #include <triptych/backend/conv_engine/gemm_conv.hpp>
 #include <triptych/backend/cuda.hpp>
 #include <triptych/backend/thrust_definitions.hpp>
+#include <triptych/core/bf16.hpp>
 #include <triptych/core/error.hpp>
 
 namespace triptych::backend {
@@ -60,6 +62,10 @@ inline std::string architectures() {
   return words;
 #endif
 }
+
+/// A type of numbers, as cuBLAS has it.
+template <class T>
+inline constexpr cudaDataType_t number = std::is_same_v<T, bf16> ? CUDA_R_16BF : CUDA_R_32F;
 
 // -- groups of lanes ------------------------------------------------------------------------------
 
@@ -235,19 +241,19 @@ void cuda_system::download(const void* from, std::size_t bytes, void* host) cons
   cuda_detail::check(cudaStreamSynchronize(handles_->stream), "the work before a download");
 }
 
+template <class T, class Result>
 void cuda_system::gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k,
-                       float alpha, const float* a, const float* b, float beta, float* c) const {
+                       float alpha, const T* a, const T* b, float beta, Result* c) const {
   if (m == 0 || n == 0) return;
   const bool at = ta == transpose::yes, bt = tb == transpose::yes;
-  const cublasComputeType_t compute = options_.precision == cuda_precision::f32 ? CUBLAS_COMPUTE_32F
-                                      : options_.precision == cuda_precision::tf32
-                                          ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                          : CUBLAS_COMPUTE_32F_FAST_16BF;
+  constexpr cudaDataType_t in = cuda_detail::number<T>, out = cuda_detail::number<Result>;
+  const bool exact = in != CUDA_R_32F || options_.precision == cuda_precision::f32;
   // Row-major is column-major transposed: cᵀ = op(b)ᵀ op(a)ᵀ.
   cuda_detail::check(cublasGemmEx_64(handles_->cublas, bt ? CUBLAS_OP_T : CUBLAS_OP_N,
-                                     at ? CUBLAS_OP_T : CUBLAS_OP_N, n, m, k, &alpha, b, CUDA_R_32F,
-                                     bt ? k : n, a, CUDA_R_32F, at ? m : k, &beta, c, CUDA_R_32F, n,
-                                     compute, CUBLAS_GEMM_DEFAULT),
+                                     at ? CUBLAS_OP_T : CUBLAS_OP_N, n, m, k, &alpha, b, in,
+                                     bt ? k : n, a, in, at ? m : k, &beta, c, out, n,
+                                     exact ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_FAST_TF32,
+                                     CUBLAS_GEMM_DEFAULT),
                      "a matrix product");
 }
 
@@ -306,26 +312,20 @@ struct cuda_any::engines {
 #if defined(TRIPTYCH_HAS_CUDNN)
   cudnn_conv cudnn;
 
-  static number_format format_of(backend::cuda_precision p) {
-    return p == backend::cuda_precision::f32    ? number_format::f32
-           : p == backend::cuda_precision::tf32 ? number_format::tf32
-                                                : number_format::bf16;
-  }
-
-  template <class Work>
+  template <class T, class Work>
   void choose(const convolution::geometry& g, pass p, const backend::cuda_options& o,
               bool accumulate, const Work& work) {
     using kind = backend::cuda_convolution;
-    cudnn.format = format_of(o.precision);
+    cudnn.exact = o.precision == backend::cuda_precision::f32;
     if (o.convolution == kind::cudnn ||
-        (o.convolution == kind::automatic && cudnn.takes(g, p, accumulate))) {
+        (o.convolution == kind::automatic && cudnn.takes<T>(g, p, accumulate))) {
       work(cudnn);
     } else {
       work(gemm);
     }
   }
 #else
-  template <class Work>
+  template <class T, class Work>
   void choose(const convolution::geometry&, pass, const backend::cuda_options&, bool,
               const Work& work) {
     work(gemm);
@@ -337,25 +337,48 @@ cuda_any::cuda_any() : engines_(std::make_unique<engines>()) {}
 cuda_any::~cuda_any() = default;
 
 template <class B, class T>
-void cuda_any::forward(B& backend, const convolution::geometry& g, const T* x, const T* w, T* y) {
-  engines_->choose(g, pass::forward, backend.system().options(), false,
-                   [&](auto& engine) { engine.forward(backend, g, x, w, y); });
+void cuda_any::forward(B& backend, const convolution::geometry& g, const T* x, const float* w,
+                       T* y) {
+  engines_->choose<T>(g, pass::forward, backend.system().options(), false,
+                      [&](auto& engine) { engine.forward(backend, g, x, w, y); });
 }
 template <class B, class T>
-void cuda_any::backward_data(B& backend, const convolution::geometry& g, const T* dy, const T* w,
-                             T* dx, bool accumulate) {
-  engines_->choose(g, pass::backward_data, backend.system().options(), accumulate,
-                   [&](auto& engine) { engine.backward_data(backend, g, dy, w, dx, accumulate); });
+void cuda_any::backward_data(B& backend, const convolution::geometry& g, const T* dy,
+                             const float* w, T* dx, bool accumulate) {
+  engines_->choose<T>(
+      g, pass::backward_data, backend.system().options(), accumulate,
+      [&](auto& engine) { engine.backward_data(backend, g, dy, w, dx, accumulate); });
 }
 template <class B, class T>
 void cuda_any::backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy,
-                                T* dw, bool accumulate) {
-  engines_->choose(
+                                float* dw, bool accumulate) {
+  engines_->choose<T>(
       g, pass::backward_weights, backend.system().options(), accumulate,
       [&](auto& engine) { engine.backward_weights(backend, g, x, dy, dw, accumulate); });
 }
 
 }  // namespace triptych::conv_engine
 
-template class triptych::backend::thrust_algorithms<triptych::backend::cuda_system,
-                                                    triptych::conv_engine::cuda_any>;
+// -- instances ------------------------------------------------------------------------------------
+
+namespace triptych::backend {
+
+template class thrust_algorithms<cuda_system, conv_engine::cuda_any>;
+template class thrust_algorithms<cuda_system, conv_engine::cuda_any, bf16>;
+
+// Operations that are templates themselves.
+#define TRIPTYCH_INSTANTIATE(B, T)                                                                 \
+  template void B::add(const T*, std::size_t, T*);                                                 \
+  template void B::batch_norm_forward(const norm_shape&, const T*, const float*, const float*,     \
+                                      float, const T*, bool, running_statistics<float>, float*,    \
+                                      float*, T*);                                                 \
+  template void B::batch_norm_evaluate(std::int64_t, int, const T*, const float*, const float*,    \
+                                       float, const float*, const float*, const T*, bool, T*);     \
+  template void B::batch_norm_backward(const norm_shape&, const T*, const T*, const float*,        \
+                                       const float*, const float*, T*, float*, float*, T*);
+TRIPTYCH_INSTANTIATE(cuda, float)
+TRIPTYCH_INSTANTIATE(cuda_bf16, float)
+TRIPTYCH_INSTANTIATE(cuda_bf16, bf16)
+#undef TRIPTYCH_INSTANTIATE
+
+}  // namespace triptych::backend

@@ -1,7 +1,11 @@
 // triptych/backend/cuda.hpp
 //
-// The CUDA backend: single precision in memory, matrix products by cuBLAS, all else by the functors of
-// kernels/ that Thrust launches on one stream. The operations are those of thrust_algorithms.hpp.
+// The CUDA backends: matrix products by cuBLAS, all else by the functors of kernels/ that Thrust
+// launches on one stream. The operations are those of thrust_algorithms.hpp.
+//
+//   cuda        float everywhere
+//   cuda_bf16   feature maps in bf16, and the products of convolutions; all else is float: mixed
+//               precision, on devices of compute capability 8.0 and more
 //
 // Only declarations, no CUDA header: networks, methods and programs over this backend are compiled by an
 // ordinary compiler. Its definitions are compiled once in a program, by nvcc:
@@ -20,6 +24,7 @@
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/cuda_options.hpp>
 #include <triptych/backend/thrust_algorithms.hpp>
+#include <triptych/core/bf16.hpp>
 #include <triptych/core/tensor.hpp>
 
 namespace triptych {
@@ -55,8 +60,9 @@ class cuda_system {
   void copy(const void* from, std::size_t bytes, void* to) const;
   void upload(const void* host, std::size_t bytes, void* to) const;
   void download(const void* from, std::size_t bytes, void* host) const;
+  template <class T, class Result>
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
-            const float* a, const float* b, float beta, float* c) const;
+            const T* a, const T* b, float beta, Result* c) const;
 
  private:
   struct handles;
@@ -75,13 +81,13 @@ class cuda_any {
   ~cuda_any();
 
   template <class B, class T>
-  void forward(B& backend, const convolution::geometry& g, const T* x, const T* w, T* y);
+  void forward(B& backend, const convolution::geometry& g, const T* x, const float* w, T* y);
   template <class B, class T>
-  void backward_data(B& backend, const convolution::geometry& g, const T* dy, const T* w, T* dx,
+  void backward_data(B& backend, const convolution::geometry& g, const T* dy, const float* w, T* dx,
                      bool accumulate);
   template <class B, class T>
-  void backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy, T* dw,
-                        bool accumulate);
+  void backward_weights(B& backend, const convolution::geometry& g, const T* x, const T* dy,
+                        float* dw, bool accumulate);
 
  private:
   struct engines;
@@ -93,8 +99,10 @@ class cuda_any {
 namespace backend {
 
 using cuda = thrust_algorithms<cuda_system, conv_engine::cuda_any>;
+using cuda_bf16 = thrust_algorithms<cuda_system, conv_engine::cuda_any, bf16>;
 
 extern template class thrust_algorithms<cuda_system, conv_engine::cuda_any>;
+extern template class thrust_algorithms<cuda_system, conv_engine::cuda_any, bf16>;
 
 }  // namespace backend
 

@@ -9,12 +9,11 @@
 
 namespace triptych::backend {
 
-/// How matrix products and convolutions round their operands. Sums and what lies in memory are f32; cuDNN's
-/// convolutions in bf16 round their results as well.
+/// How matrix products and convolutions of floats round their operands. Sums are f32.
 enum class cuda_precision {
   f32,   ///< not at all: no tensor cores
   tf32,  ///< to 10 bits behind the point
-  bf16,  ///< to 7 bits behind the point
+  bf16,  ///< as tf32; and maps, with their convolutions, in bf16: that is backend::cuda_bf16
 };
 
 /// Who computes convolutions (docs/conv_engines.md).

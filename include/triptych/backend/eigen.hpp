@@ -39,6 +39,7 @@ template <class Convolution = convolution::fast>
 class eigen {
  public:
   using real = float;
+  using map = real;
   using memory = host_memory;
 
   /// `threads` as in thread_pool: 0 means one per hardware thread.

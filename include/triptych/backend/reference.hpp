@@ -30,6 +30,7 @@ template <class T = double>
 class reference {
  public:
   using real = T;
+  using map = T;
   using memory = host_memory;
 
   /// `threads` is there for the other backends' sake: one thread does it all.

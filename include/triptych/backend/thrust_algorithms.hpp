@@ -9,19 +9,25 @@
 //     using memory, group; static constexpr std::size_t workspace;
 //     each(n, f)            f(i) for 0 <= i < n
 //     each_group(n, f)      f(g, i) for 0 <= i < n, g a group of lanes (kernels/group.hpp)
-//     gemm(...)             c (m x n) = alpha op(a) op(b) + beta c, row-major
+//     gemm(...)             c (m x n) = alpha op(a) op(b) + beta c, row-major; a and b of one type,
+//                           float or Map, c of either
 //     copy(from, bytes, to), upload(host, bytes, to), download(from, bytes, host)
 //   ConvEngine    how convolutions are computed (conv_engine/gemm_conv.hpp)
+//   Map           what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves
+//   what
+//                 most launches move; all else is float, sums over maps too
 //
 // Operations are declared here and defined in thrust_definitions.hpp, which needs Thrust: whoever
 // only calls a backend that was compiled elsewhere (cuda.hpp) needs neither Thrust nor a CUDA
-// compiler. Same bits from run to run, and for any number of threads: launches are cut by shapes
-// alone, sums have a fixed order.
+// compiler. Operations on features and on maps alike are member templates, T being real or map.
+// Same bits from run to run, and for any number of threads: launches are cut by shapes alone, sums
+// have a fixed order.
 #pragma once
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <triptych/concepts/backend.hpp>
@@ -31,10 +37,11 @@
 
 namespace triptych::backend {
 
-template <class System, class ConvEngine>
+template <class System, class ConvEngine, class Map = float>
 class thrust_algorithms {
  public:
   using real = float;
+  using map = Map;
   using system_type = System;
   using memory = typename System::memory;
 
@@ -58,7 +65,8 @@ class thrust_algorithms {
 
   // -- flat vectors -----------------------------------------------------------------------------
 
-  void add(const real* x, std::size_t n, real* y);
+  template <class T>
+  void add(const T* x, std::size_t n, T* y);
   void multiply(const real* x, std::size_t n, real* y);
   void scale(real factor, std::size_t n, real* x);
   void interpolate(real keep, const real* source, std::size_t n, real* target);
@@ -72,36 +80,40 @@ class thrust_algorithms {
 
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, real alpha,
             const real* a, const real* b, real beta, real* c);
-  void convolution_forward(const convolution::geometry& g, const real* x, const real* w, real* y);
-  void convolution_backward_data(const convolution::geometry& g, const real* dy, const real* w,
-                                 real* dx, bool accumulate);
-  void convolution_backward_weights(const convolution::geometry& g, const real* x, const real* dy,
+  void convolution_forward(const convolution::geometry& g, const map* x, const real* w, map* y);
+  void convolution_backward_data(const convolution::geometry& g, const map* dy, const real* w,
+                                 map* dx, bool accumulate);
+  void convolution_backward_weights(const convolution::geometry& g, const map* x, const map* dy,
                                     real* dw, bool accumulate);
   void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y);
   void bias_backward(std::int64_t rows, int channels, const real* y, real* dy, real* dbias);
 
   // -- batch normalisation ----------------------------------------------------------------------
 
-  void batch_norm_forward(const norm_shape& s, const real* x, const real* weight, const real* bias,
-                          real epsilon, const real* residual, bool relu,
+  template <class T>
+  void batch_norm_forward(const norm_shape& s, const T* x, const real* weight, const real* bias,
+                          real epsilon, const std::type_identity_t<T>* residual, bool relu,
                           running_statistics<real> running, real* mean, real* inverse_deviation,
-                          real* y);
-  void batch_norm_evaluate(std::int64_t rows, int channels, const real* x, const real* weight,
+                          T* y);
+  template <class T>
+  void batch_norm_evaluate(std::int64_t rows, int channels, const T* x, const real* weight,
                            const real* bias, real epsilon, const real* running_mean,
-                           const real* running_variance, const real* residual, bool relu, real* y);
-  void batch_norm_backward(const norm_shape& s, const real* x, const real* y, const real* weight,
-                           const real* mean, const real* inverse_deviation, real* dy, real* dweight,
-                           real* dbias, real* dx);
+                           const real* running_variance, const std::type_identity_t<T>* residual,
+                           bool relu, T* y);
+  template <class T>
+  void batch_norm_backward(const norm_shape& s, const T* x, const T* y, const real* weight,
+                           const real* mean, const real* inverse_deviation, T* dy, real* dweight,
+                           real* dbias, T* dx);
 
   // -- pooling and patches ----------------------------------------------------------------------
 
-  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const real* x,
-                        real* y, int* argmax);
-  void max_pool_backward(const shape& in, int out_height, int out_width, const real* dy,
-                         const int* argmax, real* dx);
-  void average_pool_forward(const shape& in, const real* x, real* y);
-  void average_pool_backward(const shape& in, const real* dy, real* dx);
-  void divide(const shape& in, int grid, const real* x, real* patches);
+  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const map* x, map* y,
+                        int* argmax);
+  void max_pool_backward(const shape& in, int out_height, int out_width, const map* dy,
+                         const int* argmax, map* dx);
+  void average_pool_forward(const shape& in, const map* x, real* y);
+  void average_pool_backward(const shape& in, const real* dy, map* dx);
+  void divide(const shape& in, int grid, const real* x, map* patches);
   void combine_forward(const subset_means& s, const real* patches, real* means);
   void combine_backward(const subset_means& s, const real* dmeans, real* dpatches);
 

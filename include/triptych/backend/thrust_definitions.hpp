@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <triptych/backend/thrust_algorithms.hpp>
 #include <triptych/core/error.hpp>
@@ -56,77 +57,80 @@ inline std::int64_t signed_size(std::size_t n) { return static_cast<std::int64_t
 
 // -- moving numbers -------------------------------------------------------------------------------
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::upload(const real* host, std::size_t n, real* x) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::upload(const real* host, std::size_t n, real* x) {
   system_.upload(host, n * sizeof(real), x);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::download(const real* x, std::size_t n, real* host) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::download(const real* x, std::size_t n,
+                                                          real* host) {
   system_.download(x, n * sizeof(real), host);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::upload_indices(const int* host, std::size_t n, int* x) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::upload_indices(const int* host, std::size_t n,
+                                                                int* x) {
   system_.upload(host, n * sizeof(int), x);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::download_indices(const int* x, std::size_t n,
-                                                             int* host) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::download_indices(const int* x, std::size_t n,
+                                                                  int* host) {
   system_.download(x, n * sizeof(int), host);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::copy(const real* x, std::size_t n, real* y) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::copy(const real* x, std::size_t n, real* y) {
   system_.copy(x, n * sizeof(real), y);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::fill(real* x, std::size_t n, real value) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::fill(real* x, std::size_t n, real value) {
   system_.each(thrust_detail::signed_size(n), kernels::fill<real>{value, x});
 }
 
 // -- flat vectors ---------------------------------------------------------------------------------
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::add(const real* x, std::size_t n, real* y) {
-  system_.each(thrust_detail::signed_size(n), kernels::add<real>{x, y});
+template <class System, class ConvEngine, class Map>
+template <class T>
+void thrust_algorithms<System, ConvEngine, Map>::add(const T* x, std::size_t n, T* y) {
+  system_.each(thrust_detail::signed_size(n), kernels::add<T>{x, y});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::multiply(const real* x, std::size_t n, real* y) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::multiply(const real* x, std::size_t n, real* y) {
   system_.each(thrust_detail::signed_size(n), kernels::multiply<real>{x, y});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::scale(real factor, std::size_t n, real* x) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::scale(real factor, std::size_t n, real* x) {
   system_.each(thrust_detail::signed_size(n), kernels::scale<real>{factor, x});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::interpolate(real keep, const real* source,
-                                                        std::size_t n, real* target) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::interpolate(real keep, const real* source,
+                                                             std::size_t n, real* target) {
   system_.each(thrust_detail::signed_size(n), kernels::interpolate<real>{keep, source, target});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::sgd(std::size_t n, const real* gradient, real rate,
-                                                real momentum, real decay, real gradient_scale,
-                                                real* momentum_buffer, real* weight) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
+                                                     real momentum, real decay, real gradient_scale,
+                                                     real* momentum_buffer, real* weight) {
   system_.each(
       thrust_detail::signed_size(n),
       kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight});
 }
-template <class System, class ConvEngine>
-double thrust_algorithms<System, ConvEngine>::sum_of_squares(const real* x, std::size_t n) {
+template <class System, class ConvEngine, class Map>
+double thrust_algorithms<System, ConvEngine, Map>::sum_of_squares(const real* x, std::size_t n) {
   return sum_on_host(n, kernels::square<real>{x});
 }
-template <class System, class ConvEngine>
-bool thrust_algorithms<System, ConvEngine>::all_finite(const real* x, std::size_t n) {
+template <class System, class ConvEngine, class Map>
+bool thrust_algorithms<System, ConvEngine, Map>::all_finite(const real* x, std::size_t n) {
   return std::isfinite(sum_on_host(n, kernels::finite_zero<real>{x}));
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::mean(const real* x, std::size_t n, real scale,
-                                                 real* y) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::mean(const real* x, std::size_t n, real scale,
+                                                      real* y) {
   sum(n, kernels::value<real>{x}, static_cast<double>(scale) / static_cast<double>(n), y);
 }
 
-template <class System, class ConvEngine>
+template <class System, class ConvEngine, class Map>
 template <class Term, class T>
-void thrust_algorithms<System, ConvEngine>::sum(std::size_t n, const Term& term, double scale,
-                                                T* y) {
+void thrust_algorithms<System, ConvEngine, Map>::sum(std::size_t n, const Term& term, double scale,
+                                                     T* y) {
   constexpr std::int64_t length = 16384;
   const frame scope(arena_);
   const std::int64_t count = thrust_detail::signed_size(n), runs = (count + length - 1) / length;
@@ -135,9 +139,9 @@ void thrust_algorithms<System, ConvEngine>::sum(std::size_t n, const Term& term,
   system_.each_group(1, kernels::total_of_runs<T>{sums, runs, scale, y});
 }
 
-template <class System, class ConvEngine>
+template <class System, class ConvEngine, class Map>
 template <class Term>
-double thrust_algorithms<System, ConvEngine>::sum_on_host(std::size_t n, const Term& term) {
+double thrust_algorithms<System, ConvEngine, Map>::sum_on_host(std::size_t n, const Term& term) {
   const frame scope(arena_);
   double* total = take<double>(1);
   sum(n, term, 1.0, total);
@@ -148,38 +152,41 @@ double thrust_algorithms<System, ConvEngine>::sum_on_host(std::size_t n, const T
 
 // -- matrix product, convolution, linear layers ---------------------------------------------------
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::gemm(transpose ta, transpose tb, std::int64_t m,
-                                                 std::int64_t n, std::int64_t k, real alpha,
-                                                 const real* a, const real* b, real beta, real* c) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::gemm(transpose ta, transpose tb, std::int64_t m,
+                                                      std::int64_t n, std::int64_t k, real alpha,
+                                                      const real* a, const real* b, real beta,
+                                                      real* c) {
   system_.gemm(ta, tb, m, n, k, alpha, a, b, beta, c);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::convolution_forward(const convolution::geometry& g,
-                                                                const real* x, const real* w,
-                                                                real* y) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::convolution_forward(const convolution::geometry& g,
+                                                                     const map* x, const real* w,
+                                                                     map* y) {
   engine_.forward(*this, g, x, w, y);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::convolution_backward_data(
-    const convolution::geometry& g, const real* dy, const real* w, real* dx, bool accumulate) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::convolution_backward_data(
+    const convolution::geometry& g, const map* dy, const real* w, map* dx, bool accumulate) {
   engine_.backward_data(*this, g, dy, w, dx, accumulate);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::convolution_backward_weights(
-    const convolution::geometry& g, const real* x, const real* dy, real* dw, bool accumulate) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::convolution_backward_weights(
+    const convolution::geometry& g, const map* x, const map* dy, real* dw, bool accumulate) {
   engine_.backward_weights(*this, g, x, dy, dw, accumulate);
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::bias_forward(std::int64_t rows, int channels,
-                                                         const real* bias, bool relu, real* y) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::bias_forward(std::int64_t rows, int channels,
+                                                              const real* bias, bool relu,
+                                                              real* y) {
   const kernels::row_chunks chunks{rows, channels};
   system_.each(chunks.count() * channels,
                thrust_detail::one_run<kernels::add_bias<real>>{{bias, channels, relu, y}, chunks});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::bias_backward(std::int64_t rows, int channels,
-                                                          const real* y, real* dy, real* dbias) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::bias_backward(std::int64_t rows, int channels,
+                                                               const real* y, real* dy,
+                                                               real* dbias) {
   const frame scope(arena_);
   const kernels::row_chunks chunks{rows, channels};
   real* sums = take<real>(chunks.count() * channels);
@@ -190,11 +197,12 @@ void thrust_algorithms<System, ConvEngine>::bias_backward(std::int64_t rows, int
 
 // -- batch normalisation --------------------------------------------------------------------------
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::batch_norm_forward(
-    const norm_shape& s, const real* x, const real* weight, const real* bias, real epsilon,
-    const real* residual, bool relu, running_statistics<real> running, real* mean,
-    real* inverse_deviation, real* y) {
+template <class System, class ConvEngine, class Map>
+template <class T>
+void thrust_algorithms<System, ConvEngine, Map>::batch_norm_forward(
+    const norm_shape& s, const T* x, const real* weight, const real* bias, real epsilon,
+    const std::type_identity_t<T>* residual, bool relu, running_statistics<real> running,
+    real* mean, real* inverse_deviation, T* y) {
   if (s.rows < 2) {
     throw error::usage(
         "batch_norm: a group of one row has no variance; use a batch of at least two images");
@@ -205,7 +213,7 @@ void thrust_algorithms<System, ConvEngine>::batch_norm_forward(
   real *means = take<real>(runs), *squares = take<real>(runs);
   real *factor = take<real>(all), *shift = take<real>(all);
   double *average = take<double>(all), *variance = take<double>(all);
-  system_.each(runs, kernels::moments_run<real>{s, x, means, squares});
+  system_.each(runs, kernels::moments_run<T>{s, x, means, squares});
   system_.each_group(all, kernels::moments_group<real>{s, means, squares, weight, bias, epsilon,
                                                        mean, inverse_deviation, factor, shift,
                                                        average, variance});
@@ -213,83 +221,84 @@ void thrust_algorithms<System, ConvEngine>::batch_norm_forward(
     system_.each(s.channels,
                  kernels::running_channel<real>{s.groups, s.channels, average, variance, running});
   }
-  system_.each(runs, kernels::normalize_run<real>{s, x, residual, factor, shift, relu, y});
+  system_.each(runs, kernels::normalize_run<T>{s, x, residual, factor, shift, relu, y});
 }
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::batch_norm_evaluate(
-    std::int64_t rows, int channels, const real* x, const real* weight, const real* bias,
-    real epsilon, const real* running_mean, const real* running_variance, const real* residual,
-    bool relu, real* y) {
+template <class System, class ConvEngine, class Map>
+template <class T>
+void thrust_algorithms<System, ConvEngine, Map>::batch_norm_evaluate(
+    std::int64_t rows, int channels, const T* x, const real* weight, const real* bias, real epsilon,
+    const real* running_mean, const real* running_variance, const std::type_identity_t<T>* residual,
+    bool relu, T* y) {
   const frame scope(arena_);
   const kernels::row_chunks chunks{rows, channels};
   real *factor = take<real>(channels), *shift = take<real>(channels);
   system_.each(channels, kernels::running_factor<real>{weight, bias, running_mean, running_variance,
                                                        epsilon, factor, shift});
-  system_.each(
-      chunks.count() * channels,
-      kernels::normalize_run<real>{{rows, 1, channels}, x, residual, factor, shift, relu, y});
+  system_.each(chunks.count() * channels,
+               kernels::normalize_run<T>{{rows, 1, channels}, x, residual, factor, shift, relu, y});
 }
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::batch_norm_backward(
-    const norm_shape& s, const real* x, const real* y, const real* weight, const real* mean,
-    const real* inverse_deviation, real* dy, real* dweight, real* dbias, real* dx) {
+template <class System, class ConvEngine, class Map>
+template <class T>
+void thrust_algorithms<System, ConvEngine, Map>::batch_norm_backward(
+    const norm_shape& s, const T* x, const T* y, const real* weight, const real* mean,
+    const real* inverse_deviation, T* dy, real* dweight, real* dbias, T* dx) {
   const frame scope(arena_);
   const std::int64_t all = std::int64_t{s.groups} * s.channels;
   const std::int64_t runs = all * kernels::row_chunks{s.rows, s.channels}.count();
   real *sums = take<real>(runs), *dots = take<real>(runs);
   real *mean_dy = take<real>(all), *mean_dot = take<real>(all);
   double *total_dy = take<double>(all), *total_dot = take<double>(all);
-  system_.each(runs,
-               kernels::norm_sums_run<real>{s, x, y, mean, inverse_deviation, dy, sums, dots});
+  system_.each(runs, kernels::norm_sums_run<T>{s, x, y, mean, inverse_deviation, dy, sums, dots});
   system_.each_group(all, kernels::norm_sums_group<real>{s, sums, mean_dy, total_dy});
   system_.each_group(all, kernels::norm_sums_group<real>{s, dots, mean_dot, total_dot});
   system_.each(s.channels,
                kernels::add_groups_channel<real>{s.groups, s.channels, total_dy, dbias});
   system_.each(s.channels,
                kernels::add_groups_channel<real>{s.groups, s.channels, total_dot, dweight});
-  system_.each(runs, kernels::norm_gradient_run<real>{s, x, dy, mean, inverse_deviation, weight,
-                                                      mean_dy, mean_dot, dx});
+  system_.each(runs, kernels::norm_gradient_run<T>{s, x, dy, mean, inverse_deviation, weight,
+                                                   mean_dy, mean_dot, dx});
 }
 
 // -- pooling and patches --------------------------------------------------------------------------
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::max_pool_forward(const shape& in, int kernel,
-                                                             int stride, int padding, const real* x,
-                                                             real* y, int* argmax) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::max_pool_forward(const shape& in, int kernel,
+                                                                  int stride, int padding,
+                                                                  const map* x, map* y,
+                                                                  int* argmax) {
   const int height = (in.height + 2 * padding - kernel) / stride + 1;
   const int width = (in.width + 2 * padding - kernel) / stride + 1;
   system_.each_group(
       in.images * height * width,
-      kernels::max_pool_pixel<real>{in, kernel, stride, padding, height, width, x, y, argmax});
+      kernels::max_pool_pixel<map>{in, kernel, stride, padding, height, width, x, y, argmax});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::max_pool_backward(const shape& in, int out_height,
-                                                              int out_width, const real* dy,
-                                                              const int* argmax, real* dx) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::max_pool_backward(const shape& in, int out_height,
+                                                                   int out_width, const map* dy,
+                                                                   const int* argmax, map* dx) {
   system_.each_group(in.images,
-                     kernels::max_pool_gradient<real>{in, out_height * out_width, dy, argmax, dx});
+                     kernels::max_pool_gradient<map>{in, out_height * out_width, dy, argmax, dx});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::average_pool_forward(const shape& in, const real* x,
-                                                                 real* y) {
-  system_.each_group(in.images, kernels::average_pool_image<real>{in, x, y});
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::average_pool_forward(const shape& in, const map* x,
+                                                                      real* y) {
+  system_.each_group(in.images, kernels::average_pool_image<map>{in, x, y});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::average_pool_backward(const shape& in, const real* dy,
-                                                                  real* dx) {
-  system_.each_group(in.images, kernels::average_pool_gradient<real>{in, dy, dx});
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::average_pool_backward(const shape& in,
+                                                                       const real* dy, map* dx) {
+  system_.each_group(in.images, kernels::average_pool_gradient<map>{in, dy, dx});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::divide(const shape& in, int grid, const real* x,
-                                                   real* patches) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::divide(const shape& in, int grid, const real* x,
+                                                        map* patches) {
   system_.each_group(std::int64_t{grid} * grid * in.images * (in.height / grid),
-                     kernels::divide_row<real>{in, grid, x, patches});
+                     kernels::divide_row<real, map>{in, grid, x, patches});
 }
-template <class System, class ConvEngine>
-subset_means thrust_algorithms<System, ConvEngine>::on_device(const subset_means& s) {
+template <class System, class ConvEngine, class Map>
+subset_means thrust_algorithms<System, ConvEngine, Map>::on_device(const subset_means& s) {
   const std::int64_t entries = std::int64_t{s.groups} * s.combinations * s.size;
   int* table = take<int>(entries);
   upload_indices(s.table, static_cast<std::size_t>(entries), table);
@@ -297,16 +306,17 @@ subset_means thrust_algorithms<System, ConvEngine>::on_device(const subset_means
   there.table = table;
   return there;
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::combine_forward(const subset_means& s,
-                                                            const real* patches, real* means) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::combine_forward(const subset_means& s,
+                                                                 const real* patches, real* means) {
   const frame scope(arena_);
   system_.each_group(s.groups * s.combinations * s.images,
                      kernels::combine_row<real>{on_device(s), patches, means});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::combine_backward(const subset_means& s,
-                                                             const real* dmeans, real* dpatches) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::combine_backward(const subset_means& s,
+                                                                  const real* dmeans,
+                                                                  real* dpatches) {
   const frame scope(arena_);
   system_.each_group(s.groups * s.patches * s.images,
                      kernels::combine_gradient_row<real>{on_device(s), dmeans, dpatches});
@@ -314,34 +324,38 @@ void thrust_algorithms<System, ConvEngine>::combine_backward(const subset_means&
 
 // -- losses and memory ----------------------------------------------------------------------------
 
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::normalize_rows_forward(std::int64_t rows, int columns,
-                                                                   const real* x, real* y,
-                                                                   real* inverse_norm) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::normalize_rows_forward(std::int64_t rows,
+                                                                        int columns, const real* x,
+                                                                        real* y,
+                                                                        real* inverse_norm) {
   system_.each_group(rows, kernels::normalize_row<real>{x, columns, y, inverse_norm});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::normalize_rows_backward(std::int64_t rows, int columns,
-                                                                    const real* y,
-                                                                    const real* inverse_norm,
-                                                                    const real* dy, real scale,
-                                                                    real* dx) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::normalize_rows_backward(std::int64_t rows,
+                                                                         int columns, const real* y,
+                                                                         const real* inverse_norm,
+                                                                         const real* dy, real scale,
+                                                                         real* dx) {
   system_.each_group(
       rows, kernels::normalize_row_gradient<real>{y, inverse_norm, dy, columns, scale, dx});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::softmax_cross_entropy(const logit_shape& s, real scale,
-                                                                  real* logits, real* row_loss) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::softmax_cross_entropy(const logit_shape& s,
+                                                                       real scale, real* logits,
+                                                                       real* row_loss) {
   system_.each_group(s.rows, kernels::softmax_cross_entropy_row<real>{s, scale, logits, row_loss});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::argmax_rows(std::int64_t rows, std::int64_t columns,
-                                                        const real* x, int* index) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::argmax_rows(std::int64_t rows,
+                                                             std::int64_t columns, const real* x,
+                                                             int* index) {
   system_.each_group(rows, kernels::argmax_row<real>{x, columns, index});
 }
-template <class System, class ConvEngine>
-void thrust_algorithms<System, ConvEngine>::gather_rows(const real* x, const int* index,
-                                                        std::int64_t rows, int columns, real* y) {
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::gather_rows(const real* x, const int* index,
+                                                             std::int64_t rows, int columns,
+                                                             real* y) {
   system_.each_group(rows, kernels::gather_row<real>{x, index, columns, y});
 }
 

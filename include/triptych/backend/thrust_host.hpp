@@ -8,9 +8,12 @@
 // warp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <vector>
 
 #include <Eigen/Core>
 
@@ -21,6 +24,7 @@
 #include <triptych/backend/conv_engine/gemm_conv.hpp>
 #include <triptych/backend/thrust_definitions.hpp>
 #include <triptych/core/arena.hpp>
+#include <triptych/core/bf16.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/kernels/group.hpp>
 
@@ -51,8 +55,23 @@ class host_system {
   void upload(const void* host, std::size_t bytes, void* to) const { copy(host, bytes, to); }
   void download(const void* from, std::size_t bytes, void* host) const { copy(from, bytes, host); }
 
+  template <class T, class Result>
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
-            const float* a, const float* b, float beta, float* c) const {
+            const T* a, const T* b, float beta, Result* c) const {
+    if constexpr (std::is_same_v<T, float> && std::is_same_v<Result, float>) {
+      product(ta, tb, m, n, k, alpha, a, b, beta, c);
+    } else {
+      const std::vector<float> left(a, a + m * k), right(b, b + k * n);
+      std::vector<float> result(static_cast<std::size_t>(m * n));
+      if (beta != 0.0f) result.assign(c, c + m * n);
+      product(ta, tb, m, n, k, alpha, left.data(), right.data(), beta, result.data());
+      std::copy(result.begin(), result.end(), c);
+    }
+  }
+
+ private:
+  static void product(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k,
+                      float alpha, const float* a, const float* b, float beta, float* c) {
     using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const bool at = ta == transpose::yes, bt = tb == transpose::yes;
     const Eigen::Map<const matrix> left(a, at ? k : m, at ? m : k),
@@ -69,7 +88,6 @@ class host_system {
     if (!at && !bt) result.noalias() += alpha * (left * right);
   }
 
- private:
   template <class Functor>
   struct with_group {
     Functor functor;
@@ -78,5 +96,7 @@ class host_system {
 };
 
 using thrust_host = thrust_algorithms<host_system, conv_engine::gemm_conv>;
+/// Feature maps in bf16.
+using thrust_host_bf16 = thrust_algorithms<host_system, conv_engine::gemm_conv, bf16>;
 
 }  // namespace triptych::backend

@@ -3,6 +3,10 @@
 // What a backend offers: memory and some thirty operations on plain row-major arrays. Networks,
 // losses and methods are written over this list alone, so one text runs on every backend.
 //
+// Two types of numbers: `real`, of weights, statistics, features and losses, and `map`, of the feature
+// maps of an encoder and their gradients. On a CPU they are the same; a `map` of fewer bits halves
+// what a GPU moves. Below, x is real and f a map; batch normalisation and `add` take either.
+//
 // Conventions, for every operation below:
 //   - matrices and feature maps are row-major; pointers are to the backend's own memory;
 //   - outputs are overwritten unless a comment says "adds to"; in-place use is allowed only where a
@@ -26,10 +30,12 @@ namespace triptych {
 template <class B>
 concept Backend = requires(
     B& b, typename B::real* x, const typename B::real* cx, typename B::real s,
+    typename B::map* f, const typename B::map* cf,
     std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
     running_statistics<typename B::real> rs, logit_shape ls, subset_means sm,
     const convolution::geometry& g, transpose t) {
   requires std::floating_point<typename B::real>;
+  requires std::convertible_to<typename B::map, typename B::real>;
   typename B::memory;
   /// The activations of the running step.
   { b.arena() } -> std::same_as<stack_arena<typename B::memory>&>;
@@ -44,6 +50,7 @@ concept Backend = requires(
 
   // -- flat vectors ----------------------------------------------------------------------------
   b.add(cx, n, x);           // x += cx
+  b.add(cf, n, f);
   b.multiply(cx, n, x);      // x *= cx
   b.scale(s, n, x);          // x *= s
   b.interpolate(s, cx, n, x);           // x = s x + (1 - s) cx                  (EMA)
@@ -58,25 +65,29 @@ concept Backend = requires(
   b.gemm(t, t, m, m, m, s, cx, cx, s, x);
 
   // -- layers ----------------------------------------------------------------------------------
-  b.convolution_forward(g, cx, cx, x);                    // x, w -> y
-  b.convolution_backward_data(g, cx, cx, x, true);        // dy, w -> dx; last: adds to dx
-  b.convolution_backward_weights(g, cx, cx, x, true);     // x, dy -> dw; last: adds to dw
+  b.convolution_forward(g, cf, cx, f);                    // x, w -> y
+  b.convolution_backward_data(g, cf, cx, f, true);        // dy, w -> dx; last: adds to dx
+  b.convolution_backward_weights(g, cf, cf, x, true);     // x, dy -> dw; last: adds to dw
   b.bias_forward(m, c, cx, true, x);                      // y (m x c, in place) += bias; relu?
   b.bias_backward(m, c, cx, x, x);                        // y or null (relu mask), dy (masked in place), adds to dbias
   // x, weight, bias, eps, residual or null, relu?, running -> mean, inverse deviation (groups x C), y.
   // y may be x or the residual.
   b.batch_norm_forward(ns, cx, cx, cx, s, cx, true, rs, x, x, x);
+  b.batch_norm_forward(ns, cf, cx, cx, s, cf, true, rs, x, x, f);
   // x, weight, bias, eps, running mean, running variance, residual or null, relu? -> y; y may be x.
   b.batch_norm_evaluate(m, c, cx, cx, cx, s, cx, cx, cx, true, x);
+  b.batch_norm_evaluate(m, c, cf, cx, cx, s, cx, cx, cf, true, f);
   // x, y or null (relu mask), weight, mean, inverse deviation, dy (masked in place), adds to dweight and
   // dbias; dx, which may be dy.
   b.batch_norm_backward(ns, cx, cx, cx, cx, cx, x, x, x, x);
-  b.max_pool_forward(sh, c, c, c, cx, x, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)
-  b.max_pool_backward(sh, c, c, cx, ci, x);               // shape of x, height and width of dy, dy, argmax -> dx
-  b.average_pool_forward(sh, cx, x);                      // x (N,H,W,C) -> y (N,C)
-  b.average_pool_backward(sh, cx, x);                     // dy (N,C) -> dx (N,H,W,C)
-  // x (N,H,W,C) -> patches (g*g*N, H/g, W/g, C), patch-major in row-major order of the grid; sh.groups is ignored
-  b.divide(sh, c, cx, x);
+  b.batch_norm_backward(ns, cf, cf, cx, cx, cx, f, x, x, f);
+  b.max_pool_forward(sh, c, c, c, cf, f, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)
+  b.max_pool_backward(sh, c, c, cf, ci, f);               // shape of x, height and width of dy, dy, argmax -> dx
+  b.average_pool_forward(sh, cf, x);                      // x (N,H,W,C) -> y (N,C)
+  b.average_pool_backward(sh, cx, f);                     // dy (N,C) -> dx (N,H,W,C)
+  // Images (N,H,W,C) -> patches (g*g*N, H/g, W/g, C), patch-major in row-major order of the grid; sh.groups is
+  // ignored. A grid of 1 makes a map of whole images.
+  b.divide(sh, c, cx, f);
   b.combine_forward(sm, cx, x);                           // patches -> means of subsets
   b.combine_backward(sm, cx, x);                          // d(means) -> d(patches)
 

@@ -6,7 +6,8 @@
 //   functor.template run<W>(begin, end, c): rows begin ... end-1, channels c ... c+W-1
 //
 // W is the number of channels a thread keeps in registers: 16 or 1 on a CPU, 1 on a GPU, where
-// neighbouring threads take neighbouring channels.
+// neighbouring threads take neighbouring channels. T is the type of the matrix; statistics, sums
+// and what is computed are of type compute_type<T> (core/bf16.hpp).
 //
 // Source: Ioffe, Szegedy, "Batch normalization" (2015); backward as derived there, section 3.
 // Cost: forward two reads and a write, backward four reads and two writes of the activations.
@@ -16,6 +17,7 @@
 #include <limits>
 
 #include <triptych/config.hpp>
+#include <triptych/core/bf16.hpp>
 
 namespace triptych::kernels {
 
@@ -23,24 +25,26 @@ namespace triptych::kernels {
 /// stays in cache, so that a large mean costs no precision.
 template <class T>
 struct moments {
+  using real = compute_type<T>;
+
   const T* x;
   int channels;
-  T* mean;     ///< of this run, per channel
-  T* squares;  ///< sum of squared deviations from it
+  real* mean;     ///< of this run, per channel
+  real* squares;  ///< sum of squared deviations from it
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    T sum[W] = {}, square[W] = {};
+    real sum[W] = {}, square[W] = {};
     for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) sum[i] += x[r * channels + c + i];
     }
     TRIPTYCH_LANES
-    for (int i = 0; i < W; ++i) sum[i] /= static_cast<T>(end - begin);
+    for (int i = 0; i < W; ++i) sum[i] /= static_cast<real>(end - begin);
     for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
-        const T d = x[r * channels + c + i] - sum[i];
+        const real d = x[r * channels + c + i] - sum[i];
         square[i] += d * d;
       }
     }
@@ -55,25 +59,27 @@ struct moments {
 /// y = x * factor + shift (+ residual), then relu if asked; y may be x or the residual.
 template <class T>
 struct normalize {
+  using real = compute_type<T>;
+
   const T* x;
-  const T* residual;  ///< or null
-  const T* factor;    ///< weight / deviation, per channel
-  const T* shift;     ///< bias - mean * factor, per channel
+  const T* residual;   ///< or null
+  const real* factor;  ///< weight / deviation, per channel
+  const real* shift;   ///< bias - mean * factor, per channel
   int channels;
   bool relu;
   T* y;
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    T f[W], s[W];
+    real f[W], s[W];
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       f[i] = factor[c + i];
       s[i] = shift[c + i];
     }
-    const T floor = relu ? T(0) : -std::numeric_limits<T>::infinity();
+    const real floor = relu ? real(0) : -std::numeric_limits<real>::infinity();
     for (std::int64_t r = begin; r < end; ++r) {
-      T v[W];
+      real v[W];
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) v[i] = x[r * channels + c + i] * f[i] + s[i];
       if (residual != nullptr) {
@@ -91,31 +97,33 @@ struct normalize {
 /// alone and times the normalised x.
 template <class T>
 struct norm_sums {
+  using real = compute_type<T>;
+
   const T* x;
   const T* y;  ///< forward output, or null where there was no relu
-  const T* mean;
-  const T* inverse_deviation;
+  const real* mean;
+  const real* inverse_deviation;
   int channels;
-  T* dy;             ///< masked in place
-  T* sum_dy;         ///< of this run, per channel
-  T* sum_dy_normal;  ///< sum of dy * normalised x
+  T* dy;                ///< masked in place
+  real* sum_dy;         ///< of this run, per channel
+  real* sum_dy_normal;  ///< sum of dy * normalised x
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    T m[W], s[W], sum[W] = {}, dot[W] = {};
+    real m[W], s[W], sum[W] = {}, dot[W] = {};
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       m[i] = mean[c + i];
       s[i] = inverse_deviation[c + i];
     }
     for (std::int64_t r = begin; r < end; ++r) {
-      T g[W];
+      real g[W];
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) g[i] = dy[r * channels + c + i];
       if (y != nullptr) {
         TRIPTYCH_LANES
         for (int i = 0; i < W; ++i) {
-          g[i] = y[r * channels + c + i] > T(0) ? g[i] : T(0);
+          g[i] = y[r * channels + c + i] > real(0) ? g[i] : real(0);
           dy[r * channels + c + i] = g[i];
         }
       }
@@ -137,19 +145,21 @@ struct norm_sums {
 /// dx may be dy.
 template <class T>
 struct norm_gradient {
+  using real = compute_type<T>;
+
   const T* x;
   const T* dy;
-  const T* mean;
-  const T* inverse_deviation;
-  const T* weight;
-  const T* mean_dy;
-  const T* mean_dy_normal;
+  const real* mean;
+  const real* inverse_deviation;
+  const real* weight;
+  const real* mean_dy;
+  const real* mean_dy_normal;
   int channels;
   T* dx;
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    T m[W], s[W], f[W], a[W], b[W];
+    real m[W], s[W], f[W], a[W], b[W];
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       m[i] = mean[c + i];
@@ -161,7 +171,7 @@ struct norm_gradient {
     for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
-        const T normal = (x[r * channels + c + i] - m[i]) * s[i];
+        const real normal = (x[r * channels + c + i] - m[i]) * s[i];
         dx[r * channels + c + i] = f[i] * (dy[r * channels + c + i] - a[i] - normal * b[i]);
       }
     }

@@ -1,7 +1,8 @@
 // triptych/kernels/elementwise.hpp
 //
 // Functors over flat arrays: functor(i) computes element i and reads nothing that another element
-// writes. They hold raw pointers, so that any backend can launch them.
+// writes. They hold raw pointers, so that any backend can launch them. `copy` and `add` take bf16
+// numbers too.
 // Cost: one pass over memory.
 #pragma once
 
@@ -11,11 +12,11 @@
 
 namespace triptych::kernels {
 
-/// y = x
-template <class T>
+/// y = x, rounded where y has fewer bits
+template <class From, class To = From>
 struct copy {
-  const T* x;
-  T* y;
+  const From* x;
+  To* y;
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const { y[i] = x[i]; }
 };
 

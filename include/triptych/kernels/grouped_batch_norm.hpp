@@ -3,7 +3,7 @@
 // Batch normalisation of all groups of a matrix in a handful of launches, for backends on which a
 // launch costs more than the work of a small group. The arithmetic is that of
 // kernels/batch_norm.hpp; here is which thread does which run of rows, and how the runs' moments
-// become those of a group.
+// become those of a group. T is the type of the matrix in *_run, of statistics elsewhere.
 //
 //   G groups of R rows, C channels; every group is cut into K runs of rows (row_chunks)
 //   *_run      functor(i), i counts (group, run, channel): neighbouring threads, neighbouring
@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include <triptych/config.hpp>
+#include <triptych/core/bf16.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/kernels/batch_norm.hpp>
 #include <triptych/kernels/group.hpp>
@@ -58,9 +59,11 @@ struct run_position {
 
 template <class T>
 struct moments_run {
+  using real = compute_type<T>;
+
   norm_shape s;
   const T* x;
-  T *means, *squares;  ///< (G, K, C)
+  real *means, *squares;  ///< (G, K, C)
 
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
     const run_position p(s, i);
@@ -143,9 +146,11 @@ struct running_channel {
 
 template <class T>
 struct normalize_run {
+  using real = compute_type<T>;
+
   norm_shape s;
-  const T *x, *residual;    ///< residual or null
-  const T *factor, *shift;  ///< (G, C)
+  const T *x, *residual;       ///< residual or null
+  const real *factor, *shift;  ///< (G, C)
   bool relu;
   T* y;
 
@@ -178,11 +183,13 @@ struct running_factor {
 
 template <class T>
 struct norm_sums_run {
+  using real = compute_type<T>;
+
   norm_shape s;
-  const T *x, *y;                     ///< y or null
-  const T *mean, *inverse_deviation;  ///< (G, C)
+  const T *x, *y;                        ///< y or null
+  const real *mean, *inverse_deviation;  ///< (G, C)
   T* dy;
-  T *sums, *dots;  ///< (G, K, C)
+  real *sums, *dots;  ///< (G, K, C)
 
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
     const run_position p(s, i);
@@ -237,11 +244,13 @@ struct add_groups_channel {
 
 template <class T>
 struct norm_gradient_run {
+  using real = compute_type<T>;
+
   norm_shape s;
   const T *x, *dy;
-  const T *mean, *inverse_deviation;  ///< (G, C)
-  const T* weight;                    ///< (C)
-  const T *mean_dy, *mean_dy_normal;  ///< (G, C)
+  const real *mean, *inverse_deviation;  ///< (G, C)
+  const real* weight;                    ///< (C)
+  const real *mean_dy, *mean_dy_normal;  ///< (G, C)
   T* dx;
 
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {

@@ -20,12 +20,12 @@
 namespace triptych::kernels {
 
 /// One row of pixels of one patch; r counts (patch, image, row in patch).
-template <class T>
+template <class From, class To = From>
 struct divide_row {
   shape in;
   int grid;
-  const T* x;
-  T* patches;
+  const From* x;
+  To* patches;
 
   template <class Group>
   TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t r) const {
@@ -34,8 +34,8 @@ struct divide_row {
     const std::int64_t image = r / height % in.images;
     const int patch = static_cast<int>(r / height / in.images);
     const std::int64_t row = patch / grid * height + r % height;
-    const T* from = x + (image * in.height + row) * in.width * in.channels + patch % grid * run;
-    T* to = patches + r * run;
+    const From* from = x + (image * in.height + row) * in.width * in.channels + patch % grid * run;
+    To* to = patches + r * run;
     g.each(run, [=](std::int64_t i) { to[i] = from[i]; });
   }
 };

@@ -1,13 +1,15 @@
 // triptych/kernels/pool.hpp
 //
 // Pooling over feature maps (N, H, W, C): functors over output pixels (max) or images (average),
-// functor(g, r) for a group g of lanes (kernels/group.hpp), which share out the channels.
+// functor(g, r) for a group g of lanes (kernels/group.hpp), which share out the channels. T is the
+// type of maps; what is computed is of type compute_type<T> (core/bf16.hpp).
 // Cost: one read of the larger map, one write of the smaller, or the reverse.
 #pragma once
 
 #include <cstdint>
 
 #include <triptych/config.hpp>
+#include <triptych/core/bf16.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/kernels/group.hpp>
 
@@ -48,7 +50,8 @@ struct max_pool_pixel {
   }
 };
 
-/// dx of one image: every dy goes to the pixel that won. Windows overlap, so an image is one task.
+/// dx of one image: every dy goes to the pixel that won. Windows overlap, so an image is one task,
+/// and where several have one winner dx is rounded after each of them.
 template <class T>
 struct max_pool_gradient {
   shape in;
@@ -77,39 +80,43 @@ struct max_pool_gradient {
 /// y (C) = mean over the pixels of one image.
 template <class T>
 struct average_pool_image {
+  using real = compute_type<T>;
+
   shape in;
   const T* x;
-  T* y;
+  real* y;
 
   template <class Group>
   TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t image) const {
     const int pixels = in.height * in.width;
     const T* map = x + image * pixels * in.channels;
-    T* out = y + image * in.channels;
-    g.each(in.channels, [=](std::int64_t c) { out[c] = T(0); });
+    real* out = y + image * in.channels;
+    g.each(in.channels, [=](std::int64_t c) { out[c] = real(0); });
     for (int p = 0; p < pixels; ++p) {
       const T* at = map + std::int64_t{p} * in.channels;
       g.each(in.channels, [=](std::int64_t c) { out[c] += at[c]; });
     }
-    g.each(in.channels, [=](std::int64_t c) { out[c] /= static_cast<T>(pixels); });
+    g.each(in.channels, [=](std::int64_t c) { out[c] /= static_cast<real>(pixels); });
   }
 };
 
 /// dx = dy / (H W) at every pixel of one image.
 template <class T>
 struct average_pool_gradient {
+  using real = compute_type<T>;
+
   shape in;
-  const T* dy;
+  const real* dy;
   T* dx;
 
   template <class Group>
   TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t image) const {
     const int pixels = in.height * in.width;
-    const T* from = dy + image * in.channels;
+    const real* from = dy + image * in.channels;
     T* map = dx + image * pixels * in.channels;
     for (int p = 0; p < pixels; ++p) {
       T* at = map + std::int64_t{p} * in.channels;
-      g.each(in.channels, [=](std::int64_t c) { at[c] = from[c] / static_cast<T>(pixels); });
+      g.each(in.channels, [=](std::int64_t c) { at[c] = from[c] / static_cast<real>(pixels); });
     }
   }
 };

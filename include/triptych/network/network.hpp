@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -64,6 +65,7 @@ class network {
  public:
   using backend_type = B;
   using real = typename B::real;
+  using map = typename B::map;
   using memory = typename B::memory;
 
   static constexpr bool owns_weights = Update::from != update::source::alias;
@@ -180,7 +182,14 @@ class network {
   tensor<const real> embed(tensor<const real> images) {
     forward_options options;
     options.mode = nn::mode::evaluate;
-    return stack_.encoder.forward(run(options), images);
+    if constexpr (std::same_as<real, map>) {
+      return stack_.encoder.forward(run(options), images);
+    } else {
+      const auto p = run(options);
+      const auto x = p.take_map(images.shape);
+      backend_->divide(images.shape, 1, images.data, x.data);
+      return stack_.encoder.forward(p, tensor<const map>(x));
+    }
   }
 
   /// Adds to the gradients those of the last recorded forward run, for d(loss)/d(prediction), which
@@ -278,8 +287,9 @@ class network {
     }
   }
 
-  /// The chosen views, as they lie if they are adjacent whole images, else copied or cut.
-  tensor<const real> divided(tensor<const real> images, std::span<const int> views) {
+  /// The chosen views as a map: as they lie if they are adjacent whole images and a map's numbers
+  /// are those of images, else copied or cut.
+  tensor<const map> divided(tensor<const real> images, std::span<const int> views) {
     const int side = patches_.side();
     const std::int64_t n = images.shape.images / images.shape.groups;
     if (images.shape.height % side != 0 || images.shape.width % side != 0) {
@@ -287,18 +297,20 @@ class network {
                          std::to_string(side) + " x " + std::to_string(side) +
                          "; choose an image size divisible by the grid");
     }
-    const bool adjacent = std::ranges::adjacent_find(views, [](int a, int b) {
-                            return b != a + 1;
-                          }) == views.end();
     const auto count = static_cast<int>(views.size());
-    if (side == 1 && adjacent) {
-      auto x = images.images(views.front() * n, count * n);
-      x.shape.groups = count;
-      return x;
+    if constexpr (std::same_as<real, map>) {
+      const bool adjacent = std::ranges::adjacent_find(views, [](int a, int b) {
+                              return b != a + 1;
+                            }) == views.end();
+      if (side == 1 && adjacent) {
+        auto x = images.images(views.front() * n, count * n);
+        x.shape.groups = count;
+        return x;
+      }
     }
     const shape one{n, images.shape.height, images.shape.width, images.shape.channels};
     shape all{n * side * side * count, one.height / side, one.width / side, one.channels, count};
-    tensor<real> x{all, backend_->arena().template take<real>(all.size())};
+    tensor<map> x{all, backend_->arena().template take<map>(all.size())};
     for (int v = 0; v < count; ++v) {
       backend_->divide(one, side, images.images(views[static_cast<std::size_t>(v)] * n, n).data,
                        x.data + static_cast<std::size_t>(v) * one.size());
@@ -343,7 +355,7 @@ class network {
   real* shared_statistics_ = nullptr;
 
   // Of the last forward run, for backward.
-  nn::tape<real> tape_;
+  nn::tape tape_;
   int view_parts_ = 1;
   subset_means means_;
   std::vector<int> subsets_;

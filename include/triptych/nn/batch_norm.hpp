@@ -6,10 +6,12 @@
 // group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).
 // A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move the
 // running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
+// It takes features (numbers of type `real`) and maps (`map`) alike: T is either.
 #pragma once
 
 #include <cmath>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <triptych/nn/parameters.hpp>
@@ -35,9 +37,9 @@ struct batch_norm {
   }
 
   /// x -> y; y may be x when nothing is recorded. Keeps x, y if relu, and the batch statistics.
-  template <class B>
-  void forward(const pass<B>& p, tensor<const typename B::real> x, const typename B::real* residual,
-               bool relu, tensor<typename B::real> y) const {
+  template <class B, class T = typename B::real>
+  void forward(const pass<B>& p, tensor<const std::type_identity_t<T>> x,
+               const std::type_identity_t<T>* residual, bool relu, tensor<T> y) const {
     using real = typename B::real;
     const real eps = static_cast<real>(epsilon);
     const auto [scale, shift] = coefficients(p);
@@ -63,21 +65,21 @@ struct batch_norm {
       p.tape->push(x);
       p.tape->push(mean);
       p.tape->push(inverse_deviation);
-      p.tape->push(relu ? tensor<const real>(y) : tensor<const real>{});
+      p.tape->push(relu ? y : tensor<T>{});
     }
   }
 
   /// Masks dy by relu in place (it is then the residual's gradient), adds to the gradients of weight
   /// and bias, and writes dx, which may be dy.
-  template <class B>
-  void backward(const pass<B>& p, tensor<typename B::real> dy, typename B::real* dx) const {
+  template <class B, class T = typename B::real>
+  void backward(const pass<B>& p, tensor<T> dy, std::type_identity_t<T>* dx) const {
     using real = typename B::real;
     const auto [scale, shift] = coefficients(p);
     real* unused = affine ? nullptr : p.take(features(1, channels)).data;
-    const auto y = p.tape->pop();
-    const auto inverse_deviation = p.tape->pop();
-    const auto mean = p.tape->pop();
-    const auto x = p.tape->pop();
+    const auto y = p.tape->template pop<T>();
+    const auto inverse_deviation = p.tape->template pop<real>();
+    const auto mean = p.tape->template pop<real>();
+    const auto x = p.tape->template pop<T>();
     p.backend.batch_norm_backward(extents(p, x.shape), x.data, y.data, scale, mean.data,
                                   inverse_deviation.data, dy.data,
                                   affine ? p.gradients + weight : unused,

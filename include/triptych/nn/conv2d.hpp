@@ -36,17 +36,17 @@ struct conv2d {
 
   /// x -> y; keeps x.
   template <class B>
-  void forward(const pass<B>& p, tensor<const typename B::real> x,
-               tensor<typename B::real> y) const {
+  void forward(const pass<B>& p, tensor<const typename B::map> x,
+               tensor<typename B::map> y) const {
     p.backend.convolution_forward(geometry(x.shape), x.data, p.weights + weight, y.data);
     if (p.recording()) p.tape->push(x);
   }
 
   /// Adds to the weight gradient; dx is written (or added to, with `accumulate`) unless it is null.
   template <class B>
-  void backward(const pass<B>& p, tensor<const typename B::real> dy, typename B::real* dx,
+  void backward(const pass<B>& p, tensor<const typename B::map> dy, typename B::map* dx,
                 bool accumulate = false) const {
-    const auto x = p.tape->pop();
+    const auto x = p.tape->template pop<typename B::map>();
     const auto g = geometry(x.shape);
     p.backend.convolution_backward_weights(g, x.data, dy.data, p.gradients + weight, true);
     if (dx != nullptr) {

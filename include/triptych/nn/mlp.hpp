@@ -76,7 +76,7 @@ class mlp {
       x = y;
       if (s.layer.norm) {
         const auto normal = p.recording() ? p.take(y.shape) : y;
-        s.norm.forward(p, tensor<const typename B::real>(y), nullptr, s.layer.relu, normal);
+        s.norm.forward(p, y, nullptr, s.layer.relu, normal);
         x = normal;
       }
     }

@@ -18,51 +18,57 @@ namespace triptych::nn {
 /// Batch statistics (updating the running ones, where the pass has any), or running statistics.
 enum class mode { train, evaluate };
 
-/// What forward leaves for backward, last in, first out. Holds views of arena memory.
-template <class T>
+/// What forward leaves for backward, last in, first out: views of arena memory. Who pops a tensor
+/// knows what numbers were pushed.
 class tape {
  public:
-  void push(tensor<const T> t) { tensors_.push_back(t); }
-  void push_indices(const int* i) { indices_.push_back(i); }
+  template <class T>
+  void push(tensor<T> t) {
+    entries_.push_back({t.shape, t.data});
+  }
+  void push_shape(const shape& s) { entries_.push_back({s, nullptr}); }
+
+  template <class T>
   [[nodiscard]] tensor<const T> pop() {
-    const auto t = tensors_.back();
-    tensors_.pop_back();
-    return t;
+    const entry e = entries_.back();
+    entries_.pop_back();
+    return {e.extents, static_cast<const T*>(e.data)};
   }
-  [[nodiscard]] const int* pop_indices() {
-    const auto* i = indices_.back();
-    indices_.pop_back();
-    return i;
-  }
-  [[nodiscard]] bool empty() const { return tensors_.empty() && indices_.empty(); }
-  void clear() {
-    tensors_.clear();
-    indices_.clear();
-  }
+  [[nodiscard]] shape pop_shape() { return pop<void>().shape; }
+
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  void clear() { entries_.clear(); }
 
  private:
-  std::vector<tensor<const T>> tensors_;
-  std::vector<const int*> indices_;
+  struct entry {
+    shape extents;
+    const void* data;
+  };
+  std::vector<entry> entries_;
 };
 
 /// A call's context. `B` is a Backend.
 template <class B>
 struct pass {
   using real = typename B::real;
+  using map = typename B::map;
 
   B& backend;
   const real* weights = nullptr;
   real* statistics = nullptr;  ///< running statistics; null: none are kept (train mode only)
   mode running = mode::train;
-  triptych::nn::tape<real>* tape = nullptr;  ///< null: no gradient is wanted
-  real* gradients = nullptr;                 ///< backward only; backward adds to it
-  int view_parts = 1;                        ///< BatchNorm takes a view in so many equal parts
+  triptych::nn::tape* tape = nullptr;  ///< null: no gradient is wanted
+  real* gradients = nullptr;           ///< backward only; backward adds to it
+  int view_parts = 1;                  ///< BatchNorm takes a view in so many equal parts
 
   [[nodiscard]] bool recording() const { return tape != nullptr; }
 
-  /// Memory that lives until the caller's frame ends.
+  /// Memory that lives until the caller's frame ends: for features and statistics, or for a map.
   [[nodiscard]] tensor<real> take(const shape& s) const {
     return {s, backend.arena().template take<real>(s.size())};
+  }
+  [[nodiscard]] tensor<map> take_map(const shape& s) const {
+    return {s, backend.arena().template take<map>(s.size())};
   }
 
   /// A frame for temporaries: real only where nothing taken inside must survive for backward.

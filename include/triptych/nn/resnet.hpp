@@ -59,41 +59,39 @@ struct basic_block {
   }
 
   template <class B>
-  void forward(const pass<B>& p, tensor<const typename B::real> x,
-               tensor<typename B::real> y) const {
-    using real = typename B::real;
+  void forward(const pass<B>& p, tensor<const typename B::map> x,
+               tensor<typename B::map> y) const {
     const auto scope = p.temporaries();
-    tensor<const real> bypass = x;
+    tensor<const typename B::map> bypass = x;
     if (projects) {
-      const auto mapped = p.take(y.shape);
+      const auto mapped = p.take_map(y.shape);
       shortcut.forward(p, x, mapped);
-      const auto normal = p.recording() ? p.take(y.shape) : mapped;
-      shortcut_bn.forward(p, tensor<const real>(mapped), nullptr, false, normal);
+      const auto normal = p.recording() ? p.take_map(y.shape) : mapped;
+      shortcut_bn.forward(p, mapped, nullptr, false, normal);
       bypass = normal;
     }
-    const auto inner = p.take(y.shape);
+    const auto inner = p.take_map(y.shape);
     conv1.forward(p, x, inner);
-    const auto hidden = p.recording() ? p.take(y.shape) : inner;
-    bn1.forward(p, tensor<const real>(inner), nullptr, true, hidden);
-    const auto outer = p.recording() ? p.take(y.shape) : y;
-    conv2.forward(p, tensor<const real>(hidden), outer);
-    bn2.forward(p, tensor<const real>(outer), bypass.data, true, y);
+    const auto hidden = p.recording() ? p.take_map(y.shape) : inner;
+    bn1.forward(p, inner, nullptr, true, hidden);
+    const auto outer = p.recording() ? p.take_map(y.shape) : y;
+    conv2.forward(p, hidden, outer);
+    bn2.forward(p, outer, bypass.data, true, y);
   }
 
   /// dy (overwritten) -> dx.
   template <class B>
-  void backward(const pass<B>& p, tensor<typename B::real> dy, tensor<typename B::real> dx) const {
-    using real = typename B::real;
+  void backward(const pass<B>& p, tensor<typename B::map> dy, tensor<typename B::map> dx) const {
     const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
-    const auto inner = p.take(dy.shape);
-    const auto hidden = p.take(dy.shape);
+    const auto inner = p.take_map(dy.shape);
+    const auto hidden = p.take_map(dy.shape);
     bn2.backward(p, dy, inner.data);  // dy is now the short cut's gradient
-    conv2.backward(p, tensor<const real>(inner), hidden.data);
+    conv2.backward(p, inner, hidden.data);
     bn1.backward(p, hidden, hidden.data);
-    conv1.backward(p, tensor<const real>(hidden), dx.data);
+    conv1.backward(p, hidden, dx.data);
     if (projects) {
       shortcut_bn.backward(p, dy, dy.data);
-      shortcut.backward(p, tensor<const real>(dy), dx.data, true);
+      shortcut.backward(p, dy, dx.data, true);
     } else {
       p.backend.add(dy.data, dy.size(), dx.data);
     }
@@ -132,30 +130,29 @@ class resnet {
     }
   }
 
-  /// x (N,H,W,3) -> h (N, 8w).
+  /// x (N,H,W,3), a map -> h (N, 8w), features.
   template <class B>
   [[nodiscard]] tensor<const typename B::real> forward(const pass<B>& p,
-                                                       tensor<const typename B::real> x) const {
-    using real = typename B::real;
+                                                       tensor<const typename B::map> x) const {
     const auto h = p.take(features(x.shape.images, out_, x.shape.groups));
     const auto scope = p.temporaries();
 
-    const auto mapped = p.take(stem_.output(x.shape));
+    const auto mapped = p.take_map(stem_.output(x.shape));
     stem_.forward(p, x, mapped);
-    const auto normal = p.recording() ? p.take(mapped.shape) : mapped;
-    stem_bn_.forward(p, tensor<const real>(mapped), nullptr, true, normal);
+    const auto normal = p.recording() ? p.take_map(mapped.shape) : mapped;
+    stem_bn_.forward(p, mapped, nullptr, true, normal);
     x = normal;
     if (options_.stem == stem::imagenet) x = max_pool(p, x);
     for (const auto& block : blocks_) {
-      const auto y = p.take(block.conv1.output(x.shape));
+      const auto y = p.take_map(block.conv1.output(x.shape));
       block.forward(p, x, y);
-      if (p.recording()) p.tape->push({x.shape, nullptr});
+      if (p.recording()) p.tape->push_shape(x.shape);
       x = y;
     }
     p.backend.average_pool_forward(x.shape, x.data, h.data);
     if (p.recording()) {
-      p.tape->push({x.shape, nullptr});
-      p.tape->push({mapped.shape, nullptr});
+      p.tape->push_shape(x.shape);
+      p.tape->push_shape(mapped.shape);
     }
     return h;
   }
@@ -163,25 +160,26 @@ class resnet {
   /// dh (N, 8w); the gradient of the images is not wanted. Two maps of the largest size take turns.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dh) const {
-    using real = typename B::real;
+    using map = typename B::map;
     const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
-    const std::size_t most = largest_map(p.tape->pop().shape);
-    tensor<real> dy{p.tape->pop().shape, p.backend.arena().template take<real>(most)};
-    tensor<real> dx{{}, p.backend.arena().template take<real>(most)};
+    const std::size_t most = largest_map(p.tape->pop_shape());
+    tensor<map> dy{p.tape->pop_shape(), p.backend.arena().template take<map>(most)};
+    tensor<map> dx{{}, p.backend.arena().template take<map>(most)};
     p.backend.average_pool_backward(dy.shape, dh.data, dy.data);
     for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
-      dx.shape = p.tape->pop().shape;
+      dx.shape = p.tape->pop_shape();
       block->backward(p, dy, dx);
       std::swap(dy, dx);
     }
     if (options_.stem == stem::imagenet) {
-      dx.shape = p.tape->pop().shape;
-      p.backend.max_pool_backward(dx.shape, dy.shape.height, dy.shape.width, dy.data,
-                                  p.tape->pop_indices(), dx.data);
+      const auto argmax = p.tape->template pop<int>();
+      dx.shape = p.tape->pop_shape();
+      p.backend.max_pool_backward(dx.shape, dy.shape.height, dy.shape.width, dy.data, argmax.data,
+                                  dx.data);
       std::swap(dy, dx);
     }
     stem_bn_.backward(p, dy, dy.data);
-    stem_.backward(p, tensor<const real>(dy), nullptr);
+    stem_.backward(p, dy, nullptr);
   }
 
  private:
@@ -196,17 +194,17 @@ class resnet {
   }
 
   template <class B>
-  static tensor<const typename B::real> max_pool(const pass<B>& p,
-                                                 tensor<const typename B::real> x) {
+  static tensor<const typename B::map> max_pool(const pass<B>& p,
+                                                tensor<const typename B::map> x) {
     shape pooled = x.shape;
     pooled.height = (x.shape.height - 1) / 2 + 1;
     pooled.width = (x.shape.width - 1) / 2 + 1;
-    const auto y = p.take(pooled);
-    int* argmax = p.backend.arena().template take<int>(y.size());
-    p.backend.max_pool_forward(x.shape, 3, 2, 1, x.data, y.data, argmax);
+    const auto y = p.take_map(pooled);
+    const tensor<int> argmax{pooled, p.backend.arena().template take<int>(y.size())};
+    p.backend.max_pool_forward(x.shape, 3, 2, 1, x.data, y.data, argmax.data);
     if (p.recording()) {
-      p.tape->push({x.shape, nullptr});
-      p.tape->push_indices(argmax);
+      p.tape->push_shape(x.shape);
+      p.tape->push(argmax);
     }
     return y;
   }

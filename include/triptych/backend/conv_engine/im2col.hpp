@@ -6,7 +6,8 @@
 //   im2col  x (N, H, W, in)  ->  columns (N H' W', kernel kernel in), the order of the weights'
 //   rows col2im  dcolumns         ->  dx: what every input number was read as, added up; no two
 //   rows write
-//                                the same number, so the order of additions is fixed
+//                                the same number, so the order of additions is fixed; of bf16
+//                                numbers the sum is a float and rounded once
 // Cost: kernel^2 / stride^2 times the map in memory, each way.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/config.hpp>
+#include <triptych/core/bf16.hpp>
 #include <triptych/kernels/group.hpp>
 
 namespace triptych::conv_engine {
@@ -79,7 +81,7 @@ struct col2im_row {
     T* const to = dx + r * c.in;
     const bool add = accumulate;
     g.each(c.in, [=](std::int64_t channel) {
-      T sum = add ? to[channel] : T(0);
+      compute_type<T> sum = add ? compute_type<T>(to[channel]) : compute_type<T>(0);
       for (int i = 0; i < c.kernel; ++i) {
         const int row = (y - i) / c.stride;
         if (y < i || row * c.stride != y - i || row >= out_height) continue;

@@ -1,14 +1,13 @@
 // triptych/backend/conv_engine/turned_weights.hpp
 //
 // Weights in cuDNN's order (out, k, k, in) from the library's (k, k, in, out), and a gradient back:
-// functors over weights, functor(i), which also round between float and bf16
-// (kernels/rounding.hpp). Cost: one pass over the weights.
+// functors over weights, functor(i), which also convert between float and bf16. Cost: one pass over
+// the weights.
 #pragma once
 
 #include <cstdint>
 
 #include <triptych/config.hpp>
-#include <triptych/kernels/rounding.hpp>
 
 namespace triptych::conv_engine {
 
@@ -20,7 +19,7 @@ struct turn_weights {
   const From* w;
   To* turned;
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
-    turned[i] = kernels::rounded<To>(w[i % taps * out + i / taps]);
+    turned[i] = w[i % taps * out + i / taps];
   }
 };
 
@@ -33,7 +32,7 @@ struct turn_weights_back {
   To* w;
   bool accumulate;
   TRIPTYCH_HOST_DEVICE void operator()(std::int64_t i) const {
-    const To v = kernels::rounded<To>(turned[i % out * taps + i / out]);
+    const To v = turned[i % out * taps + i / out];
     w[i] = accumulate ? w[i] + v : v;
   }
 };

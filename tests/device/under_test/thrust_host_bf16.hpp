@@ -1,0 +1,15 @@
+// The device backend on the host, its feature maps in bf16.
+#pragma once
+
+#include <string>
+
+#include <triptych/backend/thrust_host.hpp>
+
+namespace triptych::test {
+
+using device = backend::thrust_host_bf16;
+
+/// Why there is nothing to test here; empty where there is.
+inline std::string missing() { return {}; }
+
+}  // namespace triptych::test
