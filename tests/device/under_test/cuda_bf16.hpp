@@ -1,5 +1,5 @@
-// The CUDA backend with feature maps in bf16. Products of floats in f32, so that the tolerances of other
-// operations are those of every backend.
+// The CUDA backend with feature maps in bf16. Products of floats in f32, so that the tolerances of
+// other operations are those of every backend.
 #pragma once
 
 #include <string>

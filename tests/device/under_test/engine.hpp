@@ -13,8 +13,8 @@ inline backend::cuda_options tested_options() {
   const char* engine = std::getenv("TRIPTYCH_TEST_ENGINE");
   const bool by_cudnn = engine != nullptr && std::string(engine) == "cudnn";
   return {.precision = backend::cuda_precision::f32,
-          .convolution = by_cudnn ? backend::cuda_convolution::cudnn
-                                  : backend::cuda_convolution::gemm};
+          .convolution =
+              by_cudnn ? backend::cuda_convolution::cudnn : backend::cuda_convolution::gemm};
 }
 
 }  // namespace triptych::test

@@ -85,8 +85,8 @@ class cudnn_conv {
     const number_format f = format<T>();
     const auto bytes = static_cast<std::int64_t>(plans_.workspace(g, p, f, accumulate));
     void* const workspace = take<std::byte>(b, bytes);
-    plans_.execute(static_cast<cudaStream_t>(b.system().stream()), g, p, format, first, second,
-                   result, workspace, accumulate);
+    plans_.execute(static_cast<cudaStream_t>(b.system().stream()), g, p, f, first, second, result,
+                   workspace, accumulate);
   }
 
   cudnn_plans plans_{limit};
