@@ -145,6 +145,7 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
                    method::simsiam_options, method::simclr_options, method::byol_options,
                    method::nnclr_options, method::fast_moco_options, method::mncl_options) {
   if (!present()) return;
+  constexpr bool looks_up = TestType::about.name == "nnclr" || TestType::about.name == "mncl";
   for (const bool imagenet_stem : {false, true}) {
     small_method<device, TestType> fast(imagenet_stem);
     small_method<backend::reference<double>, TestType> exact(imagenet_stem);
@@ -152,8 +153,10 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
     for (int i = 0; i < 3; ++i) {
       INFO("step " << i + 1 << (imagenet_stem ? ", ImageNet stem" : ""));
       const auto ours = fast.step(i, near.rate), truth = exact.step(i, near.rate);
-      const auto about = [](double loss) {
-        return Approx(loss).epsilon(near.loss).margin(near.margin);
+      // A neighbour that is another in one of eight rows moves a loss by up to (2 / 0.5) / 8 = 0.5.
+      const double loss_margin = narrow_maps && looks_up ? 0.5 : near.margin;
+      const auto about = [&](double loss) {
+        return Approx(loss).epsilon(near.loss).margin(loss_margin);
       };
       CHECK(ours.loss == about(truth.loss));
       CHECK(ours.terms[0] == about(truth.terms[0]));
@@ -161,7 +164,6 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
       CHECK(ours.gradient_norm == Approx(truth.gradient_norm).epsilon(near.gradient_norm));
     }
     if (narrow_maps) {
-      constexpr bool looks_up = TestType::about.name == "nnclr" || TestType::about.name == "mncl";
       CHECK(cosine_of_moves(our_start, fast.weights(), true_start, exact.weights()) >
             least_cosine(looks_up, imagenet_stem));
     } else {
