@@ -277,15 +277,16 @@ void batch_norms(const Visit& visit) {
           return numbers_of(y);
         });
       }
-      for (const bool over_dy : {false, true}) {
+      for (const char* kind : {"plain", "over dy", "over x"}) {
+        const std::string how = kind;
         // 16: an inverse deviation and a mean times a normalised x, both below 4.
         const double backward = within::sum(rows * groups) + within::stored(16);
-        visit(named("batch_norm_backward"), backward, [&](auto& b) {
+        visit(named("batch_norm_backward " + how), backward, [&](auto& b) {
           device_map from(b, x), y(b, other), dy(b, gradient), elsewhere(b, unwritten(size));
           device_array gamma(b, weight);
           device_array mean(b, some_mean), inverse(b, some_inverse);
           device_array dgamma(b, weight), dbeta(b, bias);
-          const auto& dx = over_dy ? dy : elsewhere;
+          const auto& dx = how == "over dy" ? dy : how == "over x" ? from : elsewhere;
           b.batch_norm_backward(s, from.data(), relu ? y.data() : nullptr, gamma, mean, inverse,
                                 dy.data(), dgamma, dbeta, dx.data());
           return numbers_of(dy, dx, dgamma, dbeta);

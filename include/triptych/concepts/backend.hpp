@@ -78,7 +78,7 @@ concept Backend = requires(
   b.batch_norm_evaluate(m, c, cx, cx, cx, s, cx, cx, cx, true, x);
   b.batch_norm_evaluate(m, c, cf, cx, cx, s, cx, cx, cf, true, f);
   // x, y or null (relu mask), weight, mean, inverse deviation, dy (masked in place), adds to dweight and
-  // dbias; dx, which may be dy.
+  // dbias; dx, which may be dy or x.
   b.batch_norm_backward(ns, cx, cx, cx, cx, cx, x, x, x, x);
   b.batch_norm_backward(ns, cf, cf, cx, cx, cx, f, x, x, f);
   b.max_pool_forward(sh, c, c, c, cf, f, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)

@@ -142,7 +142,7 @@ struct norm_sums {
 };
 
 /// Second pass backward: dx = weight / deviation * (dy - mean(dy) - normal * mean(dy * normal));
-/// dx may be dy.
+/// dx may be dy or x.
 template <class T>
 struct norm_gradient {
   using real = compute_type<T>;

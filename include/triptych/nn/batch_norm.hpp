@@ -7,6 +7,7 @@
 // A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move the
 // running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
 // It takes features (numbers of type `real`) and maps (`map`) alike: T is either.
+// Backward takes no memory: the gradient of x is written over x, which nobody but this layer reads.
 #pragma once
 
 #include <cmath>
@@ -18,6 +19,13 @@
 #include <triptych/nn/pass.hpp>
 
 namespace triptych::nn {
+
+/// What backward leaves: the gradient of x, in x's place, and the place of y, which is free now (null
+/// where there was no relu).
+template <class T>
+struct normed_gradient {
+  tensor<T> dx, y;
+};
 
 struct batch_norm {
   int channels = 0;
@@ -36,9 +44,10 @@ struct batch_norm {
     running_variance = d.statistic(name + ".running_var", channels, initial::one);
   }
 
-  /// x -> y; y may be x when nothing is recorded. Keeps x, y if relu, and the batch statistics.
+  /// x -> y; y may be x when nothing is recorded. Keeps x, y if relu, and the batch statistics; backward
+  /// writes over x, and y is the caller's to write over then.
   template <class B, class T = typename B::real>
-  void forward(const pass<B>& p, tensor<const std::type_identity_t<T>> x,
+  void forward(const pass<B>& p, tensor<std::type_identity_t<T>> x,
                const std::type_identity_t<T>* residual, bool relu, tensor<T> y) const {
     using real = typename B::real;
     const real eps = static_cast<real>(epsilon);
@@ -69,10 +78,10 @@ struct batch_norm {
     }
   }
 
-  /// Masks dy by relu in place (it is then the residual's gradient), adds to the gradients of weight
-  /// and bias, and writes dx, which may be dy.
+  /// Masks dy by relu in place (it is then the residual's gradient) and adds to the gradients of weight
+  /// and bias.
   template <class B, class T = typename B::real>
-  void backward(const pass<B>& p, tensor<T> dy, std::type_identity_t<T>* dx) const {
+  normed_gradient<T> backward(const pass<B>& p, tensor<T> dy) const {
     using real = typename B::real;
     const auto [scale, shift] = coefficients(p);
     real* unused = affine ? nullptr : p.take(features(1, channels)).data;
@@ -83,7 +92,8 @@ struct batch_norm {
     p.backend.batch_norm_backward(extents(p, x.shape), x.data, y.data, scale, mean.data,
                                   inverse_deviation.data, dy.data,
                                   affine ? p.gradients + weight : unused,
-                                  affine ? p.gradients + bias : unused, dx);
+                                  affine ? p.gradients + bias : unused, x.data);
+    return {x, y};
   }
 
  private:

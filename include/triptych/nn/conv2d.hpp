@@ -46,7 +46,7 @@ struct conv2d {
   template <class B>
   void backward(const pass<B>& p, tensor<const typename B::map> dy, typename B::map* dx,
                 bool accumulate = false) const {
-    const auto x = p.tape->template pop<typename B::map>();
+    const auto x = p.tape->template pop<const typename B::map>();
     const auto g = geometry(x.shape);
     p.backend.convolution_backward_weights(g, x.data, dy.data, p.gradients + weight, true);
     if (dx != nullptr) {

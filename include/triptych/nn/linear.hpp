@@ -47,8 +47,8 @@ struct linear {
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dy, typename B::real* dx) const {
     using real = typename B::real;
-    const auto y = p.tape->template pop<real>();
-    const auto x = p.tape->template pop<real>();
+    const auto y = p.tape->template pop<const real>();
+    const auto x = p.tape->template pop<const real>();
     const auto rows = x.shape.images;
     p.backend.bias_backward(rows, out, y.data, dy.data, p.gradients + bias);
     p.backend.gemm(transpose::yes, transpose::no, out, in, rows, real(1), dy.data, x.data, real(1),

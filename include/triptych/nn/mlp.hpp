@@ -70,15 +70,15 @@ class mlp {
   template <class B>
   [[nodiscard]] tensor<const typename B::real> forward(const pass<B>& p,
                                                        tensor<const typename B::real> x) const {
+    if (empty()) return x;
+    const auto last = p.take(features(x.shape.images, out_, x.shape.groups));
+    const auto scope = p.temporaries();
     for (const auto& s : stages_) {
-      const auto y = p.take(s.dense.output(x.shape));
-      s.dense.forward(p, x, s.layer.relu && !s.layer.norm, y);
+      const auto y = &s == &stages_.back() ? last : p.take(s.dense.output(x.shape));
+      const auto mapped = s.layer.norm && p.recording() ? p.take(y.shape) : y;
+      s.dense.forward(p, x, s.layer.relu && !s.layer.norm, mapped);
+      if (s.layer.norm) s.norm.forward(p, mapped, nullptr, s.layer.relu, y);
       x = y;
-      if (s.layer.norm) {
-        const auto normal = p.recording() ? p.take(y.shape) : y;
-        s.norm.forward(p, y, nullptr, s.layer.relu, normal);
-        x = normal;
-      }
     }
     return x;
   }
@@ -88,7 +88,7 @@ class mlp {
   [[nodiscard]] tensor<typename B::real> backward(const pass<B>& p,
                                                   tensor<typename B::real> dy) const {
     for (auto s = stages_.rbegin(); s != stages_.rend(); ++s) {
-      if (s->layer.norm) s->norm.backward(p, dy, dy.data);
+      if (s->layer.norm) dy = s->norm.backward(p, dy).dx;
       shape in = dy.shape;
       in.channels = s->dense.in;
       const auto dx = p.take(in);

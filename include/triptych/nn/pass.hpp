@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include <triptych/concepts/backend.hpp>
@@ -19,20 +20,20 @@ namespace triptych::nn {
 enum class mode { train, evaluate };
 
 /// What forward leaves for backward, last in, first out: views of arena memory. Who pops a tensor
-/// knows what numbers were pushed.
+/// knows what numbers were pushed, and whether they are its own to write over.
 class tape {
  public:
   template <class T>
   void push(tensor<T> t) {
-    entries_.push_back({t.shape, t.data});
+    entries_.push_back({t.shape, const_cast<std::remove_const_t<T>*>(t.data)});
   }
   void push_shape(const shape& s) { entries_.push_back({s, nullptr}); }
 
   template <class T>
-  [[nodiscard]] tensor<const T> pop() {
+  [[nodiscard]] tensor<T> pop() {
     const entry e = entries_.back();
     entries_.pop_back();
-    return {e.extents, static_cast<const T*>(e.data)};
+    return {e.extents, static_cast<T*>(e.data)};
   }
   [[nodiscard]] shape pop_shape() { return pop<void>().shape; }
 
@@ -42,7 +43,7 @@ class tape {
  private:
   struct entry {
     shape extents;
-    const void* data;
+    void* data;
   };
   std::vector<entry> entries_;
 };

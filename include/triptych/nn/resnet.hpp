@@ -12,9 +12,9 @@
 // normalisation), six where the block changes shape.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <triptych/nn/batch_norm.hpp>
@@ -79,22 +79,15 @@ struct basic_block {
     bn2.forward(p, outer, bypass.data, true, y);
   }
 
-  /// dy (overwritten) -> dx.
+  /// dy (overwritten) -> dx, which is dy where the block does not project. Gradients within the block
+  /// take the places of forward's maps.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::map> dy, tensor<typename B::map> dx) const {
-    const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
-    const auto inner = p.take_map(dy.shape);
-    const auto hidden = p.take_map(dy.shape);
-    bn2.backward(p, dy, inner.data);  // dy is now the short cut's gradient
-    conv2.backward(p, inner, hidden.data);
-    bn1.backward(p, hidden, hidden.data);
-    conv1.backward(p, hidden, dx.data);
-    if (projects) {
-      shortcut_bn.backward(p, dy, dy.data);
-      shortcut.backward(p, dy, dx.data, true);
-    } else {
-      p.backend.add(dy.data, dy.size(), dx.data);
-    }
+    const auto [outer, hidden] = bn2.backward(p, dy);  // dy is now the short cut's gradient
+    conv2.backward(p, outer, hidden.data);
+    const auto inner = bn1.backward(p, hidden).dx;
+    conv1.backward(p, inner, dx.data, !projects);
+    if (projects) shortcut.backward(p, shortcut_bn.backward(p, dy).dx, dx.data, true);
   }
 };
 
@@ -141,61 +134,46 @@ class resnet {
     stem_.forward(p, x, mapped);
     const auto normal = p.recording() ? p.take_map(mapped.shape) : mapped;
     stem_bn_.forward(p, mapped, nullptr, true, normal);
-    x = normal;
-    if (options_.stem == stem::imagenet) x = max_pool(p, x);
+    auto y = options_.stem == stem::imagenet ? max_pool(p, normal) : normal;
+    tensor<typename B::map> before{};  // the map before y; no map is larger than the last but one
     for (const auto& block : blocks_) {
-      const auto y = p.take_map(block.conv1.output(x.shape));
-      block.forward(p, x, y);
-      if (p.recording()) p.tape->push_shape(x.shape);
-      x = y;
+      const shape s = block.conv1.output(y.shape);
+      const bool reuse = !p.recording() && before.data != nullptr;
+      const auto next = reuse ? tensor<typename B::map>{s, before.data} : p.take_map(s);
+      block.forward(p, y, next);
+      if (p.recording()) p.tape->push_shape(y.shape);
+      before = std::exchange(y, next);
     }
-    p.backend.average_pool_forward(x.shape, x.data, h.data);
-    if (p.recording()) {
-      p.tape->push_shape(x.shape);
-      p.tape->push_shape(mapped.shape);
-    }
+    p.backend.average_pool_forward(y.shape, y.data, h.data);
+    if (p.recording()) p.tape->push_shape(y.shape);
     return h;
   }
 
-  /// dh (N, 8w); the gradient of the images is not wanted. Two maps of the largest size take turns.
+  /// dh (N, 8w); the gradient of the images is not wanted. Takes a map for each shape there is.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dh) const {
-    using map = typename B::map;
     const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
-    const std::size_t most = largest_map(p.tape->pop_shape());
-    tensor<map> dy{p.tape->pop_shape(), p.backend.arena().template take<map>(most)};
-    tensor<map> dx{{}, p.backend.arena().template take<map>(most)};
+    auto dy = p.take_map(p.tape->pop_shape());
     p.backend.average_pool_backward(dy.shape, dh.data, dy.data);
     for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
-      dx.shape = p.tape->pop_shape();
+      const shape s = p.tape->pop_shape();
+      const auto dx = block->projects ? p.take_map(s) : dy;
       block->backward(p, dy, dx);
-      std::swap(dy, dx);
+      dy = dx;
     }
     if (options_.stem == stem::imagenet) {
-      const auto argmax = p.tape->template pop<int>();
-      dx.shape = p.tape->pop_shape();
+      const auto argmax = p.tape->template pop<const int>();
+      const auto dx = p.take_map(p.tape->pop_shape());
       p.backend.max_pool_backward(dx.shape, dy.shape.height, dy.shape.width, dy.data, argmax.data,
                                   dx.data);
-      std::swap(dy, dx);
+      dy = dx;
     }
-    stem_bn_.backward(p, dy, dy.data);
-    stem_.backward(p, dy, nullptr);
+    stem_.backward(p, stem_bn_.backward(p, dy).dx, nullptr);
   }
 
  private:
-  /// Numbers of the largest map between the stem's (given) and the last block's.
-  [[nodiscard]] std::size_t largest_map(shape s) const {
-    std::size_t most = s.size();
-    for (const auto& block : blocks_) {
-      s = block.conv1.output(s);
-      most = std::max(most, s.size());
-    }
-    return most;
-  }
-
   template <class B>
-  static tensor<const typename B::map> max_pool(const pass<B>& p,
-                                                tensor<const typename B::map> x) {
+  static tensor<typename B::map> max_pool(const pass<B>& p, tensor<const typename B::map> x) {
     shape pooled = x.shape;
     pooled.height = (x.shape.height - 1) / 2 + 1;
     pooled.width = (x.shape.width - 1) / 2 + 1;
