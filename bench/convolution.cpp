@@ -9,6 +9,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <triptych/backend/convolution/bf16_products.hpp>
 #include <triptych/backend/convolution/direct.hpp>
 #include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
@@ -114,6 +115,7 @@ int main(int argc, char** argv) {
   add<convolution::winograd<2>>("winograd2");
   add<convolution::winograd<4>>("winograd4");
   add<convolution::fast>("fast");
+  if (convolution::amx_block::available()) add<convolution::bf16_products<>>("bf16");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

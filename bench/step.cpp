@@ -88,7 +88,7 @@ settings parse(int argc, char** argv) {
   if (!known || s.blocks.size() != 4 || s.batch < 2 || s.width < 1 || s.steps < 1 || s.warmup < 0 ||
       s.burst < 1) {
     throw error::usage("give --what mncl or train, --convolution direct, implicit_gemm, "
-                       "winograd2, winograd4 or fast, four --blocks, a --batch of at least 2, a "
+                       "winograd2, winograd4, bf16 or fast, four --blocks, a --batch of at least 2, a "
                        "positive --width, --steps and --burst, and a --warmup");
   }
   return s;

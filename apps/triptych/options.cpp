@@ -117,7 +117,7 @@ const settings<train_options>& train_settings() {
        "on the CPU: reference: plain and slow; eigen: fast"},
       {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
       {"convolution", "Machine", name_among(&o::convolution, convolution::any::names),
-       "algorithm of the backend eigen"},
+       "algorithm of the backend eigen; bf16: rounded products, on processors with AMX"},
       {"threads", "Machine", whole(&o::threads, 0, most_threads),
        "0 = all; results do not depend on it", role::habit},
       {"precision", "Machine", one_of(&o::precision, {"f32", "tf32", "bf16"}),

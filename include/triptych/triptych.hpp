@@ -15,6 +15,7 @@
 #include <triptych/concepts/backend.hpp>                   // defines: Backend
 #include <triptych/backend/convolution/direct.hpp>         // defines: convolution::direct
 #include <triptych/backend/convolution/any.hpp>            // defines: convolution::any
+#include <triptych/backend/convolution/bf16_products.hpp>  // defines: convolution::bf16_products<Block>
 #include <triptych/backend/convolution/fast.hpp>           // defines: convolution::fast
 #include <triptych/backend/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
 #include <triptych/backend/convolution/winograd.hpp>       // defines: convolution::winograd<M>

@@ -1,5 +1,6 @@
 // A training run from its options to what it leaves.
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/backend/convolution/bf16_block.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"
@@ -122,6 +124,20 @@ TEST_CASE("The same seed leaves the same bytes on any number of threads") {
     }
   }
   CHECK(differing(outcome_with(run, {}), outcome_with(run, {"--seed", "1"})).size() > 4);
+}
+
+TEST_CASE("Convolutions in bf16 leave the same bytes on any number of threads, or are refused") {
+  const tiny_run run;
+  const words bf16{"--convolution", "bf16", "--width", "4"};  // 32 channels in the last stage
+  if (!triptych::convolution::amx_block::available()) {
+    const auto refused = run.train(tiny_options + bf16);
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("need a processor with AMX") != std::string::npos);
+    CHECK(!std::filesystem::exists(run.root()));
+    return;
+  }
+  const auto one = outcome_with(run, bf16 + words{"--threads", "1"});
+  CHECK(differing(one, outcome_with(run, bf16 + words{"--threads", "3"})) == words{});
 }
 
 TEST_CASE("The reference backend leaves the same bytes on any number of threads") {

@@ -5,11 +5,14 @@
 #include <string>
 #include <vector>
 
+#include <triptych/backend/convolution/bf16_products.hpp>
 #include <triptych/backend/convolution/direct.hpp>
 #include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/implicit_gemm.hpp>
 #include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/core/arena.hpp>
+#include <triptych/core/bf16.hpp>
+#include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/thread_pool.hpp>
 
@@ -112,17 +115,60 @@ std::vector<geometry> odd_shapes() {
   return shapes;
 }
 
+/// Shapes that are cut into several tiles, bands, shards, blocks and sweeps.
+std::vector<geometry> cut_shapes() {
+  return {
+      {37, 8, 8, 16, 16, 3, 1, 1},   {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
+      {18, 8, 8, 32, 64, 1, 2, 0},   {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3},
+      {70, 7, 5, 224, 224, 3, 1, 1}, {5, 33, 31, 32, 48, 3, 2, 1}, {70, 8, 15, 208, 208, 3, 2, 1}};
+}
+
+/// What an algorithm is tried with.
+template <class Algorithm>
+struct trial {
+  static auto odd() { return odd_shapes(); }
+  static auto cut() { return cut_shapes(); }
+  static floats numbers(std::size_t size, std::uint32_t which) { return random_floats(size, which); }
+  static bool available() { return true; }
+};
+
+/// Numbers that bf16 has: their products are then exact, and the sums as good as all others'.
+template <class Block>
+struct trial<convolution::bf16_products<Block>> {
+  static std::vector<geometry> odd() {
+    return {{3, 5, 4, 32, 32, 1, 2, 0},   {33, 4, 3, 32, 64, 3, 1, 1}, {5, 7, 6, 64, 160, 3, 2, 1},
+            {2, 40, 64, 32, 32, 3, 1, 1}, {2, 9, 9, 32, 32, 7, 2, 3},  {1, 5, 5, 32, 32, 3, 3, 2},
+            {2, 4, 4, 48, 32, 3, 1, 1}};  // the last one is `fast`'s
+  }
+  static std::vector<geometry> cut() {
+    return {{70, 4, 5, 32, 64, 3, 1, 1}, {37, 6, 6, 64, 160, 3, 2, 1}, {3, 40, 64, 32, 32, 3, 1, 1}};
+  }
+  static floats numbers(std::size_t size, std::uint32_t which) {
+    floats values = random_floats(size, which);
+    for (float& v : values) v = bf16(v);
+    return values;
+  }
+  /// Where there is no such unit, that is said.
+  static bool available() {
+    if (!Block::available()) CHECK_THROWS_AS(convolution::bf16_products<Block>::need(), error);
+    return Block::available();
+  }
+};
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[convolution]",
                    convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
-                   convolution::winograd<4>, convolution::fast) {
+                   convolution::winograd<4>, convolution::fast,
+                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+  using given = trial<TestType>;
+  if (!given::available()) return;
   thread_pool pool(2);
   stack_arena<> scratch;
-  for (const auto& g : odd_shapes()) {
+  for (const auto& g : given::odd()) {
     INFO(text(g));
-    const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
-    const floats dy = random_floats(y_size(g), 3);
+    const floats x = given::numbers(x_size(g), 1), w = given::numbers(w_size(g), 2);
+    const floats dy = given::numbers(y_size(g), 3);
     expectation y_expected{std::vector<double>(y_size(g))};
     expectation dx_expected{std::vector<double>(x_size(g))};
     expectation dw_expected{std::vector<double>(w_size(g))};
@@ -153,14 +199,6 @@ TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[c
 
 namespace {
 
-/// Shapes that are cut into several tiles, bands, shards, blocks and sweeps.
-std::vector<geometry> cut_shapes() {
-  return {
-      {37, 8, 8, 16, 16, 3, 1, 1},   {5, 33, 31, 16, 32, 3, 2, 1}, {9, 4, 4, 96, 144, 3, 1, 1},
-      {18, 8, 8, 32, 64, 1, 2, 0},   {7, 32, 32, 3, 16, 3, 1, 1},  {2, 40, 40, 3, 16, 7, 2, 3},
-      {70, 7, 5, 224, 224, 3, 1, 1}, {5, 33, 31, 32, 48, 3, 2, 1}, {70, 8, 15, 208, 208, 3, 2, 1}};
-}
-
 bool same_bits(const float* a, const float* b, std::size_t size) {
   return std::memcmp(a, b, size * sizeof(float)) == 0;
 }
@@ -169,8 +207,10 @@ bool same_bits(const float* a, const float* b, std::size_t size) {
 
 TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads", "[convolution]",
                    convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
-                   convolution::winograd<4>, convolution::fast) {
-  for (const auto& g : cut_shapes()) {
+                   convolution::winograd<4>, convolution::fast,
+                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+  if (!trial<TestType>::available()) return;
+  for (const auto& g : trial<TestType>::cut()) {
     INFO(text(g));
     const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
     const floats dy = random_floats(y_size(g), 3);
@@ -195,10 +235,12 @@ TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads"
 
 TEMPLATE_TEST_CASE("An image's result does not depend on its batch", "[convolution]",
                    convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
-                   convolution::winograd<4>, convolution::fast) {
+                   convolution::winograd<4>, convolution::fast,
+                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+  if (!trial<TestType>::available()) return;
   thread_pool pool(2);
   stack_arena<> scratch;
-  for (const auto& g : cut_shapes()) {
+  for (const auto& g : trial<TestType>::cut()) {
     INFO(text(g));
     const floats x = random_floats(x_size(g), 1), w = random_floats(w_size(g), 2);
     const floats dy = random_floats(y_size(g), 3);

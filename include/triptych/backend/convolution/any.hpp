@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include <triptych/backend/convolution/bf16_products.hpp>
 #include <triptych/backend/convolution/direct.hpp>
 #include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/geometry.hpp>
@@ -23,15 +24,16 @@ namespace triptych::convolution {
 
 class any {
  public:
-  static constexpr std::array<std::string_view, 5> names{"fast", "direct", "implicit_gemm",
-                                                         "winograd2", "winograd4"};
+  static constexpr std::array<std::string_view, 6> names{"fast",      "direct",    "implicit_gemm",
+                                                         "winograd2", "winograd4", "bf16"};
 
-  /// False if there is no algorithm of that name.
+  /// False if there is no algorithm of that name. Throws error::usage for `bf16` without an AMX unit.
   static bool choose(std::string_view name) {
     static const std::array all{of<fast>(), of<direct>(), of<implicit_gemm>(),
-                                    of<winograd<2>>(), of<winograd<4>>()};
+                                    of<winograd<2>>(), of<winograd<4>>(), of<bf16_products<>>()};
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (names[i] != name) continue;
+      if (name == "bf16") bf16_products<>::need();
       passes_ = all[i];
       return true;
     }

@@ -32,14 +32,14 @@ struct direct {
   template <class Arena>
   static void forward(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
                       const float* w, float* y) {
-    detail::gather_all(pool, scratch, shape(g, false), x, w, g.out, 1, y, false);
+    detail::gather_all(pool, scratch, detail::gather_of(g, false), x, w, g.out, 1, y, false);
   }
 
   /// dy (N,H',W',out), w -> dx (N,H,W,in), overwritten or, with `accumulate`, added to.
   template <class Arena>
   static void backward_data(thread_pool& pool, Arena& scratch, const geometry& g, const float* dy,
                             const float* w, float* dx, bool accumulate) {
-    detail::gather_all(pool, scratch, shape(g, true), dy, w, 1, g.out, dx, accumulate);
+    detail::gather_all(pool, scratch, detail::gather_of(g, true), dy, w, 1, g.out, dx, accumulate);
   }
 
   /// x, dy -> dw (kernel,kernel,in,out), overwritten or, with `accumulate`, added to.
@@ -47,16 +47,6 @@ struct direct {
   static void backward_weights(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
                                const float* dy, float* dw, bool accumulate) {
     detail::weight_gradient(pool, scratch, g, x, dy, dw, accumulate);
-  }
-
- private:
-  static detail::gather_shape shape(const geometry& g, bool transposed) {
-    const auto axis = [&](int in, int out) {
-      return detail::axis{
-          transposed ? out : in, transposed ? in : out, g.kernel, g.stride, g.padding, transposed};
-    };
-    return {g.images, transposed ? g.out : g.in, transposed ? g.in : g.out,
-            axis(g.height, g.out_height()), axis(g.width, g.out_width())};
   }
 };
 

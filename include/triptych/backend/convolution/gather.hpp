@@ -40,6 +40,7 @@
 #include <cstring>
 #include <utility>
 
+#include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
 #include <triptych/config.hpp>
@@ -102,6 +103,15 @@ struct gather_shape {
 
   [[nodiscard]] int taps() const { return rows.kernel * columns.kernel; }
 };
+
+/// Forward or, `transposed`, backward to the data.
+constexpr gather_shape gather_of(const geometry& g, bool transposed) {
+  const auto along = [&](int in, int out) {
+    return axis{transposed ? out : in, transposed ? in : out, g.kernel, g.stride, g.padding, transposed};
+  };
+  return {g.images, transposed ? g.out : g.in, transposed ? g.in : g.out,
+          along(g.height, g.out_height()), along(g.width, g.out_width())};
+}
 
 /// How the channels of a gather are blocked.
 struct panels {
