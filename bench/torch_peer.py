@@ -128,7 +128,18 @@ def prepare(options, how):
 
     def sgd(*modules):
         weights = [w for module in modules for w in module.parameters()]
-        return torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=1e-4, fused=True)
+        values = {"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4}
+        try:
+            return torch.optim.SGD(weights, **values, fused=True)
+        except TypeError:  # before 2.3
+            return torch.optim.SGD(weights, **values, foreach=True)
+
+    def move(targets, sources, share):
+        if hasattr(torch, "_foreach_lerp_"):
+            torch._foreach_lerp_(targets, sources, share)
+        else:  # before 2.1
+            torch._foreach_mul_(targets, 1 - share)
+            torch._foreach_add_(targets, sources, alpha=share)
 
     def images():
         x = torch.randn(batch, 3, size, size)
@@ -228,7 +239,7 @@ def prepare(options, how):
             loss.backward()
             optimiser.step()
             with torch.no_grad():
-                torch._foreach_lerp_(targets, sources, 1 - momentum_m)
+                move(targets, sources, 1 - momentum_m)
                 queue[rows] = z.float()
                 rows.add_(batch).remainder_(options.queue)
             return loss.detach()
