@@ -19,6 +19,7 @@
 
 #include "support/catch.hpp"
 #include "support/device_array.hpp"
+#include "support/larger.hpp"
 #include "support/tolerance.hpp"
 
 namespace triptych::test {
@@ -469,8 +470,7 @@ class agreement {
     REQUIRE(found.size() == expected.size());
     double worst = 0;
     for (std::size_t i = 0; i < found.size(); ++i) {
-      const double off = std::abs(found[i] - expected[i]);
-      if (!(off <= worst)) worst = off;  // NaN counts as worst
+      worst = larger(worst, std::abs(found[i] - expected[i]));
     }
     CHECK(worst <= tolerance);
   }

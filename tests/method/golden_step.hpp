@@ -24,6 +24,7 @@
 
 #include "support/catch.hpp"
 #include "support/golden.hpp"
+#include "support/larger.hpp"
 
 namespace triptych::test {
 
@@ -206,7 +207,7 @@ inline double error_of(const std::vector<double>& a, const std::vector<double>& 
   REQUIRE(a.size() == b.size());
   double worst = 0, scale = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(a[i] - b[i]));
+    worst = larger(worst, std::abs(a[i] - b[i]));
     scale = std::max(scale, std::abs(b[i]));
   }
   return worst / std::max(scale, 1e-3);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/workbench.hpp"
@@ -72,6 +73,19 @@ struct torchvision {
 };
 
 }  // namespace
+
+TEST_CASE("A pass that keeps nothing for backward encodes as one that does, down to single pixels") {
+  for (const auto& [stem, size] : {std::pair{nn::stem::cifar, 2}, {nn::stem::cifar, 8}, {nn::stem::imagenet, 8}}) {
+    for (const int blocks : {1, 2}) {
+      INFO(size << " pixels, " << blocks << " blocks");
+      nn::resnet r({.stem = stem, .width = 2, .blocks = {blocks, blocks, blocks, blocks}});
+      workbench w = bench_of(r);
+      const shape s{4, size, size, 3, 2};
+      const numbers x = random_for(s, 3);
+      CHECK(same_bits(encode(r, w.plain(), {s, x.data()}), encode(r, w.recording(), {s, x.data()})));
+    }
+  }
+}
 
 TEST_CASE("a resnet with the cifar stem has the gradients of its differences at odd sizes") {
   check({.stem = nn::stem::cifar, .width = 2, .blocks = {1, 1, 1, 1}}, {4, 11, 9, 3, 2});

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "support/catch.hpp"
+#include "support/larger.hpp"
 
 namespace triptych::test {
 
@@ -33,8 +34,8 @@ void check_gradient(const F& f, std::span<double> x, std::span<const double> gra
     x[i] = here;
     const double difference = (above - below) / (2 * step);
     largest = std::max({largest, std::abs(difference), std::abs(gradient[i])});
-    const double off = std::abs(difference - gradient[i]);
-    if (!(off <= worst)) {  // NaN counts as worst
+    const double off = larger(0, std::abs(difference - gradient[i]));
+    if (off > worst) {
       worst = off;
       where = i;
       difference_there = difference;

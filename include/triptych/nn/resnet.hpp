@@ -135,10 +135,10 @@ class resnet {
     const auto normal = p.recording() ? p.take_map(mapped.shape) : mapped;
     stem_bn_.forward(p, mapped, nullptr, true, normal);
     auto y = options_.stem == stem::imagenet ? max_pool(p, normal) : normal;
-    tensor<typename B::map> before{};  // the map before y; no map is larger than the last but one
+    tensor<typename B::map> before{};  // the map before y, whose place serves again where it is large enough
     for (const auto& block : blocks_) {
       const shape s = block.conv1.output(y.shape);
-      const bool reuse = !p.recording() && before.data != nullptr;
+      const bool reuse = !p.recording() && before.data != nullptr && s.size() <= before.size();
       const auto next = reuse ? tensor<typename B::map>{s, before.data} : p.take_map(s);
       block.forward(p, y, next);
       if (p.recording()) p.tape->push_shape(y.shape);
