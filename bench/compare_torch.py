@@ -42,13 +42,16 @@ class server:
 
     def __init__(self, command):
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-        )
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                text=True,
+            )
+        except OSError as e:
+            raise no_answer(f"{command[0]}: {e.strerror}") from None
 
     def step(self):
         line = ""
@@ -101,8 +104,8 @@ def started(commands, warmup):
     """The programs that answer, and the last words of those that do not."""
     servers, silent = {}, {}
     for name, command in commands.items():
-        one = server(command)
         try:
+            one = server(command)
             for _ in range(warmup):
                 one.step()
             servers[name] = one
@@ -184,7 +187,10 @@ def commands_of(options):
 
 def versions(peer):
     """What the peer says of itself."""
-    asked = subprocess.run([*peer[:-1], "--info"], stdout=subprocess.PIPE, text=True)
+    try:
+        asked = subprocess.run([*peer[:-1], "--info"], stdout=subprocess.PIPE, text=True)
+    except OSError:  # said when it is to work
+        return {}
     return json.loads(asked.stdout) if asked.returncode == 0 else {}
 
 

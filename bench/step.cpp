@@ -99,6 +99,9 @@ void measure_on_cpu(const settings& s) {
     throw error::usage("--precision " + s.precision +
                        " needs a GPU; give --device cuda, or leave --precision out");
   }
+  if (s.conv_engine != "auto") {
+    throw error::usage("--conv-engine " + s.conv_engine + " needs a GPU; give --device cuda, or leave it out");
+  }
   backend::eigen<convolution::any> backend(s.threads);
   bench::run(backend, s, s.convolution + ", threads " + std::to_string(backend.pool().size()));
 }
@@ -112,6 +115,9 @@ int main(int argc, char** argv) try {
                 TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR, TRIPTYCH_VERSION_PATCH, __VERSION__,
                 convolution::simd::vector_bytes);
   } else {
+    if (s.device != "cpu" && s.convolution != "fast") {
+      throw error::usage("--convolution " + s.convolution + " is the CPU's; on a GPU give --conv-engine");
+    }
     s.device == "cpu" ? measure_on_cpu(s) : bench::measure_on_cuda(s);
   }
 } catch (const error& e) {

@@ -25,5 +25,5 @@ if(cuDNN_FOUND AND NOT TARGET cudnn::cudnn)
   add_library(cudnn::cudnn UNKNOWN IMPORTED)
   set_target_properties(cudnn::cudnn PROPERTIES IMPORTED_LOCATION ${cuDNN_LIBRARY})
   target_include_directories(cudnn::cudnn INTERFACE ${cuDNN_INCLUDE_DIR})
-  target_link_libraries(cudnn::cudnn INTERFACE CUDA::cudart)
+  target_link_libraries(cudnn::cudnn INTERFACE CUDA::toolkit) # its headers; the runtime is the user's choice
 endif()

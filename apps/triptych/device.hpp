@@ -44,6 +44,7 @@ inline bool covered(const std::string& architectures, const backend::cuda_device
     int number = 0;
     const char* end = word.data() + word.size();
     const std::string_view rest(std::from_chars(word.data(), end, number).ptr, end);
+    if (number == 0) return true;  // all, all-major, native: any device may be meant
     const bool one_family = rest.starts_with('f') || rest == "-real";
     const bool runs = rest.starts_with('a') ? own == number
                       : one_family          ? own >= number && own / 10 == number / 10
@@ -110,15 +111,16 @@ inline placement placed(const train_options& o) {
 inline std::vector<std::string> without_effect_there(const train_options& o,
                                                      const placement& where) {
   const train_options usual;
+  const bool reference = o.backend == choice::backend::reference;
   const std::pair<const char*, bool> unused[]{
-      {"convolution", where.cuda && o.convolution != usual.convolution},
+      {"convolution", (where.cuda || reference) && o.convolution != usual.convolution},
       {"precision", !where.cuda && o.precision != usual.precision},
       {"conv-engine", !where.cuda && o.conv_engine != usual.conv_engine}};
   std::vector<std::string> list;
   for (const auto& [name, given] : unused) {
     if (!given || !o.from.has(name)) continue;
     list.push_back(std::string(name) + " (from " + o.from.of(name) + ") means nothing on " +
-                   (where.cuda ? "CUDA" : "the CPU"));
+                   (where.cuda ? "CUDA" : reference ? "the backend reference" : "the CPU"));
   }
   return list;
 }

@@ -136,6 +136,9 @@ TEST_CASE("A build covers the devices that CMake's words stand for") {
                                {"90a-real", 9, 0, true},
                                {"75 90a-real 120", 8, 0, true},
                                {"90a-real 120", 10, 0, false},
+                               {"all", 9, 0, true},
+                               {"all-major", 9, 0, true},
+                               {"native", 9, 0, true},
                                {"", 6, 1, true}};
   for (const auto& [architectures, major, minor, runs] : cases) {
     INFO(architectures << " on " << major << "." << minor);
@@ -154,6 +157,10 @@ TEST_CASE("An option that means nothing where the run computes is said to") {
   CHECK(without_effect_there(cuda_alone, cpu) ==
         words{"precision (from flag --precision) means nothing on the CPU",
               "conv-engine (from flag --conv-engine) means nothing on the CPU"});
+  auto reference = cpu_alone;
+  reference.backend = choice::backend::reference;
+  CHECK(without_effect_there(reference, cpu) ==
+        words{"convolution (from flag --convolution) means nothing on the backend reference"});
   // What a printed configuration repeats needs no warning.
   CHECK(
       without_effect_there(asking({{"precision", "tf32"}, {"conv-engine", "auto"}}), cpu).empty());

@@ -3,8 +3,8 @@
 // Lanes that work on one row together. A functor over rows is written once, as a sequence of phases
 // over the numbers of its row, and is run by whatever lanes a backend has:
 //
-//   g.each(n, f)                           f(i) for 0 <= i < n; lane l takes i = l, l + W, l + 2W,
-//   ... g.reduce(n, identity, f, combine)      combine over all f(i); every lane gets the result
+//   g.each(n, f)                           f(i) for 0 <= i < n; lane l takes i = l, l + W, l + 2W, ...
+//   g.reduce(n, identity, f, combine)      combine over all f(i); every lane gets the result
 //   g.sum<T>(n, f)                         the same for sums
 //
 // A lane may read in one phase what the same lane wrote in an earlier `each` over the same range;

@@ -6,10 +6,8 @@
 // become those of a group. T is the type of the matrix in *_run, of statistics elsewhere.
 //
 //   G groups of R rows, C channels; every group is cut into K runs of rows (row_chunks)
-//   *_run      functor(i), i counts (group, run, channel): neighbouring threads, neighbouring
-//   channels
-//   *_group    functor(g, i), i counts (group, channel), g a group of lanes: they share out the
-//   runs
+//   *_run      functor(i), i counts (group, run, channel): neighbouring threads, neighbouring channels
+//   *_group    functor(g, i), i counts (group, channel), g a group of lanes: they share out the runs
 //   *_channel  functor(c): in the order of groups
 #pragma once
 
@@ -54,8 +52,7 @@ struct run_position {
   }
 };
 
-// -- forward
-// ----------------------------------------------------------------------------------------
+// -- forward -------------------------------------------------------------------------------------
 
 template <class T>
 struct moments_run {
@@ -178,8 +175,7 @@ struct running_factor {
   }
 };
 
-// -- backward
-// ---------------------------------------------------------------------------------------
+// -- backward ------------------------------------------------------------------------------------
 
 template <class T>
 struct norm_sums_run {

@@ -2,8 +2,8 @@
 //
 // Cutting images into a grid of patches, and means of subsets of patch encodings.
 //
-//   divide   x (N,H,W,C) -> (g*g*N, H/g, W/g, C); patch-major, patches in row-major order of the
-//   grid combine  h (views * patches * N, D) -> (views * subsets * N, D)
+//   divide   x (N,H,W,C) -> (g*g*N, H/g, W/g, C); patch-major, patches in row-major order of the grid
+//   combine  h (views * patches * N, D) -> (views * subsets * N, D)
 //
 // Functors over rows, functor(g, r) for a group g of lanes (kernels/group.hpp).
 //

@@ -7,7 +7,7 @@
 // A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move the
 // running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
 // It takes features (numbers of type `real`) and maps (`map`) alike: T is either.
-// Backward takes no memory: the gradient of x is written over x, which nobody but this layer reads.
+// Backward takes no map: the gradient of x is written over x, which nobody but this layer reads.
 #pragma once
 
 #include <cmath>

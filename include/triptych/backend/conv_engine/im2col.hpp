@@ -3,9 +3,8 @@
 // The patch matrix of a convolution and its adjoint: row functors, functor(g, r) for a group g of
 // lanes (kernels/group.hpp).
 //
-//   im2col  x (N, H, W, in)  ->  columns (N H' W', kernel kernel in), the order of the weights'
-//   rows col2im  dcolumns         ->  dx: what every input number was read as, added up; no two
-//   rows write
+//   im2col  x (N, H, W, in)  ->  columns (N H' W', kernel kernel in), the order of the weights' rows
+//   col2im  dcolumns         ->  dx: what every input number was read as, added up; no two rows write
 //                                the same number, so the order of additions is fixed; of bf16
 //                                numbers the sum is a float and rounded once
 // Cost: kernel^2 / stride^2 times the map in memory, each way.

@@ -18,8 +18,7 @@
 //
 // Two ways through memory, by the size of U alone:
 //
-//   a block of tiles at a time, on one thread:      all tiles in three sweeps, each over all
-//   threads:
+//   a block of tiles at a time, on one thread:      all tiles in three sweeps, each over all threads:
 //       V block | V block |                            V V V V V V V V       by tiles
 //       product | product |   in the second-           V[0]U[0] V[1]U[1] ..  by points and tiles
 //       y       | y       |   level cache              y y y y y y y y       by tiles

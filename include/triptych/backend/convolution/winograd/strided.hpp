@@ -4,9 +4,8 @@
 // odd source pixels never meet in one tap:
 //
 //   y[t]        = x[2t] w1  +  (x[2t-1] w0 + x[2t+1] w2)       one tap on even, two on odd pixels
-//   dx[2t]      = dy[t] w1                                      the data gradient, w turned: the
-//   even dx[2t+1]    = dy[t] w2 + dy[t+1] w0                         results have one tap, the odd
-//   ones two
+//   dx[2t]      = dy[t] w1                                      the data gradient, w turned: the even
+//   dx[2t+1]    = dy[t] w2 + dy[t+1] w0                         results have one tap, the odd ones two
 //
 // Four results of two taps are F(4, 2): 5 products instead of 8. With the 4 of the single tap,
 // which stay as they are, a tile of four takes 9 products instead of 12, and a square of 4 x 4
