@@ -126,10 +126,15 @@ void* cuda_memory::allocate(std::size_t bytes) {
   if (status != cudaErrorMemoryAllocation) cuda_detail::check(status, "cudaMalloc");
   std::size_t free = 0, total = 0;
   cuda_detail::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  throw error::runtime("cuda: the device is out of memory: " + cuda_detail::mebibytes(bytes) +
-                       " more were asked for, " + cuda_detail::mebibytes(free) + " of " +
-                       cuda_detail::mebibytes(total) +
-                       " are free; lower --batch (activations grow with it), --width or --queue");
+  throw error::memory("cuda: the device is out of memory: " + cuda_detail::mebibytes(bytes) +
+                      " more were asked for, " + cuda_detail::mebibytes(free) + " of " +
+                      cuda_detail::mebibytes(total) + " are free");
+}
+
+std::size_t cuda_memory::free_bytes() {
+  std::size_t free = 0, total = 0;
+  cuda_detail::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
 }
 
 void cuda_memory::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p)); }
@@ -139,11 +144,10 @@ void cuda_memory::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p));
 struct cuda_system::handles {
   cudaStream_t stream = nullptr;
   cublasHandle_t cublas = nullptr;
-  void* cublas_workspace = nullptr;
+  buffer<std::byte, cuda_memory> cublas_workspace;
 
   ~handles() {
     if (cublas != nullptr) static_cast<void>(cublasDestroy(cublas));
-    if (cublas_workspace != nullptr) static_cast<void>(cudaFree(cublas_workspace));
     if (stream != nullptr) static_cast<void>(cudaStreamDestroy(stream));
   }
 };
@@ -186,8 +190,8 @@ cuda_system::cuda_system(const cuda_options& options)
   check(cublasSetStream(handles_->cublas, handles_->stream), "cublasSetStream");
   // With a workspace of its own on one stream cuBLAS gives the same bits from run to run.
   constexpr std::size_t bytes = std::size_t{32} << 20;
-  handles_->cublas_workspace = cuda_memory::allocate(bytes);
-  check(cublasSetWorkspace(handles_->cublas, handles_->cublas_workspace, bytes),
+  handles_->cublas_workspace = buffer<std::byte, cuda_memory>(bytes, "cuBLAS's workspace");
+  check(cublasSetWorkspace(handles_->cublas, handles_->cublas_workspace.data(), bytes),
         "cublasSetWorkspace");
 }
 

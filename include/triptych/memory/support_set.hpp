@@ -37,7 +37,7 @@ class support_set {
       : backend_(&backend),
         size_(size),
         features_(features),
-        rows_(static_cast<std::size_t>(size) * static_cast<std::size_t>(features)) {
+        rows_(static_cast<std::size_t>(size) * static_cast<std::size_t>(features), "the queue") {
     if (size < 1) throw error::usage("support_set: a queue needs at least one row; raise --queue");
     backend_->fill(rows_.data(), rows_.size(), real(0));
   }

@@ -80,12 +80,12 @@ class network {
     predictor_begin_ = stack_.declare(d);
     weight_list_ = std::move(d.weights);
     statistic_list_ = std::move(d.statistics);
-    statistics_ = zeros(statistic_list_.size());
+    statistics_ = zeros(statistic_list_.size(), "running statistics");
     restart_statistics();
-    if constexpr (owns_weights) weights_ = zeros(weight_list_.size());
+    if constexpr (owns_weights) weights_ = zeros(weight_list_.size(), "weights");
     if constexpr (owns_gradients) {
-      gradients_ = zeros(weight_list_.size());
-      optimiser_state_ = zeros(weight_list_.size());
+      gradients_ = zeros(weight_list_.size(), "gradients of the weights");
+      optimiser_state_ = zeros(weight_list_.size(), "the optimiser's momentum");
     }
   }
 
@@ -258,8 +258,8 @@ class network {
  private:
   using array = buffer<real, memory>;
 
-  [[nodiscard]] array zeros(std::size_t n) const {
-    array a(n);
+  [[nodiscard]] array zeros(std::size_t n, const char* purpose) const {
+    array a(n, purpose);
     backend_->fill(a.data(), n, real(0));
     return a;
   }

@@ -25,6 +25,7 @@
 #include <triptych/data/loader.hpp>
 #include <triptych/eval/collapse.hpp>
 #include <triptych/method/learner.hpp>
+#include <triptych/train/fitting_batch.hpp>
 #include <triptych/train/schedule.hpp>
 
 namespace triptych::train {
@@ -113,8 +114,30 @@ class trainer {
   [[nodiscard]] const trainer_options& options() const { return options_; }
 
   /// One step. `watch` sees what the monitors see; they share the trace. Throws
-  /// error::non_finite, naming step and tensor, before any weight has changed.
+  /// error::non_finite, naming step and tensor, or error::memory, saying what batch would fit; both
+  /// before any weight has changed.
   step_record advance(const method::trace<real>& watch = {}) {
+    try {
+      return take_step(watch);
+    } catch (const error& e) {
+      if (e.kind() != error_kind::memory) throw;
+      const shape one{1, options_.image_size, options_.image_size, 3};
+      throw error::memory(e.what() + to_advice(find_fitting_batch(*method_, one, options_.batch,
+                                                                  planned())));
+    }
+  }
+
+  /// Labels of the queue's rows, -1 where unknown: part of a checkpoint, for the log alone.
+  [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
+
+ private:
+  /// What the schedule decides for the next step.
+  [[nodiscard]] method::step_options planned() const {
+    const double rate = schedule_(step_);
+    return {step_, rate, options_.constant_predictor_rate ? options_.rate : rate, options_.seed};
+  }
+
+  step_record take_step(const method::trace<real>& watch) {
     const data::batch& batch = loader_->next();
     auto& backend = method_->backend();
     const typename stack_arena<typename B::memory>::frame scope(backend.arena());
@@ -124,15 +147,12 @@ class trainer {
     host_.assign(batch.images.begin(), batch.images.end());
     backend.upload(host_.data(), host_.size(), x);
 
-    const double rate = schedule_(step_);
+    const method::step_options plan = planned();
     const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
     sight_.clear();
     step_record r;
-    r.report = method_->step({s, x},
-                             {step_, rate, options_.constant_predictor_rate ? options_.rate : rate,
-                              options_.seed},
-                             look ? watching(watch) : watch);
-    r.rate = rate;
+    r.report = method_->step({s, x}, plan, look ? watching(watch) : watch);
+    r.rate = plan.rate;
     r.epoch = epoch();
     r.step = ++step_;
     if (look) r.monitors = examine(batch);
@@ -140,10 +160,6 @@ class trainer {
     return r;
   }
 
-  /// Labels of the queue's rows, -1 where unknown: part of a checkpoint, for the log alone.
-  [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
-
- private:
   /// What a look at a step has copied.
   struct sight {
     std::vector<float> z;
