@@ -54,6 +54,9 @@ struct small_method {
     return o;
   }
 
+  /// The neighbours that the last step has looked up; none where it looks up none.
+  std::vector<int> neighbours;
+
   method::step_report step(std::int64_t number, double rate = 0.05) {
     const shape s{views * batch, side, side, 3, views};
     const auto one = static_cast<std::int64_t>(s.size() / views);
@@ -64,7 +67,15 @@ struct small_method {
       for (std::size_t i = 0; i < image.size(); ++i) x.push_back(image[i] + 0.5 * noise[i]);
     }
     const device_array<B> images(backend, x);
-    return method.step({s, images.data()}, {number, rate, rate, 1});
+    neighbours.clear();
+    method::trace<typename B::real> watch;
+    watch.on_indices = [this](const std::string& name, const int* at, std::int64_t count) {
+      if (!name.starts_with("nn/")) return;
+      const std::size_t before = neighbours.size();
+      neighbours.resize(before + static_cast<std::size_t>(count));
+      backend.download_indices(at, static_cast<std::size_t>(count), neighbours.data() + before);
+    };
+    return method.step({s, images.data()}, {number, rate, rate, 1}, watch);
   }
 
   /// Every number that a checkpoint would hold.
@@ -102,17 +113,15 @@ constexpr nearness with_float_maps{1e-4, 1e-5, 1e-3, 0.05};
 /// side of zero, and each takes a whole number from the gradient or gives it one: its error is the
 /// root of their share. A tenth in each of eight relus is 0.2 to 0.3 of the gradient's length.
 /// Rates are low, so that three steps show three gradients and not where the first one has led.
-constexpr nearness with_narrow_maps{0.05, 0.02, 0.25, 5e-4};
+/// Measured: losses within 0.01 of their value or, near zero, within 0.009; norms within 0.11.
+constexpr nearness with_narrow_maps{0.02, 0.02, 0.25, 5e-4};
 constexpr nearness near = narrow_maps ? with_narrow_maps : with_float_maps;
 
 /// Least cosine between the ways that the weights go with narrow maps and with the oracle: of an
-/// error of 0.2 it is 0.98. Measured: 0.967 to 0.978 (PyTorch's autocast on such a network: 0.97 to
+/// error of 0.2 it is 0.98. Measured: 0.958 to 0.981 (PyTorch's autocast on such a network: 0.97 to
 /// 0.98); with the ImageNet stem, whose last maps here are single pixels of eight images, 0.92 to
-/// 0.955; and from 0.836 where a method looks up neighbours, which are others where two are nearly
-/// as near.
-constexpr double least_cosine(bool looks_up, bool imagenet_stem) {
-  return looks_up ? 0.7 : imagenet_stem ? 0.85 : 0.95;
-}
+/// 0.961.
+constexpr double least_cosine(bool imagenet_stem) { return imagenet_stem ? 0.85 : 0.93; }
 
 double relative_difference(const std::vector<double>& found, const std::vector<double>& expected) {
   REQUIRE(found.size() == expected.size());
@@ -152,12 +161,14 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
     const auto our_start = fast.weights(), true_start = exact.weights();
     for (int i = 0; i < 3; ++i) {
       INFO("step " << i + 1 << (imagenet_stem ? ", ImageNet stem" : ""));
-      const auto ours = fast.step(i, near.rate), truth = exact.step(i, near.rate);
-      // A neighbour that is another in one of eight rows moves a loss by up to (2 / 0.5) / 8 = 0.5.
-      const double loss_margin = narrow_maps && looks_up ? 0.5 : near.margin;
+      const auto truth = exact.step(i, near.rate);
+      // Where two rows of the queue are nearly as near, rounding would decide and not the step.
+      if (auto* queue = fast.method.support(); queue && looks_up) queue->impose(exact.neighbours);
+      const auto ours = fast.step(i, near.rate);
       const auto about = [&](double loss) {
-        return Approx(loss).epsilon(near.loss).margin(loss_margin);
+        return Approx(loss).epsilon(near.loss).margin(near.margin);
       };
+      CHECK((fast.neighbours == exact.neighbours));
       CHECK(ours.loss == about(truth.loss));
       CHECK(ours.terms[0] == about(truth.terms[0]));
       CHECK(ours.terms[1] == about(truth.terms[1]));
@@ -165,7 +176,7 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
     }
     if (narrow_maps) {
       CHECK(cosine_of_moves(our_start, fast.weights(), true_start, exact.weights()) >
-            least_cosine(looks_up, imagenet_stem));
+            least_cosine(imagenet_stem));
     } else {
       CHECK(relative_difference(fast.state(), exact.state()) < 1e-3);
     }
