@@ -103,15 +103,17 @@ void thrust_algorithms<System, ConvEngine, Map>::scale(real factor, std::size_t 
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::interpolate(real keep, const real* source,
                                                              std::size_t n, real* target) {
-  system_.each(thrust_detail::signed_size(n), kernels::interpolate<real>{keep, source, target});
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::interpolate<real>, real>{gate(), {keep, source, target}});
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
                                                      real momentum, real decay, real gradient_scale,
                                                      real* momentum_buffer, real* weight) {
-  system_.each(
-      thrust_detail::signed_size(n),
-      kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight});
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::sgd<real>, real>{
+                   gate(),
+                   {gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight}});
 }
 template <class System, class ConvEngine, class Map>
 double thrust_algorithms<System, ConvEngine, Map>::sum_of_squares(const real* x, std::size_t n) {
@@ -148,6 +150,29 @@ double thrust_algorithms<System, ConvEngine, Map>::sum_on_host(std::size_t n, co
   double host = 0;
   system_.download(total, sizeof(double), &host);
   return host;
+}
+
+// -- steps that are read later --------------------------------------------------------------------
+
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::close_gate_unless_finite(const real* x,
+                                                                          std::size_t n) {
+  const frame scope(arena_);
+  double* total = take<double>(1);
+  sum(n, kernels::finite_zero<real>{x}, 1.0, total);
+  system_.each(1, kernels::close_unless_zero<real>{total, gate_.data()});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::commit(const real* x, std::size_t n, real* y) {
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::copy<real>, real>{gate(), {x, y}});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::norm(const real* x, std::size_t n, real* y) {
+  const frame scope(arena_);
+  double* total = take<double>(1);
+  sum(n, kernels::square<real>{x}, 1.0, total);
+  system_.each(1, kernels::root_of<real>{total, y});
 }
 
 // -- matrix product, convolution, linear layers ---------------------------------------------------

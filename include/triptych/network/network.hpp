@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/nn/parameters.hpp>
@@ -221,20 +221,32 @@ class network {
     requires owns_gradients
   {
     const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
-    if (!std::isfinite(norm)) {
-      throw error::non_finite("the gradient of " +
-                              first_non_finite(weight_list_, gradients_.data(), "some tensor") +
-                              " is not finite; lower --lr or check the input");
-    }
-    const double scale = update_.gradient_scale(norm);
-    using group_type = update::optimizer::parameter_group;
-    for (const auto& group : {group_type{0, predictor_begin_, rate},
-                              group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {
-      if (group.begin == group.end) continue;
-      update_.rule.step(*backend_, weight_list_, group, scale, gradients_.data(),
-                             optimiser_state_.data(), weights_.data());
-    }
+    if (!std::isfinite(norm)) throw gradient_error();
+    descend(rate, predictor_rate, update_.gradient_scale(norm));
     return norm;
+  }
+
+  /// The same without a look: the norm goes to `norm` (one number in backend memory), and where it is
+  /// not finite the gate closes and no weight moves. Waits for the norm only to clip by it.
+  void update(double rate, double predictor_rate, real* norm)
+    requires(owns_gradients && DeferringBackend<B>)
+  {
+    backend_->norm(gradients_.data(), gradients_.size(), norm);
+    backend_->close_gate_unless_finite(norm, 1);
+    double scale = 1;
+    if (update_.clips()) {
+      real host = 0;
+      backend_->download(norm, 1, &host);
+      scale = update_.gradient_scale(static_cast<double>(host));
+    }
+    descend(rate, predictor_rate, scale);
+  }
+
+  /// What is thrown for a gradient that is not finite: names a tensor.
+  [[nodiscard]] error gradient_error() const {
+    return error::non_finite("the gradient of " +
+                             first_non_finite(weight_list_, gradients_.data(), "some tensor") +
+                             " is not finite; lower --lr or check the input");
   }
 
   /// Moves the weights after those of a peer.
@@ -257,6 +269,17 @@ class network {
 
  private:
   using array = buffer<real, memory>;
+
+  /// The optimiser's step, of the gradients times `scale`.
+  void descend(double rate, double predictor_rate, double scale) {
+    using group_type = update::optimizer::parameter_group;
+    for (const auto& group : {group_type{0, predictor_begin_, rate},
+                              group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {
+      if (group.begin == group.end) continue;
+      update_.rule.step(*backend_, weight_list_, group, scale, gradients_.data(),
+                        optimiser_state_.data(), weights_.data());
+    }
+  }
 
   [[nodiscard]] array zeros(std::size_t n, const char* purpose) const {
     array a(n, purpose);
