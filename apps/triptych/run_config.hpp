@@ -139,7 +139,8 @@ inline train::trainer_options trainer_options(const train_options& o, int views)
           .constant_predictor_rate = o.predictor_lr == choice::schedule::constant,
           .seed = o.seed,
           .monitor_every = o.log_every,
-          .read_every = 10};
+          .read_every = 10,
+          .resident = o.resident};
 }
 
 }  // namespace triptych::app

@@ -38,7 +38,7 @@ struct small_memory {
     sizes.erase(p);
     host_memory::deallocate(p);
   }
-  static std::size_t free_bytes() { return limit - used; }
+  static std::size_t free_bytes() { return used < limit ? limit - used : 0; }
 };
 struct small_system : backend::host_system {
   using memory = small_memory;

@@ -30,6 +30,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <triptych/augment/group_canvas.hpp>
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/operands.hpp>
@@ -126,6 +127,11 @@ class thrust_algorithms {
   void divide(const shape& in, int grid, const real* x, map* patches);
   void combine_forward(const subset_means& s, const real* patches, real* means);
   void combine_backward(const subset_means& s, const real* dmeans, real* dpatches);
+
+  // -- views (concepts/rendering_backend.hpp) ---------------------------------------------------
+
+  void upload_bytes(const std::uint8_t* host, std::size_t n, std::uint8_t* x);
+  void render(const augment::view_batch& batch, real* x);
 
   // -- losses and memory ------------------------------------------------------------------------
 

@@ -29,8 +29,9 @@ inline constexpr std::size_t arena_alignment = 64;
 
 /// Host memory; a backend with memory of its own supplies a type with the same two functions, and may
 /// add `free_bytes()`. Where there is no memory left, that type throws error::memory with a sentence
-/// that says how much was asked for; whoever asked completes it (`buffer`). Linux is asked for pages of 2 MiB where they fit: kernels that write many places at once wait less for
-/// addresses (4 to 6 % of a training step).
+/// that says how much was asked for; whoever asked completes it (`buffer`).
+/// Linux is asked for pages of 2 MiB where they fit: kernels that write many places at once wait less
+/// for addresses (4 to 6 % of a training step).
 struct host_memory {
   static void* allocate(std::size_t bytes) {
     void* const p = ::operator new (bytes, std::align_val_t{arena_alignment});

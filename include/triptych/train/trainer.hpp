@@ -19,6 +19,7 @@
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/rendering_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
@@ -45,6 +46,9 @@ struct trainer_options {
   /// Steps between looks at what a backend that defers has computed; whoever needs it sooner calls
   /// trainer::report. A step that is not finite is noticed then. On other backends every step is read.
   int read_every = 1;
+  /// On a backend that renders views: the images lie in its memory and views are made there. They
+  /// are the loader's but for rounding (docs/design/0008).
+  bool resident = true;
 };
 
 /// Steps of an epoch over that set; the incomplete last batch is dropped. A batch that exceeds the
@@ -101,6 +105,13 @@ class trainer {
                          " image cannot be normalised or contrasted; give --batch 2 or more");
     }
     const std::int64_t per_epoch = train::steps_per_epoch(options_, set);
+    if constexpr (RenderingBackend<B>) {
+      if (options_.resident) {
+        static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
+        pixels_ = bytes(set.pixels.size(), "the images");
+        method.backend().upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());
+      }
+    }
     load_from(first);
     schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
                  options_.constant_rate};
@@ -144,6 +155,7 @@ class trainer {
 
  private:
   using frame = typename stack_arena<typename B::memory>::frame;
+  using bytes = buffer<std::uint8_t, typename B::memory>;
 
   /// What the schedule decides for the next step.
   [[nodiscard]] method::step_options planned() const {
@@ -153,17 +165,30 @@ class trainer {
 
   void load_from(std::int64_t step) {
     const std::int64_t per_epoch = train::steps_per_epoch(options_, *set_);
-    loader_.emplace(*set_, data::loader_options{options_.recipes, options_.batch,
-                                                options_.image_size, options_.seed,
-                                                {step / per_epoch, step % per_epoch}});
+    loader_.emplace(*set_, data::loader_options{.recipes = options_.recipes,
+                                                .batch_size = options_.batch,
+                                                .image_size = options_.image_size,
+                                                .seed = options_.seed,
+                                                .start = {step / per_epoch, step % per_epoch},
+                                                .decide_only = pixels_.size() > 0});
   }
 
-  /// A batch in the backend's memory, until the frame ends.
-  [[nodiscard]] tensor<const real> uploaded(const data::batch& batch) {
+  /// The views of a batch in the backend's memory, until the frame ends.
+  [[nodiscard]] tensor<const real> views_of(const data::batch& batch) {
     auto& backend = method_->backend();
     const std::int64_t images = std::int64_t{batch.views} * batch.size;
     const shape s{images, options_.image_size, options_.image_size, 3, batch.views};
     real* x = backend.arena().template take<real>(s.size());
+    if constexpr (RenderingBackend<B>) {
+      if (options_.resident) {
+        backend.render({.pixels = pixels_.data(), .height = set_->height, .width = set_->width,
+                        .samples = batch.samples.data(), .draws = batch.draws.data(),
+                        .views = batch.views, .per_view = batch.size,
+                        .side = options_.image_size, .constants = set_->normalisation()},
+                       x);
+        return {s, x};
+      }
+    }
     host_.assign(batch.images.begin(), batch.images.end());
     backend.upload(host_.data(), host_.size(), x);
     return {s, x};
@@ -175,7 +200,7 @@ class trainer {
     step_ = step;
     load_from(step);
     const frame scope(method_->backend().arena());
-    method_->step(uploaded(loader_->next()), planned());
+    method_->step(views_of(loader_->next()), planned());
     throw error::non_finite("step " + std::to_string(step + 1) +
                             " was not finite, and was when it was repeated; resume from the last "
                             "checkpoint, and check the device if it happens again");
@@ -184,7 +209,7 @@ class trainer {
   step_record take_step(const method::trace<real>& watch) {
     const data::batch& batch = loader_->next();
     const frame scope(method_->backend().arena());
-    const auto x = uploaded(batch);
+    const auto x = views_of(batch);
     method::step_options plan = planned();
     plan.read = false;
     const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
@@ -196,7 +221,10 @@ class trainer {
     r.step = ++step_;
     ++unread_;
     const bool watched = watch.on_tensor || watch.on_indices;
-    if (!DeferringBackend<B> || look || watched || step_ % options_.read_every == 0) report();
+    const bool first = !std::exchange(begun_, true);
+    if (!DeferringBackend<B> || first || look || watched || step_ % options_.read_every == 0) {
+      report();
+    }
     r.report = report_;
     if (look) r.monitors = examine(batch);
     remember(batch);
@@ -277,8 +305,10 @@ class trainer {
   std::int64_t step_;
   method::step_report report_;  ///< of the last step that was read
   std::int64_t unread_ = 0;     ///< steps since
+  bool begun_ = false;          ///< the first step is read at once
   std::optional<data::loader> loader_;
   schedule schedule_;
+  bytes pixels_;  ///< of the set, where the backend makes the views
   std::vector<real> host_;
   sight sight_;
   std::vector<std::int32_t> queue_labels_;
