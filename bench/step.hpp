@@ -89,7 +89,9 @@ class mncl_step {
         if (const auto at = ends.find(name); at != ends.end()) end(at->second);
       };
     }
-    method_.step(images_, {.rate = 0.01, .predictor_rate = 0.01}, watch);
+    // The app reads one step in ten of a device.
+    const bool read = static_cast<bool>(end);
+    method_.step(images_, {.rate = 0.01, .predictor_rate = 0.01, .read = read}, watch);
     if (end) end("local loss, backward, SGD, EMA");
   }
 

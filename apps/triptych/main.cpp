@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
     return failure.exit_code();
   } catch (const std::bad_alloc&) {
     say("out of memory; choose a smaller --batch, --width or --queue");
+    return static_cast<int>(triptych::error_kind::memory);
   } catch (const std::exception& failure) {
     say(std::string("unexpected: ") + failure.what() + "; please report this");
   }

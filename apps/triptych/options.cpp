@@ -124,6 +124,8 @@ const settings<train_options>& train_settings() {
        "on CUDA: what the operands of products are rounded to"},
       {"conv-engine", "Machine", one_of(&o::conv_engine, {"auto", "gemm", "cudnn"}),
        "on CUDA: cuBLAS on patch matrices, or cuDNN; auto: cuDNN where it is there", role::habit},
+      {"resident", "Machine", toggle(&o::resident),
+       "on CUDA: images lie in its memory and views are made there; off: by the CPU", role::habit},
 
       {"data", "Images", one_of(&o::data, data_names), "data set"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,

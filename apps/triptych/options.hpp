@@ -84,6 +84,7 @@ struct train_options {
   int threads = 0;  ///< 0: all
   backend::cuda_precision precision = backend::cuda_precision::tf32;
   backend::cuda_convolution conv_engine = backend::cuda_convolution::automatic;
+  bool resident = true;  ///< images in the device's memory
 
   // the images
   choice::data data = choice::data::cifar10;

@@ -138,7 +138,9 @@ inline train::trainer_options trainer_options(const train_options& o, int views)
           .constant_rate = o.schedule == choice::schedule::constant,
           .constant_predictor_rate = o.predictor_lr == choice::schedule::constant,
           .seed = o.seed,
-          .monitor_every = o.log_every};
+          .monitor_every = o.log_every,
+          .read_every = 10,
+          .resident = o.resident};
 }
 
 }  // namespace triptych::app

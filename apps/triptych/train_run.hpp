@@ -59,8 +59,10 @@ class train_run {
     trainer_type trainer(*method_, images_.train, recipe_);
     describe(trainer);
     trainer.advance();
+    trainer.report();  // so that a device has done it
     const auto start = clock::now();
     trainer.advance();
+    trainer.report();
     const double each = seconds_since(start);
     auto& arena = method_->backend().arena();
     table t({"a step", ""});
@@ -194,12 +196,13 @@ class train_run {
     const std::int64_t first = trainer_->step(), last = last_step(*trainer_);
     const std::int64_t per_epoch = trainer_->steps_per_epoch();
     while (trainer_->step() < last) {
-      const train::step_record r = step();
+      train::step_record r = step();
       const bool epoch_ends = r.step % per_epoch == 0;
       const std::int64_t epochs = r.step / per_epoch;
       const bool judge = epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
       std::optional<double> knn;
       if (judge) knn = neighbours();
+      if (judge || r.step == last) r.report = trainer_->report();
       if (r.monitors || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 

@@ -115,7 +115,7 @@ TEST_CASE("a jitter runs its four operations in the order drawn") {
   jitter_draw d{.brightness = 1.3f, .contrast = 0.7f, .saturation = 1.2f, .hue = -0.07f};
   d.order = {jitter_op::hue, jitter_op::contrast, jitter_op::brightness, jitter_op::saturation};
   auto got = palette(n), expected = palette(n);
-  jitter(got.data(), n, d);
+  jitter(colour_planes{got.data(), n}, d);
   recolour(expected.data(), n, hue{-0.07f});
   recolour(expected.data(), n, contrast{0.7f, mean_luma(expected.data(), n)});
   recolour(expected.data(), n, brightness{1.3f});
@@ -124,10 +124,10 @@ TEST_CASE("a jitter runs its four operations in the order drawn") {
 
   auto other = palette(n);
   d.order = {jitter_op::brightness, jitter_op::contrast, jitter_op::hue, jitter_op::saturation};
-  jitter(other.data(), n, d);
+  jitter(colour_planes{other.data(), n}, d);
   CHECK(other != got);
 
   auto same = palette(n);
-  jitter(same.data(), n, jitter_draw{});
+  jitter(colour_planes{same.data(), n}, jitter_draw{});
   CHECK(same == palette(n));
 }

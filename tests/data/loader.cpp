@@ -127,3 +127,26 @@ TEST_CASE("impossible options are usage errors that name the numbers") {
   CHECK(thrown_by([&] { loader(test_set(), options({-1, 0})); }).kind == error_kind::usage);
   CHECK_NOTHROW(loader(test_set(), options()));  // never asked for a batch: shuts down cleanly
 }
+
+TEST_CASE("a loader that only decides says of the same batches how their views are made") {
+  auto how = options({1, 2});
+  loader made(test_set(), how);
+  how.decide_only = true;
+  loader decided(test_set(), how);
+  for (int step = 0; step < 4; ++step) {  // into the next epoch
+    const batch &with = made.next(), &without = decided.next();
+    CHECK(without.images.empty());
+    CHECK(with.draws.empty());
+    CHECK(without.samples == with.samples);
+    CHECK(without.labels == with.labels);
+    REQUIRE(without.draws.size() == 10);
+    augment::workspace work;
+    std::vector<float> view(16 * 16 * 3);
+    for (std::size_t i = 0; i < 10; ++i) {
+      augment::render(without.draws[i], test_set().normalisation(),
+                      test_set().view(without.samples[i % 5]), 16, 16, work, view.data());
+      CHECK(std::equal(view.begin(), view.end(),
+                       with.images.begin() + static_cast<std::ptrdiff_t>(i * view.size())));
+    }
+  }
+}

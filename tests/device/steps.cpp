@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "device/present.hpp"
+#include "device/small_method.hpp"
 #include "support/catch.hpp"
 #include "support/device_array.hpp"
 #include "support/thrown.hpp"
@@ -28,65 +29,6 @@ using namespace triptych;
 using namespace triptych::test;
 
 namespace {
-
-/// A small method of either stem on any backend, fed with noisy views of random images.
-template <class B, class Options>
-struct small_method {
-  static constexpr int views = Options::about.views;
-  static constexpr std::int64_t batch = 8;
-  static constexpr int side = 16;
-
-  B backend;
-  typename Options::template method<B> method;
-
-  explicit small_method(bool imagenet_stem = false)
-      : method(backend, layers(imagenet_stem), options(), 5) {}
-
-  static nn::stack<> layers(bool imagenet_stem) {
-    nn::resnet_options encoder{.width = 6, .blocks = {1, 1, 1, 1}};
-    if (imagenet_stem) encoder.stem = nn::stem::imagenet;
-    return nn::stack<>(nn::resnet(encoder), {.projector = {160, 32}, .predictor_hidden = 16});
-  }
-  static Options options() {
-    Options o;
-    if constexpr (requires { o.queue; }) o.queue = 20;
-    if constexpr (requires { o.temperature; }) o.temperature = 0.5;
-    return o;
-  }
-
-  method::step_report step(std::int64_t number, double rate = 0.05) {
-    const shape s{views * batch, side, side, 3, views};
-    const auto one = static_cast<std::int64_t>(s.size() / views);
-    std::vector<double> x;
-    const auto image = random_numbers(one, 10 + static_cast<std::uint64_t>(number));
-    for (std::uint64_t view = 1; view <= views; ++view) {
-      const auto noise = random_numbers(one, 1000 * static_cast<std::uint64_t>(number + 1) + view);
-      for (std::size_t i = 0; i < image.size(); ++i) x.push_back(image[i] + 0.5 * noise[i]);
-    }
-    const device_array<B> images(backend, x);
-    return method.step({s, images.data()}, {number, rate, rate, 1});
-  }
-
-  /// Every number that a checkpoint would hold.
-  std::vector<double> state() {
-    std::vector<double> all;
-    for (const auto& arena : method.arenas()) append(arena, all);
-    return all;
-  }
-  /// The online network's weights.
-  std::vector<double> weights() {
-    std::vector<double> all;
-    append(method.arenas().front(), all);
-    return all;
-  }
-
- private:
-  void append(const method::named_arena<typename B::real>& arena, std::vector<double>& all) {
-    std::vector<typename B::real> host(arena.list->size());
-    backend.download(arena.data, host.size(), host.data());
-    all.insert(all.end(), host.begin(), host.end());
-  }
-};
 
 constexpr bool narrow_maps = !std::is_same_v<device::map, device::real>;
 
@@ -102,17 +44,15 @@ constexpr nearness with_float_maps{1e-4, 1e-5, 1e-3, 0.05};
 /// side of zero, and each takes a whole number from the gradient or gives it one: its error is the
 /// root of their share. A tenth in each of eight relus is 0.2 to 0.3 of the gradient's length.
 /// Rates are low, so that three steps show three gradients and not where the first one has led.
-constexpr nearness with_narrow_maps{0.05, 0.02, 0.25, 5e-4};
+/// Measured: losses within 0.01 of their value or, near zero, within 0.009; norms within 0.11.
+constexpr nearness with_narrow_maps{0.02, 0.02, 0.25, 5e-4};
 constexpr nearness near = narrow_maps ? with_narrow_maps : with_float_maps;
 
 /// Least cosine between the ways that the weights go with narrow maps and with the oracle: of an
-/// error of 0.2 it is 0.98. Measured: 0.967 to 0.978 (PyTorch's autocast on such a network: 0.97 to
+/// error of 0.2 it is 0.98. Measured: 0.958 to 0.981 (PyTorch's autocast on such a network: 0.97 to
 /// 0.98); with the ImageNet stem, whose last maps here are single pixels of eight images, 0.92 to
-/// 0.955; and from 0.836 where a method looks up neighbours, which are others where two are nearly
-/// as near.
-constexpr double least_cosine(bool looks_up, bool imagenet_stem) {
-  return looks_up ? 0.7 : imagenet_stem ? 0.85 : 0.95;
-}
+/// 0.961.
+constexpr double least_cosine(bool imagenet_stem) { return imagenet_stem ? 0.85 : 0.93; }
 
 double relative_difference(const std::vector<double>& found, const std::vector<double>& expected) {
   REQUIRE(found.size() == expected.size());
@@ -152,12 +92,14 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
     const auto our_start = fast.weights(), true_start = exact.weights();
     for (int i = 0; i < 3; ++i) {
       INFO("step " << i + 1 << (imagenet_stem ? ", ImageNet stem" : ""));
-      const auto ours = fast.step(i, near.rate), truth = exact.step(i, near.rate);
-      // A neighbour that is another in one of eight rows moves a loss by up to (2 / 0.5) / 8 = 0.5.
-      const double loss_margin = narrow_maps && looks_up ? 0.5 : near.margin;
+      const auto truth = exact.step(i, near.rate);
+      // Where two rows of the queue are nearly as near, rounding would decide and not the step.
+      if (auto* queue = fast.method.support(); queue && looks_up) queue->impose(exact.neighbours);
+      const auto ours = fast.step(i, near.rate);
       const auto about = [&](double loss) {
-        return Approx(loss).epsilon(near.loss).margin(loss_margin);
+        return Approx(loss).epsilon(near.loss).margin(near.margin);
       };
+      CHECK((fast.neighbours == exact.neighbours));
       CHECK(ours.loss == about(truth.loss));
       CHECK(ours.terms[0] == about(truth.terms[0]));
       CHECK(ours.terms[1] == about(truth.terms[1]));
@@ -165,7 +107,7 @@ TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", met
     }
     if (narrow_maps) {
       CHECK(cosine_of_moves(our_start, fast.weights(), true_start, exact.weights()) >
-            least_cosine(looks_up, imagenet_stem));
+            least_cosine(imagenet_stem));
     } else {
       CHECK(relative_difference(fast.state(), exact.state()) < 1e-3);
     }

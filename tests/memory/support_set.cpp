@@ -208,3 +208,27 @@ TEST_CASE("looking at a queue shows it as it is until the push, and pushes once"
   CHECK(contents(s) == std::vector<double>{7, 7, 2, 2, 3, 3});
   CHECK(thrown_by([&] { std::move(reading).push(pairs(rows)); }).kind == error_kind::usage);
 }
+
+TEST_CASE("a look-up answers once as it is told, and then finds the nearest again") {
+  oracle b;
+  set s(b, 4, 2);
+  push(s, {1, 0, 0, 1, -1, 0, 0, -1});
+  const auto found = [&] {
+    const auto reading = s.look_up(pairs({1, 0, 0, 1}));
+    return std::vector<int>{reading.indices, reading.indices + 2};
+  };
+  s.impose({3, 2});
+  {
+    const auto reading = s.look_up(pairs({1, 0, 0, 1}));
+    CHECK(std::vector<int>{reading.indices, reading.indices + 2} == std::vector<int>{3, 2});
+    CHECK(reading.neighbours.data[1] == -1);
+    CHECK(reading.neighbours.data[2] == -1);
+  }
+  CHECK(found() == std::vector<int>{0, 1});
+  for (const auto& wrong : {std::vector<int>{0}, std::vector<int>{0, 4}, std::vector<int>{-1, 0}}) {
+    s.impose(wrong);
+    const auto thrown = thrown_by(found);
+    CHECK(thrown.kind == error_kind::usage);
+    CHECK(thrown.says("one for each row"));
+  }
+}

@@ -12,13 +12,29 @@
 #include <cstddef>
 #include <vector>
 
+#include <triptych/config.hpp>
+
 namespace triptych::augment {
 
 /// Where the mirrored, periodic continuation of 0 ... n-1 finds index i.
-constexpr int mirrored(int i, int n) {
+TRIPTYCH_HOST_DEVICE constexpr int mirrored(int i, int n) {
   i %= 2 * n;
   if (i < 0) i += 2 * n;
   return i < n ? i : 2 * n - 1 - i;
+}
+
+/// Whether a blur of that deviation in pixels changes more than the last bit of one.
+TRIPTYCH_HOST_DEVICE inline bool blurs(float sigma) {
+  return sigma > 0 && !(std::exp(-0.5f / (sigma * sigma)) < 0x1p-25f);
+}
+/// How far it looks to either side.
+TRIPTYCH_HOST_DEVICE inline int blur_radius(float sigma) {
+  return static_cast<int>(std::ceil(3 * sigma));
+}
+/// The weight of a pixel so far away, before the weights are made to sum to 1.
+TRIPTYCH_HOST_DEVICE inline float blur_weight(int away, float sigma) {
+  const float x = static_cast<float>(away) / sigma;
+  return std::exp(-0.5f * x * x);
 }
 
 /// Memory that a blur keeps from call to call.
@@ -30,14 +46,13 @@ struct blur_workspace {
 
 /// planes (3, height, width) <- blurred with standard deviation `sigma` > 0 in pixels, in place.
 inline void blur(float* planes, int height, int width, float sigma, blur_workspace& work) {
-  if (std::exp(-0.5f / (sigma * sigma)) < 0x1p-25f) return;  // less than the last bit of a pixel
-  const int radius = static_cast<int>(std::ceil(3 * sigma));
+  if (!blurs(sigma)) return;
+  const int radius = blur_radius(sigma);
   const int taps = 2 * radius + 1;
   work.kernel.resize(static_cast<std::size_t>(taps));
   float sum = 0;
   for (int t = 0; t < taps; ++t) {
-    const float x = static_cast<float>(t - radius) / sigma;
-    sum += work.kernel[static_cast<std::size_t>(t)] = std::exp(-0.5f * x * x);
+    sum += work.kernel[static_cast<std::size_t>(t)] = blur_weight(t - radius, sigma);
   }
   for (float& k : work.kernel) k /= sum;
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <triptych/augment/resize.hpp>
 #include <triptych/config.hpp>
 
 namespace triptych::augment {
@@ -19,11 +20,6 @@ namespace triptych::augment {
 struct rgb {
   float r, g, b;
 };
-
-TRIPTYCH_HOST_DEVICE constexpr float clamp01(float v) {
-  v = v < 0 ? 0.0f : v;
-  return v > 1 ? 1.0f : v;
-}
 
 /// Luma with the weights of ITU-R BT.601 as torchvision rounds them.
 TRIPTYCH_HOST_DEVICE constexpr float luma(rgb c) {
@@ -139,6 +135,18 @@ inline float mean_luma(const float* planes, std::size_t n) {
   return static_cast<float>(total / static_cast<double>(n));
 }
 
+/// What the colour operations need of a canvas (paint.hpp), on planes (3, n) and one thread.
+struct colour_planes {
+  float* planes;
+  std::size_t n;
+
+  template <class Op>
+  void recolour(const Op& op) const {
+    augment::recolour(planes, n, op);
+  }
+  [[nodiscard]] float mean_luma() const { return augment::mean_luma(planes, n); }
+};
+
 /// The four operations of a colour jitter.
 enum class jitter_op : std::uint8_t { brightness, contrast, saturation, hue };
 
@@ -150,21 +158,22 @@ struct jitter_draw {
   friend bool operator==(const jitter_draw&, const jitter_draw&) = default;
 };
 
-/// planes (3, n) <- the jittered planes, in place.
-inline void jitter(float* planes, std::size_t n, const jitter_draw& d) {
+/// The operations of a jitter in their order, on a canvas (paint.hpp).
+template <class Canvas>
+TRIPTYCH_HOST_DEVICE void jitter(const Canvas& canvas, const jitter_draw& d) {
   for (const jitter_op op : d.order) {
     switch (op) {
     case jitter_op::brightness:
-      if (d.brightness != 1) recolour(planes, n, brightness{d.brightness});
+      if (d.brightness != 1) canvas.recolour(brightness{d.brightness});
       break;
     case jitter_op::contrast:
-      if (d.contrast != 1) recolour(planes, n, contrast{d.contrast, mean_luma(planes, n)});
+      if (d.contrast != 1) canvas.recolour(contrast{d.contrast, canvas.mean_luma()});
       break;
     case jitter_op::saturation:
-      if (d.saturation != 1) recolour(planes, n, saturation{d.saturation});
+      if (d.saturation != 1) canvas.recolour(saturation{d.saturation});
       break;
     case jitter_op::hue:
-      if (d.hue != 0) recolour(planes, n, hue{d.hue});
+      if (d.hue != 0) canvas.recolour(hue{d.hue});
       break;
     }
   }

@@ -13,10 +13,23 @@
 
 namespace triptych::augment {
 
+/// (v - mean) / deviation of one channel.
+struct normalise {
+  float mean, inverse_deviation;
+  TRIPTYCH_HOST_DEVICE constexpr float operator()(float v) const {
+    return (v - mean) * inverse_deviation;
+  }
+};
+
 /// The mean and standard deviation of a data set's channels, of pixels scaled to [0, 1].
 struct normalisation {
   std::array<float, 3> mean{0, 0, 0};
   std::array<float, 3> deviation{1, 1, 1};
+
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE constexpr normalise channel(int c) const {
+    const auto at = static_cast<std::size_t>(c);
+    return {mean[at], 1 / deviation[at]};
+  }
 };
 
 /// The column of the source that lands in column x of a view.
@@ -26,23 +39,13 @@ struct horizontal_flip {
   TRIPTYCH_HOST_DEVICE constexpr int operator()(int x) const { return on ? width - 1 - x : x; }
 };
 
-/// (v - mean) / deviation of one channel.
-struct normalise {
-  float mean, inverse_deviation;
-  TRIPTYCH_HOST_DEVICE constexpr float operator()(float v) const {
-    return (v - mean) * inverse_deviation;
-  }
-};
-
 /// out (height, width, 3) <- the normalised, perhaps mirrored planes (3, height, width);
 /// overwritten.
 inline void finish(const float* planes, int height, int width, bool flip, const normalisation& n,
                    float* out) {
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(height) * width;
   const horizontal_flip column{flip, width};
-  const normalise red{n.mean[0], 1 / n.deviation[0]};
-  const normalise green{n.mean[1], 1 / n.deviation[1]};
-  const normalise blue{n.mean[2], 1 / n.deviation[2]};
+  const normalise red = n.channel(0), green = n.channel(1), blue = n.channel(2);
   for (int y = 0; y < height; ++y) {
     const float* from = planes + static_cast<std::ptrdiff_t>(y) * width;
     for (int x = 0; x < width; ++x, out += 3) {

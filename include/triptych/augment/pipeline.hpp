@@ -13,6 +13,7 @@
 #include <triptych/augment/color.hpp>
 #include <triptych/augment/draw.hpp>
 #include <triptych/augment/normalise.hpp>
+#include <triptych/augment/paint.hpp>
 #include <triptych/augment/recipe.hpp>
 #include <triptych/augment/resize.hpp>
 
@@ -25,18 +26,39 @@ struct workspace {
   std::vector<float> planes;  // (3, out_h, out_w)
 };
 
+/// A canvas (paint.hpp) of one thread; views are written to `out`.
+struct canvas {
+  image_view image;
+  const normalisation& constants;
+  int height, width;
+  workspace& work;
+  float* out;
+
+  [[nodiscard]] std::size_t pixels() const {
+    return static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  }
+  [[nodiscard]] float* planes() const { return work.planes.data(); }
+  [[nodiscard]] colour_planes colours() const { return {planes(), pixels()}; }
+
+  void take(const box& from, filter f) const {
+    work.planes.resize(3 * pixels());
+    resize(image, from, f, height, width, work.resize, planes());
+  }
+  template <class Op>
+  void recolour(const Op& op) const {
+    colours().recolour(op);
+  }
+  [[nodiscard]] float mean_luma() const { return colours().mean_luma(); }
+  void blur(float sigma) const { augment::blur(planes(), height, width, sigma, work.blur); }
+  void finish(bool flip) const {
+    augment::finish(planes(), height, width, flip, constants, out);
+  }
+};
+
 /// out (out_h, out_w, 3) <- the view that `d` decided; overwritten.
 inline void render(const draw& d, const normalisation& n, image_view image, int out_h, int out_w,
                    workspace& work, float* out) {
-  const std::size_t pixels = static_cast<std::size_t>(out_h) * static_cast<std::size_t>(out_w);
-  work.planes.resize(3 * pixels);
-  float* planes = work.planes.data();
-  resize(image, d.crop, d.interpolation, out_h, out_w, work.resize, planes);
-  if (d.jittered) jitter(planes, pixels, d.jitter);
-  if (d.gray) recolour(planes, pixels, grayscale{});
-  if (d.sigma > 0) blur(planes, out_h, out_w, d.sigma, work.blur);
-  if (d.solarised) recolour(planes, pixels, solarise{d.solarise_threshold});
-  finish(planes, out_h, out_w, d.flip, n, out);
+  paint(d, canvas{image, n, out_h, out_w, work, out});
 }
 
 /// out (out_h, out_w, 3) <- the view of `image` at address `a`; overwritten. The result depends on

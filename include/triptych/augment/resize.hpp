@@ -24,6 +24,12 @@
 
 namespace triptych::augment {
 
+/// The nearest number from 0 to 1.
+TRIPTYCH_HOST_DEVICE constexpr float clamp01(float v) {
+  v = v < 0 ? 0.0f : v;
+  return v > 1 ? 1.0f : v;
+}
+
 /// The interpolation of a resampling.
 enum class filter { bilinear, bicubic };
 
@@ -52,6 +58,46 @@ TRIPTYCH_HOST_DEVICE constexpr float weight(filter f, float x) {
   return 0;
 }
 
+/// How outputs of one axis weigh its inputs, before the weights are made to sum to 1.
+struct sampling {
+  filter kind;
+  int in;  ///< inputs of the axis
+  float scale, width, support;
+  int taps;  ///< inputs that an output looks at
+
+  TRIPTYCH_HOST_DEVICE sampling(filter f, int inputs, int outputs)
+      : kind(f),
+        in(inputs),
+        scale(static_cast<float>(inputs) / static_cast<float>(outputs)),
+        width(scale > 1 ? scale : 1.0f),
+        support(reach(f) * width),
+        taps(static_cast<int>(std::ceil(2 * support))) {
+    if (taps > in) taps = in;
+  }
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE float centre(int i) const {
+    return (static_cast<float>(i) + 0.5f) * scale;
+  }
+  /// The first input that output i looks at.
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE int first(int i) const {
+    int start = static_cast<int>(std::floor(centre(i) - support + 0.5f));
+    if (start > in - taps) start = in - taps;
+    return start < 0 ? 0 : start;
+  }
+  /// The weight in output i of the input `t` behind its first one, `start`.
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE float raw(int i, int start, int t) const {
+    return weight(kind, (static_cast<float>(start + t) + 0.5f - centre(i)) / width);
+  }
+  /// The sum of those weights, by which they are divided.
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE float sum(int i, int start) const {
+    float total = 0;
+    for (int t = 0; t < taps; ++t) total += raw(i, start, t);
+    return total;
+  }
+};
+
+/// What a weight of a column is multiplied by, so that bytes become numbers from 0 to 1.
+inline constexpr float byte_scale = 1.0f / 255.0f;
+
 /// The taps of one axis: output i is the sum over t of weights[i * taps + t] * input[first[i] + t].
 struct axis {
   int taps = 0;
@@ -60,26 +106,16 @@ struct axis {
 
   /// Prepares in -> out; memory is kept for the next call.
   void prepare(filter f, int in, int out) {
-    const float scale = static_cast<float>(in) / static_cast<float>(out);
-    const float width = scale > 1 ? scale : 1;
-    const float support = reach(f) * width;
-    taps = static_cast<int>(std::ceil(2 * support));
-    if (taps > in) taps = in;
+    const sampling how(f, in, out);
+    taps = how.taps;
     first.resize(static_cast<std::size_t>(out));
     weights.resize(static_cast<std::size_t>(out) * static_cast<std::size_t>(taps));
     for (int i = 0; i < out; ++i) {
-      const float centre = (static_cast<float>(i) + 0.5f) * scale;
-      int start = static_cast<int>(std::floor(centre - support + 0.5f));
-      if (start > in - taps) start = in - taps;
-      if (start < 0) start = 0;
+      const int start = how.first(i);
       first[static_cast<std::size_t>(i)] = start;
       float* w = &weights[static_cast<std::size_t>(i * taps)];
-      float sum = 0;
-      for (int t = 0; t < taps; ++t) {
-        w[t] = weight(f, (static_cast<float>(start + t) + 0.5f - centre) / width);
-        sum += w[t];
-      }
-      for (int t = 0; t < taps; ++t) w[t] /= sum;
+      const float sum = how.sum(i, start);
+      for (int t = 0; t < taps; ++t) w[t] = how.raw(i, start, t) / sum;
     }
   }
 };
@@ -108,7 +144,7 @@ inline void resize(image_view image, const box& from, filter f, int out_h, int o
       const std::uint8_t* source =
           image.pixels.data() +
           (static_cast<std::ptrdiff_t>(start + t) * image.width + from.left) * 3;
-      const float factor = w[t] * (1.0f / 255.0f);
+      const float factor = w[t] * byte_scale;
       if (t == 0) {
         for (int i = 0; i < line; ++i) to[i] = factor * static_cast<float>(source[i]);
       } else {
@@ -117,7 +153,6 @@ inline void resize(image_view image, const box& from, filter f, int out_h, int o
     }
   }
 
-  const auto bounded = [](float v) { return v < 0 ? 0.0f : v > 1 ? 1.0f : v; };
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(out_h) * out_w;
   const int taps = work.columns.taps;
   for (int y = 0; y < out_h; ++y) {
@@ -132,9 +167,9 @@ inline void resize(image_view image, const box& from, filter f, int out_h, int o
         g += w[t] * p[1];
         b += w[t] * p[2];
       }
-      to[x] = bounded(r);
-      to[x + plane] = bounded(g);
-      to[x + 2 * plane] = bounded(b);
+      to[x] = clamp01(r);
+      to[x + plane] = clamp01(g);
+      to[x + 2 * plane] = clamp01(b);
     }
   }
 }

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -126,24 +128,79 @@ void* cuda_memory::allocate(std::size_t bytes) {
   if (status != cudaErrorMemoryAllocation) cuda_detail::check(status, "cudaMalloc");
   std::size_t free = 0, total = 0;
   cuda_detail::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  throw error::runtime("cuda: the device is out of memory: " + cuda_detail::mebibytes(bytes) +
-                       " more were asked for, " + cuda_detail::mebibytes(free) + " of " +
-                       cuda_detail::mebibytes(total) +
-                       " are free; lower --batch (activations grow with it), --width or --queue");
+  throw error::memory("cuda: the device is out of memory: " + cuda_detail::mebibytes(bytes) +
+                      " more were asked for, " + cuda_detail::mebibytes(free) + " of " +
+                      cuda_detail::mebibytes(total) + " are free");
+}
+
+std::size_t cuda_memory::free_bytes() {
+  std::size_t free = 0, total = 0;
+  cuda_detail::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
 }
 
 void cuda_memory::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p)); }
 
 // -- the system -----------------------------------------------------------------------------------
 
+namespace cuda_detail {
+
+/// Page-locked host memory, by way of which an upload leaves the host without waiting for the device.
+class upload_ring {
+ public:
+  upload_ring() = default;
+  upload_ring(const upload_ring&) = delete;
+  upload_ring& operator=(const upload_ring&) = delete;
+  ~upload_ring() {
+    for (cudaEvent_t e : copied_) {
+      if (e != nullptr) static_cast<void>(cudaEventDestroy(e));
+    }
+    if (memory_ != nullptr) static_cast<void>(cudaFreeHost(memory_));
+  }
+
+  /// Returns when the numbers have left `host`; waits for the device only where it is behind by the
+  /// whole ring.
+  void upload(cudaStream_t stream, const void* host, std::size_t bytes, void* to) {
+    if (memory_ == nullptr) make();
+    for (std::size_t first = 0; first < bytes; first += part) {
+      const std::size_t n = std::min(part, bytes - first);
+      void* const slot = static_cast<std::byte*>(memory_) + next_ * part;
+      cudaEvent_t const copied = copied_[next_];
+      next_ = (next_ + 1) % copied_.size();
+      check(cudaEventSynchronize(copied), "a wait for an upload");
+      std::memcpy(slot, static_cast<const std::byte*>(host) + first, n);
+      check(cudaMemcpyAsync(static_cast<std::byte*>(to) + first, slot, n, cudaMemcpyHostToDevice,
+                            stream),
+            "an upload");
+      check(cudaEventRecord(copied, stream), "the mark behind an upload");
+    }
+  }
+
+ private:
+  static constexpr std::size_t part = std::size_t{1} << 20;
+
+  void make() {
+    check(cudaMallocHost(&memory_, part * copied_.size()), "cudaMallocHost");
+    for (cudaEvent_t& e : copied_) {
+      check(cudaEventCreateWithFlags(&e, cudaEventDisableTiming), "cudaEventCreate");
+    }
+  }
+
+  void* memory_ = nullptr;
+  std::array<cudaEvent_t, 16> copied_{};
+  std::size_t next_ = 0;
+};
+
+}  // namespace cuda_detail
+
 struct cuda_system::handles {
   cudaStream_t stream = nullptr;
+  cuda_detail::upload_ring uploads;
   cublasHandle_t cublas = nullptr;
-  void* cublas_workspace = nullptr;
+  buffer<std::byte, cuda_memory> cublas_workspace;
 
   ~handles() {
     if (cublas != nullptr) static_cast<void>(cublasDestroy(cublas));
-    if (cublas_workspace != nullptr) static_cast<void>(cudaFree(cublas_workspace));
     if (stream != nullptr) static_cast<void>(cudaStreamDestroy(stream));
   }
 };
@@ -186,8 +243,8 @@ cuda_system::cuda_system(const cuda_options& options)
   check(cublasSetStream(handles_->cublas, handles_->stream), "cublasSetStream");
   // With a workspace of its own on one stream cuBLAS gives the same bits from run to run.
   constexpr std::size_t bytes = std::size_t{32} << 20;
-  handles_->cublas_workspace = cuda_memory::allocate(bytes);
-  check(cublasSetWorkspace(handles_->cublas, handles_->cublas_workspace, bytes),
+  handles_->cublas_workspace = buffer<std::byte, cuda_memory>(bytes, "cuBLAS's workspace");
+  check(cublasSetWorkspace(handles_->cublas, handles_->cublas_workspace.data(), bytes),
         "cublasSetWorkspace");
 }
 
@@ -227,10 +284,7 @@ void cuda_system::copy(const void* from, std::size_t bytes, void* to) const {
 }
 
 void cuda_system::upload(const void* host, std::size_t bytes, void* to) const {
-  if (bytes == 0) return;
-  // From pageable memory the call returns when the numbers have left it.
-  cuda_detail::check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, handles_->stream),
-                     "an upload");
+  handles_->uploads.upload(handles_->stream, host, bytes, to);
 }
 
 void cuda_system::download(const void* from, std::size_t bytes, void* host) const {

@@ -31,10 +31,11 @@ namespace triptych {
 
 namespace backend {
 
-/// Device memory. Throws error::runtime that says how much was asked for and how much is free.
+/// Device memory. Throws error::memory that says how much was asked for and how much is free.
 struct cuda_memory {
   static void* allocate(std::size_t bytes);
   static void deallocate(void* p) noexcept;
+  [[nodiscard]] static std::size_t free_bytes();
 };
 
 /// A device, a stream on it, and cuBLAS. What thrust_algorithms asks of a system.

@@ -30,7 +30,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/augment/group_canvas.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
@@ -49,7 +50,9 @@ class thrust_algorithms {
   template <class... Arguments>
   requires std::constructible_from<System, Arguments...>
   explicit thrust_algorithms(Arguments&&... arguments)
-      : system_(std::forward<Arguments>(arguments)...) {}
+      : system_(std::forward<Arguments>(arguments)...) {
+    open_gate();
+  }
 
   [[nodiscard]] stack_arena<memory>& arena() noexcept { return arena_; }
   [[nodiscard]] System& system() noexcept { return system_; }
@@ -75,6 +78,14 @@ class thrust_algorithms {
   [[nodiscard]] double sum_of_squares(const real* x, std::size_t n);
   [[nodiscard]] bool all_finite(const real* x, std::size_t n);
   void mean(const real* x, std::size_t n, real scale, real* y);
+
+  // -- steps that are read later (concepts/deferring_backend.hpp) ---------------------------------
+
+  [[nodiscard]] const real* gate() const noexcept { return gate_.data(); }
+  void open_gate() { fill(gate_.data(), 1, real(1)); }
+  void close_gate_unless_finite(const real* x, std::size_t n);
+  void commit(const real* x, std::size_t n, real* y);
+  void norm(const real* x, std::size_t n, real* y);
 
   // -- matrix product, convolution, linear layers -----------------------------------------------
 
@@ -117,6 +128,11 @@ class thrust_algorithms {
   void combine_forward(const subset_means& s, const real* patches, real* means);
   void combine_backward(const subset_means& s, const real* dmeans, real* dpatches);
 
+  // -- views (concepts/rendering_backend.hpp) ---------------------------------------------------
+
+  void upload_bytes(const std::uint8_t* host, std::size_t n, std::uint8_t* x);
+  void render(const augment::view_batch& batch, real* x);
+
   // -- losses and memory ------------------------------------------------------------------------
 
   void normalize_rows_forward(std::int64_t rows, int columns, const real* x, real* y,
@@ -145,6 +161,7 @@ class thrust_algorithms {
   System system_;
   ConvEngine engine_;
   stack_arena<memory> arena_;
+  buffer<real, memory> gate_{1, "a step's gate"};
 };
 
 }  // namespace triptych::backend

@@ -4,11 +4,15 @@
 // kernels/. Included by the one place that compiles a backend: thrust_host.hpp, or cuda.cuh.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include <triptych/augment/blur.hpp>
+#include <triptych/augment/draw.hpp>
+#include <triptych/augment/group_canvas.hpp>
 #include <triptych/backend/thrust_algorithms.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/kernels/bias.hpp>
@@ -103,15 +107,17 @@ void thrust_algorithms<System, ConvEngine, Map>::scale(real factor, std::size_t 
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::interpolate(real keep, const real* source,
                                                              std::size_t n, real* target) {
-  system_.each(thrust_detail::signed_size(n), kernels::interpolate<real>{keep, source, target});
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::interpolate<real>, real>{gate(), {keep, source, target}});
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
                                                      real momentum, real decay, real gradient_scale,
                                                      real* momentum_buffer, real* weight) {
-  system_.each(
-      thrust_detail::signed_size(n),
-      kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight});
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::sgd<real>, real>{
+                   gate(),
+                   {gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight}});
 }
 template <class System, class ConvEngine, class Map>
 double thrust_algorithms<System, ConvEngine, Map>::sum_of_squares(const real* x, std::size_t n) {
@@ -148,6 +154,29 @@ double thrust_algorithms<System, ConvEngine, Map>::sum_on_host(std::size_t n, co
   double host = 0;
   system_.download(total, sizeof(double), &host);
   return host;
+}
+
+// -- steps that are read later --------------------------------------------------------------------
+
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::close_gate_unless_finite(const real* x,
+                                                                          std::size_t n) {
+  const frame scope(arena_);
+  double* total = take<double>(1);
+  sum(n, kernels::finite_zero<real>{x}, 1.0, total);
+  system_.each(1, kernels::close_unless_zero<real>{total, gate_.data()});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::commit(const real* x, std::size_t n, real* y) {
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::copy<real>, real>{gate(), {x, y}});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::norm(const real* x, std::size_t n, real* y) {
+  const frame scope(arena_);
+  double* total = take<double>(1);
+  sum(n, kernels::square<real>{x}, 1.0, total);
+  system_.each(1, kernels::root_of<real>{total, y});
 }
 
 // -- matrix product, convolution, linear layers ---------------------------------------------------
@@ -320,6 +349,40 @@ void thrust_algorithms<System, ConvEngine, Map>::combine_backward(const subset_m
   const frame scope(arena_);
   system_.each_group(s.groups * s.patches * s.images,
                      kernels::combine_gradient_row<real>{on_device(s), dmeans, dpatches});
+}
+
+// -- views ----------------------------------------------------------------------------------------
+
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::upload_bytes(const std::uint8_t* host,
+                                                              std::size_t n, std::uint8_t* x) {
+  system_.upload(host, n, x);
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::render(const augment::view_batch& batch, real* x) {
+  static_assert(std::is_trivially_copyable_v<augment::draw>, "decisions are uploaded as bytes");
+  const frame scope(arena_);
+  int taps = 0;
+  for (std::int64_t i = 0; i < batch.count(); ++i) {
+    const float sigma = batch.draws[i].sigma;
+    if (augment::blurs(sigma)) taps = std::max(taps, 2 * augment::blur_radius(sigma) + 1);
+  }
+  augment::view_batch there = batch;
+  auto* draws = take<augment::draw>(batch.count());
+  system_.upload(batch.draws, static_cast<std::size_t>(batch.count()) * sizeof *draws, draws);
+  auto* samples = take<std::int64_t>(batch.per_view);
+  system_.upload(batch.samples, static_cast<std::size_t>(batch.per_view) * sizeof *samples, samples);
+  there.draws = draws;
+  there.samples = samples;
+  // As many views at a time as the workspace has room for.
+  const std::int64_t each = augment::view_by_group::scratch_size(batch, taps);
+  const std::int64_t room = static_cast<std::int64_t>(System::workspace / sizeof(real)) / each;
+  const std::int64_t part = std::clamp<std::int64_t>(room, 1, batch.count());
+  real* scratch = take<real>(part * each);
+  for (std::int64_t first = 0; first < batch.count(); first += part) {
+    system_.each_group(std::min(part, batch.count() - first),
+                       augment::view_by_group{there, first, taps, scratch, x});
+  }
 }
 
 // -- losses and memory ----------------------------------------------------------------------------

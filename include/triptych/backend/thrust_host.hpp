@@ -53,7 +53,12 @@ class host_system {
     if (bytes > 0) std::memmove(to, from, bytes);
   }
   void upload(const void* host, std::size_t bytes, void* to) const { copy(host, bytes, to); }
-  void download(const void* from, std::size_t bytes, void* host) const { copy(from, bytes, host); }
+  void download(const void* from, std::size_t bytes, void* host) const {
+    copy(from, bytes, host);
+    ++downloads_;
+  }
+  /// How often the host has looked: on a GPU it would have waited each time.
+  [[nodiscard]] std::int64_t downloads() const { return downloads_; }
 
   template <class T, class Result>
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
@@ -87,6 +92,8 @@ class host_system {
     if (!at && bt) result.noalias() += alpha * (left * right.transpose());
     if (!at && !bt) result.noalias() += alpha * (left * right);
   }
+
+  mutable std::int64_t downloads_ = 0;
 
   template <class Functor>
   struct with_group {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,14 +20,18 @@
 #include <sys/mman.h>
 #endif
 
+#include <triptych/core/error.hpp>
+
 namespace triptych {
 
 /// Every allocation starts on a cache line, so that vector loads never straddle two.
 inline constexpr std::size_t arena_alignment = 64;
 
-/// Host memory; a backend with memory of its own supplies a type with the same two functions. Linux
-/// is asked for pages of 2 MiB where they fit: kernels that write many places at once wait less for
-/// addresses (4 to 6 % of a training step).
+/// Host memory; a backend with memory of its own supplies a type with the same two functions, and may
+/// add `free_bytes()`. Where there is no memory left, that type throws error::memory with a sentence
+/// that says how much was asked for; whoever asked completes it (`buffer`).
+/// Linux is asked for pages of 2 MiB where they fit: kernels that write many places at once wait less
+/// for addresses (4 to 6 % of a training step).
 struct host_memory {
   static void* allocate(std::size_t bytes) {
     void* const p = ::operator new (bytes, std::align_val_t{arena_alignment});
@@ -49,8 +54,9 @@ template <class T, class Memory = host_memory>
 class buffer {
  public:
   buffer() = default;
-  explicit buffer(std::size_t size)
-      : size_(size), data_(static_cast<T*>(Memory::allocate(size * sizeof(T)))) {}
+  /// `purpose` completes the sentence of error::memory: "... they were for the queue".
+  explicit buffer(std::size_t size, const std::string& purpose = "an array")
+      : size_(size), data_(static_cast<T*>(allocate(size * sizeof(T), purpose))) {}
 
   [[nodiscard]] T* data() const noexcept { return data_.get(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -59,6 +65,15 @@ class buffer {
   struct free_it {
     void operator()(T* p) const noexcept { Memory::deallocate(p); }
   };
+  static void* allocate(std::size_t bytes, const std::string& purpose) {
+    try {
+      return Memory::allocate(bytes);
+    } catch (const error& e) {
+      if (e.kind() != error_kind::memory) throw;
+      throw error::memory(std::string(e.what()) + "; they were for " + purpose +
+                          "; lower --batch (activations grow with it), --width or --queue");
+    }
+  }
   std::size_t size_ = 0;
   std::unique_ptr<T, free_it> data_;
 };
@@ -85,10 +100,11 @@ class stack_arena {
     mark mark_;
   };
 
-  /// Uninitialised memory for `count` values of `T`, aligned to a cache line.
+  /// Uninitialised memory for `count` values of `T`, aligned to a cache line. `purpose` is told to
+  /// whom there is none left.
   template <class T>
-  [[nodiscard]] T* take(std::size_t count) {
-    return static_cast<T*>(take_bytes(count * sizeof(T)));
+  [[nodiscard]] T* take(std::size_t count, const char* purpose = "activations") {
+    return static_cast<T*>(take_bytes(count * sizeof(T), purpose));
   }
 
   [[nodiscard]] mark position() const noexcept { return {block_, offset_, taken_}; }
@@ -106,20 +122,28 @@ class stack_arena {
     if (taken_ == 0 && !blocks_.empty() && blocks_.front().size() < peak_) merge();
   }
 
-  /// The most bytes ever in use at once.
+  /// Gives all memory back and forgets how much was needed. For an arena of which nothing is taken.
+  void restart() noexcept {
+    blocks_.clear();
+    block_ = offset_ = peak_ = 0;
+  }
+
+  /// The most bytes in use at once, ever or since the last `restart`.
   [[nodiscard]] std::size_t peak_bytes() const noexcept { return peak_; }
   /// How often memory was asked of the system.
   [[nodiscard]] std::size_t growths() const noexcept { return growths_; }
 
  private:
-  void* take_bytes(std::size_t bytes) {
+  void* take_bytes(std::size_t bytes, const char* purpose) {
     bytes = (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
     while (block_ < blocks_.size() && offset_ + bytes > blocks_[block_].size()) {
       ++block_;
       offset_ = 0;
     }
     if (block_ == blocks_.size()) {
-      blocks_.emplace_back(bytes > smallest_block ? bytes : smallest_block);
+      blocks_.emplace_back(bytes > smallest_block ? bytes : smallest_block,
+                           std::string(purpose) + ", beside " + std::to_string(taken_ >> 20) +
+                               " MiB that the step holds already");
       ++growths_;
     }
     void* p = blocks_[block_].data() + offset_;

@@ -17,6 +17,7 @@ enum class error_kind : int {
   busy = 4,        ///< the run directory belongs to another process
   data = 5,        ///< a data set is missing, damaged or empty
   checkpoint = 6,  ///< a checkpoint is damaged or of another architecture
+  memory = 7,      ///< there is none left
   io = 74,         ///< the file system refused: disk full, read-only
 };
 
@@ -35,6 +36,7 @@ class error : public std::runtime_error {
   static error busy(const std::string& s) { return {error_kind::busy, s}; }
   static error data(const std::string& s) { return {error_kind::data, s}; }
   static error checkpoint(const std::string& s) { return {error_kind::checkpoint, s}; }
+  static error memory(const std::string& s) { return {error_kind::memory, s}; }
   static error io(const std::string& s) { return {error_kind::io, s}; }
 
  private:

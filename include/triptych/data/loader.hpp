@@ -4,7 +4,8 @@
 // A batch is a function of (set, recipes, sizes, seed, epoch, step): a loader that starts anywhere
 // gives what a loader that arrived there gives.
 //
-// Shapes: images (V, N, S, S, 3), view-major, normalised; labels and samples (N).
+// Shapes: images (V, N, S, S, 3), view-major, normalised; labels and samples (N). Where a device makes
+// the images, a batch holds what was decided about them instead (`decide_only`).
 // Every epoch shows the images in the order of shuffle(seed, epoch) and drops the incomplete last
 // batch. Cost in the training thread: the wait, if any; nothing is allocated per batch.
 #pragma once
@@ -40,7 +41,8 @@ struct position {
 struct batch {
   std::int64_t epoch = 0, step = 0;
   int views = 0, size = 0;            ///< V, N
-  std::vector<float> images;          ///< (V, N, S, S, 3)
+  std::vector<float> images;          ///< (V, N, S, S, 3); none where they are made elsewhere ...
+  std::vector<augment::draw> draws;   ///< ... by these decisions (V, N)
   std::vector<std::int32_t> labels;   ///< (N)
   std::vector<std::int64_t> samples;  ///< (N): indices into the set
 
@@ -59,6 +61,7 @@ struct loader_options {
   std::uint64_t seed = 0;
   position start{};  ///< of the first batch; step = steps_per_epoch is the next epoch's first
   int threads = 1;   ///< that make views, the background thread among them
+  bool decide_only = false;  ///< batches hold decisions about views and no images
 };
 
 class loader {
@@ -75,7 +78,12 @@ class loader {
     for (batch& b : ring_) {
       b.views = static_cast<int>(options_.recipes.size());
       b.size = options_.batch_size;
-      b.images.resize(options_.recipes.size() * size * side * side * 3);
+      const std::size_t views = options_.recipes.size() * size;
+      if (options_.decide_only) {
+        b.draws.resize(views);
+      } else {
+        b.images.resize(views * side * side * 3);
+      }
       b.labels.resize(size);
       b.samples.resize(size);
     }
@@ -163,9 +171,17 @@ class loader {
     }
     const std::size_t length = b.images.size() / options_.recipes.size();
     for (std::size_t v = 0; v < options_.recipes.size() && !stop.stop_requested(); ++v) {
-      fill(set_, b.samples, options_.recipes[v],
-           {options_.seed, position_.epoch, 0, static_cast<int>(v)}, options_.image_size,
-           b.images.data() + v * length, &pool_);
+      augment::address at{options_.seed, position_.epoch, 0, static_cast<int>(v)};
+      if (options_.decide_only) {
+        for (std::size_t i = 0; i < size; ++i) {
+          at.sample = b.samples[i];
+          b.draws[v * size + i] = augment::decide(options_.recipes[v], at, set_.height, set_.width,
+                                                  options_.image_size, options_.image_size);
+        }
+      } else {
+        fill(set_, b.samples, options_.recipes[v], at, options_.image_size,
+             b.images.data() + v * length, &pool_);
+      }
     }
     if (++position_.step == steps_per_epoch()) position_ = {position_.epoch + 1, 0};
   }

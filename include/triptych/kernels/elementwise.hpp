@@ -80,4 +80,14 @@ struct sgd {
   }
 };
 
+/// functor(i), where the gate is open: *gate is not 0
+template <class Functor, class T>
+struct gated {
+  const T* gate;
+  Functor functor;
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
+    if (*gate != T(0)) functor(i);
+  }
+};
+
 }  // namespace triptych::kernels

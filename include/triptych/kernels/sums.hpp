@@ -5,6 +5,7 @@
 // alone. Cost: one read of the array.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include <triptych/config.hpp>
@@ -74,6 +75,24 @@ struct total_of_runs {
     T* const to = y;
     const double factor = scale;
     g.each(1, [=](std::int64_t) { *to = static_cast<T>(factor * sum); });
+  }
+};
+
+/// *y = the root of a sum; for one element.
+template <class T>
+struct root_of {
+  const double* sum;
+  T* y;
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t) const { *y = static_cast<T>(std::sqrt(*sum)); }
+};
+
+/// Closes a gate (*gate = 0) where a sum of finite_zero is NaN; for one element.
+template <class T>
+struct close_unless_zero {
+  const double* sum;
+  T* gate;
+  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t) const {
+    if (!(*sum == 0.0)) *gate = T(0);
   }
 };
 

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/tensor.hpp>
@@ -37,7 +37,7 @@ class support_set {
       : backend_(&backend),
         size_(size),
         features_(features),
-        rows_(static_cast<std::size_t>(size) * static_cast<std::size_t>(features)) {
+        rows_(static_cast<std::size_t>(size) * static_cast<std::size_t>(features), "the queue") {
     if (size < 1) throw error::usage("support_set: a queue needs at least one row; raise --queue");
     backend_->fill(rows_.data(), rows_.size(), real(0));
   }
@@ -96,6 +96,10 @@ class support_set {
   /// The queue itself: MoCo's negatives.
   [[nodiscard]] reading look() { return {*this, {}, nullptr}; }
 
+  /// The next look-up answers with these positions (n) instead of the nearest: for a comparison with a
+  /// step elsewhere, where another rounding must not make another choice.
+  void impose(std::vector<int> positions) { imposed_ = std::move(positions); }
+
   /// The nearest row by cosine of every row of `unit_rows` (n, P); ties: the lowest position.
   [[nodiscard]] reading look_up(tensor<const real> unit_rows) {
     const std::int64_t n = unit_rows.shape.images;
@@ -107,10 +111,14 @@ class support_set {
     real* found = arena.template take<real>(unit_rows.size());
     int* indices = arena.template take<int>(static_cast<std::size_t>(n));
     const typename stack_arena<typename B::memory>::frame scope(arena);
-    real* cosines = arena.template take<real>(static_cast<std::size_t>(n * size_));
-    backend_->gemm(transpose::no, transpose::yes, n, size_, features_, real(1), unit_rows.data,
-                   rows_.data(), real(0), cosines);
-    backend_->argmax_rows(n, size_, cosines, indices);
+    if (imposed_.empty()) {
+      real* cosines = arena.template take<real>(static_cast<std::size_t>(n * size_));
+      backend_->gemm(transpose::no, transpose::yes, n, size_, features_, real(1), unit_rows.data,
+                     rows_.data(), real(0), cosines);
+      backend_->argmax_rows(n, size_, cosines, indices);
+    } else {
+      answer_as_told(n, indices);
+    }
     backend_->gather_rows(rows_.data(), indices, n, features_, found);
     return {*this, {unit_rows.shape, found}, indices};
   }
@@ -134,6 +142,19 @@ class support_set {
   }
 
  private:
+  void answer_as_told(std::int64_t n, int* indices) {
+    const auto told = std::exchange(imposed_, {});
+    const bool inside = std::all_of(told.begin(), told.end(),
+                                    [this](int at) { return at >= 0 && at < size_; });
+    if (static_cast<std::int64_t>(told.size()) != n || !inside) {
+      throw error::usage("support_set: " + std::to_string(told.size()) +
+                         " positions were imposed on a look-up of " + std::to_string(n) +
+                         " rows among " + std::to_string(size_) +
+                         "; give one for each row, counted from 0");
+    }
+    backend_->upload_indices(told.data(), told.size(), indices);
+  }
+
   void overwrite(tensor<const real> rows) {
     const std::int64_t n = rows.shape.images;
     if (rows.shape.channels != features_ || n > size_) {
@@ -143,10 +164,10 @@ class support_set {
     }
     const std::int64_t first = std::min(n, size_ - head_);  // rows before the ring's end
     const auto width = static_cast<std::size_t>(features_);
-    backend_->copy(rows.data, static_cast<std::size_t>(first) * width,
-                   rows_.data() + static_cast<std::size_t>(head_) * width);
-    backend_->copy(rows.data + static_cast<std::size_t>(first) * width,
-                   static_cast<std::size_t>(n - first) * width, rows_.data());
+    commit(*backend_, rows.data, static_cast<std::size_t>(first) * width,
+           rows_.data() + static_cast<std::size_t>(head_) * width);
+    commit(*backend_, rows.data + static_cast<std::size_t>(first) * width,
+           static_cast<std::size_t>(n - first) * width, rows_.data());
     head_ = (head_ + n) % size_;
     pushed_ += n;
   }
@@ -156,6 +177,7 @@ class support_set {
   int features_;
   buffer<real, typename B::memory> rows_;
   std::int64_t head_ = 0, pushed_ = 0;
+  std::vector<int> imposed_;  ///< on the next look-up; none: it finds the nearest
 };
 
 }  // namespace triptych::memory

@@ -70,10 +70,7 @@ class byol : public learner<B, typename Policies::stack> {
       loss::negative_cosine{}(backend, view_of(z, 2, 1 - view), p.view(view), 2.0, cosines[view],
                               p.gradient(view));
     }
-    const auto t = cosines.read();
-    step_report report{.terms = {2 + 2 * t[0], 2 + 2 * t[1]}};
-    report.loss = report.terms[0] + report.terms[1];
-    this->descend(online_, p, x, options, report);
+    const step_report report = this->descend(online_, p, x, options, cosines);
 
     momentum_.update(online_, options.step);
     return report;
@@ -84,6 +81,12 @@ class byol : public learner<B, typename Policies::stack> {
 
   [[nodiscard]] online_type& online() { return online_; }
   [[nodiscard]] momentum_type& momentum() { return momentum_; }
+
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& cosines) const override {
+    const std::array terms{2 + 2 * cosines[0], 2 + 2 * cosines[1]};
+    return {.loss = terms[0] + terms[1], .terms = terms};
+  }
 
  private:
   online_type online_;

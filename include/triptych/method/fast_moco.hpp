@@ -81,9 +81,7 @@ class fast_moco : public learner<B, typename Policies::stack> {
       loss::info_nce{options_.temperature, loss::anchor::prediction}(
           backend, view_of(z, 2, 1 - view), p.view(view), 0.5, terms[view], p.gradient(view));
     }
-    const auto t = terms.read();
-    step_report report{.loss = (t[0] + t[1]) / 2, .terms = t};
-    this->descend(online_, p, x, options, report);
+    const step_report report = this->descend(online_, p, x, options, terms);
 
     momentum_.update(online_, options.step);
     return report;
@@ -95,6 +93,11 @@ class fast_moco : public learner<B, typename Policies::stack> {
 
   [[nodiscard]] online_type& online() { return online_; }
   [[nodiscard]] momentum_type& momentum() { return momentum_; }
+
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& t) const override {
+    return {.loss = (t[0] + t[1]) / 2, .terms = {t[0], t[1]}};
+  }
 
  private:
   fast_moco_options options_;

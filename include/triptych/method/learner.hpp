@@ -5,16 +5,22 @@
 // them. The loop knows this type alone, so that it is compiled once and not once for each method.
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/memory/support_set.hpp>
+#include <triptych/method/loss_values.hpp>
 #include <triptych/method/step.hpp>
 #include <triptych/method/unit_rows.hpp>
 #include <triptych/network/network.hpp>
@@ -37,9 +43,31 @@ class learner {
   learner& operator=(const learner&) = delete;
 
   /// One training step on x (V N, H, W, 3): views 1, 2, ... one after another, groups = V. Throws
-  /// error::non_finite, naming step and tensor, before any weight has changed.
+  /// error::non_finite, naming step and tensor, before any weight has changed. With
+  /// `options.read` false on a backend that defers (concepts/deferring_backend.hpp) it returns an
+  /// empty report and throws nothing of the kind: `settle` tells.
   virtual step_report step(tensor<const real> x, const step_options& options,
                            const trace<real>& watch = {}) = 0;
+
+  /// What the steps since the last call did, or since the last step with `options.read`. After one that
+  /// was not finite the state is that before it, but for running statistics and the queue's counters.
+  outcome settle() {
+    const std::int64_t steps = std::exchange(unread_, 0);
+    if constexpr (DeferringBackend<B>) {
+      std::array<real, record_size> record{};  // on the host
+      backend_->download(record_.data(), record.size(), record.data());
+      backend_->fill(record_.data() + sound_at, 1, real(0));
+      loss_list losses{};
+      for (std::size_t i = 0; i < losses.size(); ++i) losses[i] = static_cast<double>(record[i]);
+      last_ = reported(losses);
+      last_.gradient_norm = static_cast<double>(record[norm_at]);
+      if (record[gate_at] == real(0) && steps > 0) {
+        backend_->open_gate();
+        return {last_, static_cast<std::int64_t>(record[sound_at]), false};
+      }
+    }
+    return {last_, steps, true};
+  }
 
   /// The loss of unrelated unit rows, for a batch of n: what the first steps should print.
   [[nodiscard]] virtual double expected_start(std::int64_t n) const = 0;
@@ -67,7 +95,15 @@ class learner {
   }
 
  protected:
-  learner(B& backend, const traits& about) : backend_(&backend), about_(about) {}
+  learner(B& backend, const traits& about) : backend_(&backend), about_(about) {
+    if constexpr (DeferringBackend<B>) {
+      record_ = buffer<real, typename B::memory>(record_size, "the numbers of a step");
+      backend.fill(record_.data(), record_size, real(0));
+    }
+  }
+
+  /// What the losses of a step mean: the report, but for the gradient.
+  [[nodiscard]] virtual step_report reported(const loss_list& losses) const = 0;
 
   /// The network that learns.
   template <class Online>
@@ -96,22 +132,73 @@ class learner {
     arenas_.push_back({"", &queue_list_, queue.data()});
   }
 
+  /// The step is refused if any of these numbers is not finite, whatever the losses are.
+  void expect_finite(tensor<const real> rows) {
+    if constexpr (DeferringBackend<B>) {
+      backend_->close_gate_unless_finite(rows.data, rows.size());
+    } else {
+      spoilt_ = spoilt_ || !backend_->all_finite(rows.data, rows.size());
+    }
+  }
+
   /// The end of every step: the gradient of the online network's rows p back through it, and its
-  /// update. The report's loss must stand in it already.
-  template <class Online>
-  void descend(Online& online, const unit_rows<B>& p, tensor<const real> x,
-               const step_options& options, step_report& report) {
-    if (!std::isfinite(report.loss)) throw error::non_finite(diagnosis(options.step, x));
-    online.zero_gradients();
-    online.backward(p.backward());
-    try {
-      report.gradient_norm = online.update(options.rate, options.predictor_rate);
-    } catch (const error& e) {
-      throw error(e.kind(), "step " + std::to_string(options.step + 1) + ": " + e.what());
+  /// update. Returns what `step` returns.
+  template <class Online, int N>
+  step_report descend(Online& online, const unit_rows<B>& p, tensor<const real> x,
+                      const step_options& options, const loss_values<B, N>& losses) {
+    if constexpr (DeferringBackend<B>) {
+      backend_->close_gate_unless_finite(losses[0], N);
+      online.zero_gradients();
+      online.backward(p.backward());
+      real* record = record_.data();
+      online.update(options.rate, options.predictor_rate, record + norm_at);
+      backend_->copy(losses[0], N, record);
+      backend_->copy(backend_->gate(), 1, record + gate_at);
+      backend_->add(backend_->gate(), 1, record + sound_at);
+      ++unread_;
+      return options.read ? read(online, x, options.step) : step_report{};
+    } else {
+      step_report report = reported(losses.read());
+      if (std::exchange(spoilt_, false) || !std::isfinite(report.loss)) {
+        throw error::non_finite(diagnosis(options.step, x));
+      }
+      online.zero_gradients();
+      online.backward(p.backward());
+      try {
+        report.gradient_norm = online.update(options.rate, options.predictor_rate);
+      } catch (const error& e) {
+        throw named(options.step, e);
+      }
+      ++unread_;
+      return last_ = report;
     }
   }
 
  private:
+  // Where the numbers of a step lie in `record_`, behind the losses.
+  static constexpr std::size_t norm_at = std::tuple_size_v<loss_list>, gate_at = norm_at + 1,
+                               sound_at = norm_at + 2, record_size = norm_at + 3;
+
+  /// Waits for the step that has been launched, and refuses it if it must be.
+  template <class Online>
+  step_report read(const Online& online, tensor<const real> x, std::int64_t step) {
+    const std::int64_t earlier = unread_ - 1;
+    const outcome found = settle();
+    if (found.finite) return found.last;
+    if (found.sound < earlier) {
+      throw error::non_finite("a step before step " + std::to_string(step + 1) +
+                              " was not finite; settle before a step that is read");
+    }
+    if (std::isfinite(found.last.loss) && !std::isfinite(found.last.gradient_norm)) {
+      throw named(step, online.gradient_error());
+    }
+    throw error::non_finite(diagnosis(step, x));
+  }
+
+  static error named(std::int64_t step, const error& e) {
+    return {e.kind(), "step " + std::to_string(step + 1) + ": " + e.what()};
+  }
+
   /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here, as
   /// in the log.
   [[nodiscard]] std::string diagnosis(std::int64_t step, tensor<const real> x) const {
@@ -136,6 +223,11 @@ class learner {
   nn::parameter_list queue_list_;
   std::vector<named_arena<real>> arenas_;
   named_arena<real> gradients_;
+
+  step_report last_;
+  std::int64_t unread_ = 0;  ///< steps since the last `settle`
+  bool spoilt_ = false;      ///< something that this step needs is not finite
+  buffer<real, typename B::memory> record_;  ///< of the last step; where the backend defers
 };
 
 }  // namespace triptych::method

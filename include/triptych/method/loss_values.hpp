@@ -5,14 +5,20 @@
 
 #include <array>
 #include <cstddef>
+#include <tuple>
 
 #include <triptych/concepts/backend.hpp>
 
 namespace triptych::method {
 
+/// The numbers of a step's losses on the host: as many as its method has, then zeros.
+using loss_list = std::array<double, 4>;
+
 /// N numbers in backend memory, zero until a loss writes them; they live in the step's arena.
 template <class B, int N>
 class loss_values {
+  static_assert(N <= int{std::tuple_size_v<loss_list>}, "lengthen loss_list");
+
  public:
   using real = typename B::real;
 
@@ -22,10 +28,10 @@ class loss_values {
   }
   [[nodiscard]] real* operator[](int i) const { return values_ + i; }
 
-  [[nodiscard]] std::array<double, N> read() const {
+  [[nodiscard]] loss_list read() const {
     std::array<real, N> host{};
     backend_->download(values_, N, host.data());
-    std::array<double, N> wide{};
+    loss_list wide{};
     for (std::size_t i = 0; i < N; ++i) wide[i] = static_cast<double>(host[i]);
     return wide;
   }

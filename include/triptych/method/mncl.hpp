@@ -18,7 +18,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -167,12 +166,9 @@ class mncl : public learner<B, typename Policies::stack> {
       local_term(view_of(unit_c, 2, 1), unit_p, place(1), terms[3]);
     }
 
-    step_report report = reported(terms.read());
     // A neighbour's row is finite even where the look-up for it was not.
-    if (global && !backend.all_finite(global->unit.data, global->unit.size())) {
-      report.loss = std::numeric_limits<double>::quiet_NaN();
-    }
-    this->descend(online_, unit_p, x, options, report);
+    if (global) this->expect_finite(global->unit);
+    const step_report report = this->descend(online_, unit_p, x, options, terms);
 
     if constexpr (Policies::global_branch) {
       const std::int64_t n = x.shape.images / 3, first = options_.enqueue == enqueued::z2 ? n : 0;
@@ -209,6 +205,12 @@ class mncl : public learner<B, typename Policies::stack> {
     requires(Policies::global_branch)
   {
     return *queue_;
+  }
+
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& t) const override {
+    const double m = (t[0] + t[1]) / 2, s = (t[2] + t[3]) / 2;
+    return {.loss = total(m, s), .terms = {m, s}};
   }
 
  private:
@@ -254,10 +256,6 @@ class mncl : public learner<B, typename Policies::stack> {
   [[nodiscard]] double total(double m, double s) const {
     return (Policies::local_branch ? options_.lambda_s * s : 0.0) +
            (Policies::global_branch ? options_.lambda * m : 0.0);
-  }
-  [[nodiscard]] step_report reported(const std::array<double, 4>& t) const {
-    const double m = (t[0] + t[1]) / 2, s = (t[2] + t[3]) / 2;
-    return {.loss = total(m, s), .terms = {m, s}};
   }
 
   void move_momentum(std::int64_t step) {

@@ -96,7 +96,7 @@ class moco : public learner<B, typename Policies::stack> {
     watch.rows("view", names, x);
 
     // View 1 asks and view 2 answers; symmetric, both do both.
-    const int directions = options_.symmetric ? 2 : 1;
+    const int directions = this->directions();
     const auto views = static_cast<std::size_t>(directions);
     const auto asks = [&](std::span<const int> both) { return both.first(views); };
     const auto answers = [&](std::span<const int> both) { return both.last(views); };
@@ -115,9 +115,7 @@ class moco : public learner<B, typename Policies::stack> {
           backend, view_of(z, directions, directions - 1 - view), queue.rows, unit_q.view(view),
           1.0 / directions, terms[view], unit_q.gradient(view));
     }
-    const auto t = terms.read();
-    step_report report{.loss = (t[0] + t[1]) / directions, .terms = t};
-    this->descend(online_, unit_q, x, options, report);
+    const step_report report = this->descend(online_, unit_q, x, options, terms);
 
     std::move(queue).push(z);
     momentum_.update(online_, options.step);
@@ -135,9 +133,15 @@ class moco : public learner<B, typename Policies::stack> {
   [[nodiscard]] momentum_type& momentum() { return momentum_; }
   [[nodiscard]] memory::support_set<B>& queue() { return queue_; }
 
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& t) const override {
+    return {.loss = (t[0] + t[1]) / directions(), .terms = {t[0], t[1]}};
+  }
+
  private:
   static constexpr std::array places{0, 1}, names{1, 2};  // of the views
 
+  [[nodiscard]] int directions() const { return options_.symmetric ? 2 : 1; }
   [[nodiscard]] int parts() const { return options_.bn_splits; }
 
   /// The momentum network's projections of the chosen views, which it saw in another order.

@@ -78,9 +78,7 @@ class nnclr : public learner<B, typename Policies::stack> {
       loss::info_nce{options_.temperature}(backend, view_of(nearest.neighbours, 2, 1 - view),
                                            p.view(view), 0.5, terms[view], p.gradient(view));
     }
-    const auto t = terms.read();
-    step_report report{.loss = (t[0] + t[1]) / 2, .terms = t};
-    this->descend(online_, p, x, options, report);
+    const step_report report = this->descend(online_, p, x, options, terms);
 
     std::move(nearest).push(view_of(z, 2, 0));
     return report;
@@ -93,6 +91,11 @@ class nnclr : public learner<B, typename Policies::stack> {
 
   [[nodiscard]] online_type& online() { return online_; }
   [[nodiscard]] memory::support_set<B>& queue() { return queue_; }
+
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& t) const override {
+    return {.loss = (t[0] + t[1]) / 2, .terms = {t[0], t[1]}};
+  }
 
  private:
   nnclr_options options_;

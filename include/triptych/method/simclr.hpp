@@ -65,9 +65,7 @@ class simclr : public learner<B, typename Policies::stack> {
     const loss_values<B, 1> loss(backend);
     loss::nt_xent{options_.temperature}(backend, unit.view(0), unit.view(1), 1.0, loss[0],
                                         unit.gradient(0), unit.gradient(1));
-    step_report report{.loss = loss.read()[0]};
-    this->descend(online_, unit, x, options, report);
-    return report;
+    return this->descend(online_, unit, x, options, loss);
   }
 
   [[nodiscard]] double expected_start(std::int64_t n) const override {
@@ -75,6 +73,9 @@ class simclr : public learner<B, typename Policies::stack> {
   }
 
   [[nodiscard]] online_type& online() { return online_; }
+
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& t) const override { return {.loss = t[0]}; }
 
  private:
   simclr_options options_;

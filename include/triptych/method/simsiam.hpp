@@ -65,16 +65,18 @@ class simsiam : public learner<B, typename Policies::stack> {
       loss::negative_cosine{}(backend, view_of(z, 2, 1 - view), p.view(view), 0.5, terms[view],
                               p.gradient(view));
     }
-    const auto t = terms.read();
-    step_report report{.loss = (t[0] + t[1]) / 2, .terms = t};
-    this->descend(online_, p, x, options, report);
-    return report;
+    return this->descend(online_, p, x, options, terms);
   }
 
   /// Unrelated directions are orthogonal.
   [[nodiscard]] double expected_start(std::int64_t /*n*/) const override { return 0; }
 
   [[nodiscard]] online_type& online() { return online_; }
+
+ protected:
+  [[nodiscard]] step_report reported(const loss_list& t) const override {
+    return {.loss = (t[0] + t[1]) / 2, .terms = {t[0], t[1]}};
+  }
 
  private:
   online_type online_;

@@ -32,6 +32,9 @@ struct step_options {
   double rate = 0.1;          ///< learning rate of encoder and projector
   double predictor_rate = 0.1;
   std::uint64_t seed = 0;     ///< of the run; for combinators that draw
+  /// False: the host does not wait for what the step did; learner::settle says it later. Means
+  /// nothing on backends that compute at once.
+  bool read = true;
 };
 
 /// What a step did.
@@ -39,6 +42,13 @@ struct step_report {
   double loss = 0;                ///< the weighted total
   std::array<double, 2> terms{};  ///< unweighted, in the order of traits::terms
   double gradient_norm = 0;       ///< before clipping
+};
+
+/// What the steps did that nobody has looked at yet.
+struct outcome {
+  step_report last;        ///< of the last one, if `finite`
+  std::int64_t sound = 0;  ///< of them, in order, were finite and moved the weights
+  bool finite = true;      ///< all of them; else the one after `sound`, and none since, moved any
 };
 
 /// An arena with the names of its tensors: what checkpoints and dumps are made of.

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/nn/parameters.hpp>
@@ -80,12 +80,12 @@ class network {
     predictor_begin_ = stack_.declare(d);
     weight_list_ = std::move(d.weights);
     statistic_list_ = std::move(d.statistics);
-    statistics_ = zeros(statistic_list_.size());
+    statistics_ = zeros(statistic_list_.size(), "running statistics");
     restart_statistics();
-    if constexpr (owns_weights) weights_ = zeros(weight_list_.size());
+    if constexpr (owns_weights) weights_ = zeros(weight_list_.size(), "weights");
     if constexpr (owns_gradients) {
-      gradients_ = zeros(weight_list_.size());
-      optimiser_state_ = zeros(weight_list_.size());
+      gradients_ = zeros(weight_list_.size(), "gradients of the weights");
+      optimiser_state_ = zeros(weight_list_.size(), "the optimiser's momentum");
     }
   }
 
@@ -221,20 +221,32 @@ class network {
     requires owns_gradients
   {
     const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
-    if (!std::isfinite(norm)) {
-      throw error::non_finite("the gradient of " +
-                              first_non_finite(weight_list_, gradients_.data(), "some tensor") +
-                              " is not finite; lower --lr or check the input");
-    }
-    const double scale = update_.gradient_scale(norm);
-    using group_type = update::optimizer::parameter_group;
-    for (const auto& group : {group_type{0, predictor_begin_, rate},
-                              group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {
-      if (group.begin == group.end) continue;
-      update_.rule.step(*backend_, weight_list_, group, scale, gradients_.data(),
-                             optimiser_state_.data(), weights_.data());
-    }
+    if (!std::isfinite(norm)) throw gradient_error();
+    descend(rate, predictor_rate, update_.gradient_scale(norm));
     return norm;
+  }
+
+  /// The same without a look: the norm goes to `norm` (one number in backend memory), and where it is
+  /// not finite the gate closes and no weight moves. Waits for the norm only to clip by it.
+  void update(double rate, double predictor_rate, real* norm)
+    requires(owns_gradients && DeferringBackend<B>)
+  {
+    backend_->norm(gradients_.data(), gradients_.size(), norm);
+    backend_->close_gate_unless_finite(norm, 1);
+    double scale = 1;
+    if (update_.clips()) {
+      real host = 0;
+      backend_->download(norm, 1, &host);
+      scale = update_.gradient_scale(static_cast<double>(host));
+    }
+    descend(rate, predictor_rate, scale);
+  }
+
+  /// What is thrown for a gradient that is not finite: names a tensor.
+  [[nodiscard]] error gradient_error() const {
+    return error::non_finite("the gradient of " +
+                             first_non_finite(weight_list_, gradients_.data(), "some tensor") +
+                             " is not finite; lower --lr or check the input");
   }
 
   /// Moves the weights after those of a peer.
@@ -258,8 +270,19 @@ class network {
  private:
   using array = buffer<real, memory>;
 
-  [[nodiscard]] array zeros(std::size_t n) const {
-    array a(n);
+  /// The optimiser's step, of the gradients times `scale`.
+  void descend(double rate, double predictor_rate, double scale) {
+    using group_type = update::optimizer::parameter_group;
+    for (const auto& group : {group_type{0, predictor_begin_, rate},
+                              group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {
+      if (group.begin == group.end) continue;
+      update_.rule.step(*backend_, weight_list_, group, scale, gradients_.data(),
+                        optimiser_state_.data(), weights_.data());
+    }
+  }
+
+  [[nodiscard]] array zeros(std::size_t n, const char* purpose) const {
+    array a(n, purpose);
     backend_->fill(a.data(), n, real(0));
     return a;
   }

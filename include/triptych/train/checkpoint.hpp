@@ -40,6 +40,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
                                       Trainer& trainer, const std::string& config,
                                       const io::retention& policy = {}) {
   using real = typename Method::real;
+  trainer.report();  // throws where a step that nobody has looked at yet was not finite
   std::map<std::string, std::vector<host_tensor<real>>> tensors;
   for (const auto& arena : method.arenas()) {
     auto& file = tensors[detail::file_of(arena.prefix)];

@@ -18,6 +18,8 @@
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/rendering_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
@@ -25,6 +27,7 @@
 #include <triptych/data/loader.hpp>
 #include <triptych/eval/collapse.hpp>
 #include <triptych/method/learner.hpp>
+#include <triptych/train/fitting_batch.hpp>
 #include <triptych/train/schedule.hpp>
 
 namespace triptych::train {
@@ -40,6 +43,12 @@ struct trainer_options {
   bool constant_predictor_rate = false;  ///< the predictor keeps the base rate
   std::uint64_t seed = 0;
   int monitor_every = 10;  ///< steps between looks of the monitors
+  /// Steps between looks at what a backend that defers has computed; whoever needs it sooner calls
+  /// trainer::report. A step that is not finite is noticed then. On other backends every step is read.
+  int read_every = 1;
+  /// On a backend that renders views: the images lie in its memory and views are made there. They
+  /// are the loader's but for rounding (docs/design/0008).
+  bool resident = true;
 };
 
 /// Steps of an epoch over that set; the incomplete last batch is dropped. A batch that exceeds the
@@ -70,7 +79,7 @@ struct monitor_record {
 struct step_record {
   std::int64_t step = 0;   ///< steps done, this one included
   std::int64_t epoch = 0;  ///< epochs done before this step
-  method::step_report report;
+  method::step_report report;  ///< of the last step that was read
   double rate = 0;
   std::optional<monitor_record> monitors;
 };
@@ -84,20 +93,26 @@ class trainer {
   /// `first` steps have been done already. The set must outlive the trainer.
   trainer(method_type& method, const data::image_set& set, trainer_options options,
           std::int64_t first = 0)
-      : method_(&method), options_(std::move(options)), step_(first) {
+      : method_(&method), set_(&set), options_(std::move(options)), step_(first) {
     if (options_.recipes.size() != static_cast<std::size_t>(method.about().views)) {
       throw error::usage("the method takes " + std::to_string(method.about().views) +
                          " views and there are " + std::to_string(options_.recipes.size()) +
                          " augmentation recipes; give one recipe per view");
     }
+    if (options_.read_every < 1) throw error::usage("read_every must be at least 1; give 1 or more");
     if (options_.batch < 2) {
       throw error::usage("a batch of " + std::to_string(options_.batch) +
                          " image cannot be normalised or contrasted; give --batch 2 or more");
     }
     const std::int64_t per_epoch = train::steps_per_epoch(options_, set);
-    loader_.emplace(set, data::loader_options{options_.recipes, options_.batch,
-                                              options_.image_size, options_.seed,
-                                              {first / per_epoch, first % per_epoch}});
+    if constexpr (RenderingBackend<B>) {
+      if (options_.resident) {
+        static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
+        pixels_ = bytes(set.pixels.size(), "the images");
+        method.backend().upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());
+      }
+    }
+    load_from(first);
     schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
                  options_.constant_rate};
     if (method.support() != nullptr) {
@@ -113,37 +128,109 @@ class trainer {
   [[nodiscard]] const trainer_options& options() const { return options_; }
 
   /// One step. `watch` sees what the monitors see; they share the trace. Throws
-  /// error::non_finite, naming step and tensor, before any weight has changed.
+  /// error::non_finite, naming step and tensor, or error::memory, saying what batch would fit; both
+  /// before any weight has changed. The step named is that of `step() + 1`.
   step_record advance(const method::trace<real>& watch = {}) {
-    const data::batch& batch = loader_->next();
-    auto& backend = method_->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
-    const std::int64_t images = std::int64_t{batch.views} * batch.size;
-    const shape s{images, options_.image_size, options_.image_size, 3, batch.views};
-    real* x = backend.arena().template take<real>(s.size());
-    host_.assign(batch.images.begin(), batch.images.end());
-    backend.upload(host_.data(), host_.size(), x);
+    try {
+      return take_step(watch);
+    } catch (const error& e) {
+      if (e.kind() != error_kind::memory) throw;
+      const shape one{1, options_.image_size, options_.image_size, 3};
+      throw error::memory(e.what() + to_advice(find_fitting_batch(*method_, one, options_.batch,
+                                                                  planned())));
+    }
+  }
 
-    const double rate = schedule_(step_);
-    const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
-    sight_.clear();
-    step_record r;
-    r.report = method_->step({s, x},
-                             {step_, rate, options_.constant_predictor_rate ? options_.rate : rate,
-                              options_.seed},
-                             look ? watching(watch) : watch);
-    r.rate = rate;
-    r.epoch = epoch();
-    r.step = ++step_;
-    if (look) r.monitors = examine(batch);
-    remember(batch);
-    return r;
+  /// What the last step did; throws as `advance`.
+  const method::step_report& report() {
+    if (unread_ == 0) return report_;
+    const std::int64_t first = step_ - std::exchange(unread_, 0);
+    const method::outcome found = method_->settle();
+    if (!found.finite) repeat(first + found.sound);
+    return report_ = found.last;
   }
 
   /// Labels of the queue's rows, -1 where unknown: part of a checkpoint, for the log alone.
   [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
 
  private:
+  using frame = typename stack_arena<typename B::memory>::frame;
+  using bytes = buffer<std::uint8_t, typename B::memory>;
+
+  /// What the schedule decides for the next step.
+  [[nodiscard]] method::step_options planned() const {
+    const double rate = schedule_(step_);
+    return {step_, rate, options_.constant_predictor_rate ? options_.rate : rate, options_.seed};
+  }
+
+  void load_from(std::int64_t step) {
+    const std::int64_t per_epoch = train::steps_per_epoch(options_, *set_);
+    loader_.emplace(*set_, data::loader_options{.recipes = options_.recipes,
+                                                .batch_size = options_.batch,
+                                                .image_size = options_.image_size,
+                                                .seed = options_.seed,
+                                                .start = {step / per_epoch, step % per_epoch},
+                                                .decide_only = pixels_.size() > 0});
+  }
+
+  /// The views of a batch in the backend's memory, until the frame ends.
+  [[nodiscard]] tensor<const real> views_of(const data::batch& batch) {
+    auto& backend = method_->backend();
+    const std::int64_t images = std::int64_t{batch.views} * batch.size;
+    const shape s{images, options_.image_size, options_.image_size, 3, batch.views};
+    real* x = backend.arena().template take<real>(s.size());
+    if constexpr (RenderingBackend<B>) {
+      if (options_.resident) {
+        backend.render({.pixels = pixels_.data(), .height = set_->height, .width = set_->width,
+                        .samples = batch.samples.data(), .draws = batch.draws.data(),
+                        .views = batch.views, .per_view = batch.size,
+                        .side = options_.image_size, .constants = set_->normalisation()},
+                       x);
+        return {s, x};
+      }
+    }
+    host_.assign(batch.images.begin(), batch.images.end());
+    backend.upload(host_.data(), host_.size(), x);
+    return {s, x};
+  }
+
+  /// Step number `step` was not finite and no weight has moved since: the same step again, which says
+  /// what it was.
+  [[noreturn]] void repeat(std::int64_t step) {
+    step_ = step;
+    load_from(step);
+    const frame scope(method_->backend().arena());
+    method_->step(views_of(loader_->next()), planned());
+    throw error::non_finite("step " + std::to_string(step + 1) +
+                            " was not finite, and was when it was repeated; resume from the last "
+                            "checkpoint, and check the device if it happens again");
+  }
+
+  step_record take_step(const method::trace<real>& watch) {
+    const data::batch& batch = loader_->next();
+    const frame scope(method_->backend().arena());
+    const auto x = views_of(batch);
+    method::step_options plan = planned();
+    plan.read = false;
+    const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
+    sight_.clear();
+    step_record r;
+    method_->step(x, plan, look ? watching(watch) : watch);
+    r.rate = plan.rate;
+    r.epoch = epoch();
+    r.step = ++step_;
+    ++unread_;
+    const bool watched = watch.on_tensor || watch.on_indices;
+    const bool first = !std::exchange(begun_, true);
+    if (!DeferringBackend<B> || first || look || watched || step_ % options_.read_every == 0) {
+      report();
+    }
+    r.report = report_;
+    if (look) r.monitors = examine(batch);
+    remember(batch);
+    return r;
+  }
+
   /// What a look at a step has copied.
   struct sight {
     std::vector<float> z;
@@ -213,10 +300,15 @@ class trainer {
   }
 
   method_type* method_;
+  const data::image_set* set_;
   trainer_options options_;
   std::int64_t step_;
+  method::step_report report_;  ///< of the last step that was read
+  std::int64_t unread_ = 0;     ///< steps since
+  bool begun_ = false;          ///< the first step is read at once
   std::optional<data::loader> loader_;
   schedule schedule_;
+  bytes pixels_;  ///< of the set, where the backend makes the views
   std::vector<real> host_;
   sight sight_;
   std::vector<std::int32_t> queue_labels_;

@@ -70,7 +70,7 @@ class cudnn_conv {
 
   template <class T, class B>
   static T* take(B& b, std::int64_t n) {
-    return b.arena().template take<T>(static_cast<std::size_t>(n));
+    return b.arena().template take<T>(static_cast<std::size_t>(n), "a convolution's workspace");
   }
   template <class T, class B>
   static const T* turn(B& b, const convolution::geometry& g, const float* w) {

@@ -96,7 +96,8 @@ class gemm_conv {
     const frame<B> scope(backend.arena());
     T* const columns =
         direct ? nullptr
-               : backend.arena().template take<T>(static_cast<std::size_t>(each * pixels * taps));
+               : backend.arena().template take<T>(static_cast<std::size_t>(each * pixels * taps),
+                                                  "a convolution's patch matrix");
     for (std::int64_t first = 0; first < g.images; first += each) {
       part<T> p{
           g,      first == 0, 0, taps, first * g.height * g.width * g.in, first * pixels * g.out,

@@ -1,0 +1,30 @@
+// triptych/augment/paint.hpp
+//
+// The operations of a view in their order, on whatever it is painted: on a canvas of one thread
+// (pipeline.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and has
+//
+//   take(box, filter)   the planes are that rectangle of the image, resampled, in [0, 1]
+//   recolour(op)        each pixel is op of it (color.hpp)
+//   mean_luma()         of all pixels
+//   blur(sigma)
+//   finish(flip)        the planes become a normalised view (h, w, 3), perhaps mirrored
+#pragma once
+
+#include <triptych/augment/color.hpp>
+#include <triptych/augment/draw.hpp>
+#include <triptych/config.hpp>
+
+namespace triptych::augment {
+
+/// The view that `d` decided.
+template <class Canvas>
+TRIPTYCH_HOST_DEVICE void paint(const draw& d, const Canvas& canvas) {
+  canvas.take(d.crop, d.interpolation);
+  if (d.jittered) jitter(canvas, d.jitter);
+  if (d.gray) canvas.recolour(grayscale{});
+  if (d.sigma > 0) canvas.blur(d.sigma);
+  if (d.solarised) canvas.recolour(solarise{d.solarise_threshold});
+  canvas.finish(d.flip);
+}
+
+}  // namespace triptych::augment

@@ -1,0 +1,173 @@
+// Steps that nobody looks at: the bits of those that are read, nothing of them on the host, and no
+// weight moved by one that is not finite.
+#include TRIPTYCH_UNDER_TEST
+
+#include <triptych/augment/recipe.hpp>
+#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/data/procedural.hpp>
+#include <triptych/method/mncl.hpp>
+#include <triptych/method/moco.hpp>
+#include <triptych/method/simclr.hpp>
+#include <triptych/train/trainer.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "device/present.hpp"
+#include "device/small_method.hpp"
+#include "support/catch.hpp"
+#include "support/device_array.hpp"
+#include "support/thrown.hpp"
+
+using namespace triptych;
+using namespace triptych::test;
+
+static_assert(DeferringBackend<device>);
+
+namespace {
+
+/// How often the host has looked, where that is counted.
+std::int64_t looks(device& b) {
+  if constexpr (requires { b.system().downloads(); }) return b.system().downloads();
+  return 0;
+}
+
+/// Step `number` without a look; `spoil` puts a NaN into its images.
+template <class Options>
+void launch(small_method<device, Options>& m, std::int64_t number, bool spoil = false) {
+  auto x = m.images(number);
+  if (spoil) x[7] = std::nan("");
+  const device_array<device> images(m.backend, x);
+  m.method.step({m.all_views, images.data()},
+                {.step = number, .rate = 0.05, .predictor_rate = 0.05, .seed = 1, .read = false});
+}
+
+/// What checkpoints hold, but for running statistics.
+template <class Options>
+std::vector<double> weights_and_queue(small_method<device, Options>& m) {
+  std::vector<double> all;
+  for (const auto& arena : m.method.arenas()) {
+    std::vector<float> host(arena.list->size());
+    m.backend.download(arena.data, host.size(), host.data());
+    for (const auto& p : *arena.list) {
+      if (p.name.find("running_") != std::string::npos) continue;
+      const auto first = host.begin() + static_cast<std::ptrdiff_t>(p.offset);
+      all.insert(all.end(), first, first + static_cast<std::ptrdiff_t>(p.size()));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("steps without a look give the bits of those that are read", "",
+                   method::moco_options, method::simclr_options, method::mncl_options) {
+  if (!present()) return;
+  small_method<device, TestType> read, unread;
+  method::step_report last;
+  for (int i = 0; i < 3; ++i) last = read.step(i);
+  const std::int64_t before = looks(unread.backend);
+  for (int i = 0; i < 3; ++i) launch(unread, i);
+  CHECK(looks(unread.backend) == before);
+  const method::outcome found = unread.method.settle();
+  CHECK(found.finite);
+  CHECK(found.sound == 3);
+  CHECK(found.last.loss == last.loss);
+  CHECK(found.last.terms == last.terms);
+  CHECK(found.last.gradient_norm == last.gradient_norm);
+  CHECK((unread.state() == read.state()));
+  CHECK(unread.method.settle().sound == 0);
+}
+
+TEMPLATE_TEST_CASE("neither a step that is not finite nor one after it moves a weight", "",
+                   method::moco_options, method::mncl_options) {
+  if (!present()) return;
+  small_method<device, TestType> m;
+  launch(m, 0);
+  launch(m, 1);
+  const auto sound = weights_and_queue(m);
+  launch(m, 2, true);
+  launch(m, 3);
+  CHECK((weights_and_queue(m) == sound));
+  const method::outcome found = m.method.settle();
+  CHECK_FALSE(found.finite);
+  CHECK(found.sound == 2);
+  launch(m, 4);  // the gate is open again
+  CHECK(m.method.settle().finite);
+  CHECK((weights_and_queue(m) != sound));
+
+  launch(m, 5, true);
+  const auto thrown = thrown_by([&] { m.step(6); });
+  CHECK(thrown.kind == error_kind::non_finite);
+  CHECK(thrown.says("a step before step 7 was not finite"));
+}
+
+TEST_CASE("a trainer that looks now and then names the step and the tensor, as one that always looks") {
+  if (!present()) return;
+  const auto set = data::procedural_images(64, 1, 0);
+  const auto failed = [&](int read_every) {
+    small_method<device, method::mncl_options> m;
+    train::trainer_options plan;
+    plan.recipes.assign(3, augment::recipes::mncl);
+    plan.epochs = 4;
+    plan.batch = 8;
+    plan.image_size = 16;
+    plan.rate = 1e12;
+    plan.monitor_every = 0;
+    plan.read_every = read_every;
+    train::trainer<device> trainer(m.method, set, plan);
+    const auto thrown = thrown_by([&] {
+      while (!trainer.done()) trainer.advance();
+      trainer.report();
+    });
+    return thrown.sentence + ", at step " + std::to_string(trainer.step());
+  };
+  const std::string always = failed(1);
+  INFO(always);
+  CHECK(always.starts_with("step "));
+  CHECK(failed(5) == always);
+}
+
+TEST_CASE("the gate closes for one number that is not finite, wherever it stands, and holds") {
+  if (!present()) return;
+  device b;
+  const auto open = [&] {
+    float gate = -1;
+    b.download(b.gate(), 1, &gate);
+    return gate == 1;
+  };
+  CHECK(open());
+  auto x = random_numbers(70000, 1);
+  b.close_gate_unless_finite(device_array(b, x), x.size());
+  CHECK(open());
+  for (const std::size_t at : {std::size_t{0}, std::size_t{16384}, x.size() - 1}) {
+    auto spoilt = x;
+    spoilt[at] = at == 0 ? std::nan("") : -std::numeric_limits<double>::infinity();
+    b.close_gate_unless_finite(device_array(b, spoilt), spoilt.size());
+    CHECK_FALSE(open());
+    b.close_gate_unless_finite(device_array(b, x), x.size());
+    CHECK_FALSE(open());
+
+    const device_array<device> from(b, {1, 2}), to(b, {5, 6});
+    b.commit(from, 2, to);
+    b.interpolate(0.5f, from, 2, to);
+    b.sgd(2, from, 1, 0, 0, 1, to, to);
+    std::vector<double> kept;
+    to.append_to(kept);
+    CHECK(kept == std::vector<double>{5, 6});
+    b.open_gate();
+    b.commit(from, 2, to);
+    kept.clear();
+    to.append_to(kept);
+    CHECK(kept == std::vector<double>{1, 2});
+  }
+  const device_array<device> norm(b, {0});
+  b.norm(device_array(b, {3, -4, 12}), 3, norm);
+  std::vector<double> found;
+  norm.append_to(found);
+  CHECK(found[0] == Approx(13));
+}

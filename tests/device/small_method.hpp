@@ -1,0 +1,92 @@
+// A small method on any backend, and steps of it on made-up images.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <triptych/method/learner.hpp>
+#include <triptych/nn/resnet.hpp>
+#include <triptych/nn/stack.hpp>
+
+#include "support/device_array.hpp"
+
+namespace triptych::test {
+
+/// A small method of either stem on any backend, fed with noisy views of random images.
+template <class B, class Options>
+struct small_method {
+  static constexpr int views = Options::about.views;
+  static constexpr std::int64_t batch = 8;
+  static constexpr int side = 16;
+  static constexpr shape all_views{views * batch, side, side, 3, views};
+
+  B backend;
+  typename Options::template method<B> method;
+
+  explicit small_method(bool imagenet_stem = false)
+      : method(backend, layers(imagenet_stem), options(), 5) {}
+
+  static nn::stack<> layers(bool imagenet_stem) {
+    nn::resnet_options encoder{.width = 6, .blocks = {1, 1, 1, 1}};
+    if (imagenet_stem) encoder.stem = nn::stem::imagenet;
+    return nn::stack<>(nn::resnet(encoder), {.projector = {160, 32}, .predictor_hidden = 16});
+  }
+  static Options options() {
+    Options o;
+    if constexpr (requires { o.queue; }) o.queue = 20;
+    if constexpr (requires { o.temperature; }) o.temperature = 0.5;
+    return o;
+  }
+
+  /// The views of step `number`.
+  static std::vector<double> images(std::int64_t number) {
+    const auto one = static_cast<std::int64_t>(all_views.size() / views);
+    std::vector<double> x;
+    const auto image = random_numbers(one, 10 + static_cast<std::uint64_t>(number));
+    for (std::uint64_t view = 1; view <= views; ++view) {
+      const auto noise = random_numbers(one, 1000 * static_cast<std::uint64_t>(number + 1) + view);
+      for (std::size_t i = 0; i < image.size(); ++i) x.push_back(image[i] + 0.5 * noise[i]);
+    }
+    return x;
+  }
+
+  /// The neighbours that the last step has looked up; none where it looks up none.
+  std::vector<int> neighbours;
+
+  method::step_report step(std::int64_t number, double rate = 0.05) {
+    const device_array<B> x(backend, images(number));
+    neighbours.clear();
+    method::trace<typename B::real> watch;
+    watch.on_indices = [this](const std::string& name, const int* at, std::int64_t count) {
+      if (!name.starts_with("nn/")) return;
+      const std::size_t before = neighbours.size();
+      neighbours.resize(before + static_cast<std::size_t>(count));
+      backend.download_indices(at, static_cast<std::size_t>(count), neighbours.data() + before);
+    };
+    return method.step({all_views, x.data()}, {number, rate, rate, 1}, watch);
+  }
+
+  /// Every number that a checkpoint would hold.
+  std::vector<double> state() {
+    std::vector<double> all;
+    for (const auto& arena : method.arenas()) append(arena, all);
+    return all;
+  }
+  /// The online network's weights.
+  std::vector<double> weights() {
+    std::vector<double> all;
+    append(method.arenas().front(), all);
+    return all;
+  }
+
+ private:
+  void append(const method::named_arena<typename B::real>& arena, std::vector<double>& all) {
+    std::vector<typename B::real> host(arena.list->size());
+    backend.download(arena.data, host.size(), host.data());
+    all.insert(all.end(), host.begin(), host.end());
+  }
+};
+
+}  // namespace triptych::test
