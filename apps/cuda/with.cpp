@@ -6,7 +6,9 @@
 
 namespace triptych::app {
 
-std::optional<backend::cuda_state> cuda_here() { return backend::look_for_cuda(); }
+std::optional<backend::cuda_state> cuda_here(bool with_free_memory) {
+  return backend::look_for_cuda(with_free_memory);
+}
 
 trained train_cuda(const train_options& options, const placement& where) {
   if (options.precision == backend::cuda_precision::bf16) return train_cuda_bf16(options, where);

@@ -5,7 +5,7 @@
 
 namespace triptych::app {
 
-std::optional<backend::cuda_state> cuda_here() { return {}; }
+std::optional<backend::cuda_state> cuda_here(bool) { return {}; }
 
 trained train_cuda(const train_options& /*options*/, const placement& /*where*/) {
   throw error::runtime("a build without CUDA was about to use it; please report this");

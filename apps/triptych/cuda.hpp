@@ -13,8 +13,8 @@
 
 namespace triptych::app {
 
-/// What this machine has for CUDA; nothing in a build without it.
-std::optional<backend::cuda_state> cuda_here();
+/// What this machine has for CUDA; nothing in a build without it. A look at free memory wakes every device.
+std::optional<backend::cuda_state> cuda_here(bool with_free_memory = false);
 
 /// Trains on the CUDA device of `where`.
 trained train_cuda(const train_options& options, const placement& where);

@@ -175,7 +175,7 @@ int doctor(const doctor_options& options) {
   look_at_cpu(f);
   f.memory = memory("MemTotal");
   f.available = memory("MemAvailable");
-  f.cuda = cuda_here();
+  f.cuda = cuda_here(true);
   f.automatic = place({}, f.cuda);
   for (const auto name :
        {choice::data::cifar10, choice::data::cifar100, choice::data::tiny_imagenet}) {

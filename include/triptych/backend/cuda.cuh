@@ -213,34 +213,40 @@ cuda_system::cuda_system(const cuda_options& options)
     throw error::usage("no CUDA device can be used: " + state.problem +
                        "; see `triptych doctor`, or train with --device cpu");
   }
-  const auto count = static_cast<int>(state.devices.size());
-  if (options.device < 0 || options.device >= count) {
+  const auto found = std::find_if(state.devices.begin(), state.devices.end(),
+                                  [&](const cuda_device& d) { return d.index == options.device; });
+  if (found == state.devices.end()) {
     throw error::usage("there is no CUDA device " + std::to_string(options.device) + ", only " +
-                       std::to_string(count) + ", counted from 0; choose one of `triptych doctor`");
+                       std::to_string(state.devices.size()) +
+                       ", counted from 0; choose one of `triptych doctor`");
   }
+  const cuda_device& d = *found;
   check(cudaSetDevice(options.device), "cudaSetDevice");
   cudaFuncAttributes attributes{};
-  if (cudaFuncGetAttributes(&attributes, cuda_detail::nothing<0>) != cudaSuccess) {
+  const cudaError_t code = cudaFuncGetAttributes(&attributes, cuda_detail::nothing<0>);
+  if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidDeviceFunction) {
     static_cast<void>(cudaGetLastError());
-    const auto& d = state.devices[static_cast<std::size_t>(options.device)];
     throw error::usage(
         d.name + " has compute capability " + std::to_string(d.major) + "." +
         std::to_string(d.minor) + " and this build is for " + state.architectures +
         "; configure it with -DCMAKE_CUDA_ARCHITECTURES=" + std::to_string(10 * d.major + d.minor));
   }
+  check(code, "loading the program's code");
 #if !defined(TRIPTYCH_HAS_CUDNN)
   if (options.convolution == cuda_convolution::cudnn) {
     throw error::usage("this build has no cuDNN; configure it with -DTRIPTYCH_WITH_CUDNN=ON, or "
                        "choose --conv-engine gemm");
   }
 #endif
-  if (options.precision == cuda_precision::bf16 &&
-      state.devices[static_cast<std::size_t>(options.device)].major < 8) {
+  if (options.precision == cuda_precision::bf16 && d.major < 8) {
     throw error::usage("--precision bf16 needs compute capability 8.0 or more; choose f32");
   }
   check(cudaStreamCreateWithFlags(&handles_->stream, cudaStreamNonBlocking), "cudaStreamCreate");
   check(cublasCreate(&handles_->cublas), "cublasCreate");
   check(cublasSetStream(handles_->cublas, handles_->stream), "cublasSetStream");
+  // Sums in float, also where the result is bf16 and the work is split along the sum.
+  check(cublasSetMathMode(handles_->cublas, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
+        "cublasSetMathMode");
   // With a workspace of its own on one stream cuBLAS gives the same bits from run to run.
   constexpr std::size_t bytes = std::size_t{32} << 20;
   handles_->cublas_workspace = buffer<std::byte, cuda_memory>(bytes, "cuBLAS's workspace");
@@ -313,7 +319,7 @@ void cuda_system::gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t 
 
 // -- what there is --------------------------------------------------------------------------------
 
-cuda_state look_for_cuda() {
+cuda_state look_for_cuda(bool with_free_memory) {
   cuda_state state;
   state.architectures = cuda_detail::architectures();
   static_cast<void>(cudaRuntimeGetVersion(&state.runtime));
@@ -336,17 +342,19 @@ cuda_state look_for_cuda() {
                                             : "the driver shows no device";
     return state;
   }
-  int now = 0;
-  static_cast<void>(cudaGetDevice(&now));
   for (int i = 0; i < count; ++i) {
     cudaDeviceProp p{};
     if (cudaGetDeviceProperties(&p, i) != cudaSuccess) continue;
     cuda_device d{i, p.name, p.major, p.minor, p.totalGlobalMem, 0, p.multiProcessorCount};
-    std::size_t total = 0;
-    if (cudaSetDevice(i) == cudaSuccess) static_cast<void>(cudaMemGetInfo(&d.free_memory, &total));
+    if (with_free_memory) {
+      int now = 0;
+      std::size_t total = 0;
+      static_cast<void>(cudaGetDevice(&now));
+      if (cudaSetDevice(i) == cudaSuccess) static_cast<void>(cudaMemGetInfo(&d.free_memory, &total));
+      static_cast<void>(cudaSetDevice(now));
+    }
     state.devices.push_back(d);
   }
-  static_cast<void>(cudaSetDevice(now));
   static_cast<void>(cudaGetLastError());
   return state;
 }

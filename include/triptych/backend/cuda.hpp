@@ -13,8 +13,8 @@
 //   // cuda.cu
 //   #include <triptych/backend/cuda.cuh>
 //
-// Same bits from run to run on one kind of GPU with one version of the libraries. One backend works on
-// one device and is used from one thread at a time.
+// Same bits from run to run on one kind of GPU with one version of the libraries. A backend is used from
+// the thread that made it, and all backends of a thread are on one device: CUDA's choice of a device is a thread's.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ struct cuda_memory {
 class cuda_system {
  public:
   using memory = cuda_memory;
-  /// Bytes of a patch matrix, and of a convolution engine's own workspace.
+  /// Bytes of a patch matrix.
   static constexpr std::size_t workspace = std::size_t{256} << 20;
 
   /// Throws error::usage where there is no such device or this build has no code for it.

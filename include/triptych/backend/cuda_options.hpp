@@ -46,6 +46,7 @@ struct cuda_state {
 };
 
 /// Looks; never throws. Defined where the CUDA backend is compiled (backend/cuda.cuh).
-cuda_state look_for_cuda();
+/// A look at `free_memory` makes a context on every device, which stays.
+cuda_state look_for_cuda(bool with_free_memory = false);
 
 }  // namespace triptych::backend

@@ -6,18 +6,17 @@
 // GPU will do is tested without one.
 //
 //   System        where memory lies and functors run:
-//     using memory, group; static constexpr std::size_t workspace;
+//     using memory; static constexpr std::size_t workspace;
 //     each(n, f)            f(i) for 0 <= i < n
 //     each_group(n, f)      f(g, i) for 0 <= i < n, g a group of lanes (kernels/group.hpp)
 //     gemm(...)             c (m x n) = alpha op(a) op(b) + beta c, row-major; a and b of one type,
 //                           float or Map, c of either
 //     copy(from, bytes, to), upload(host, bytes, to), download(from, bytes, host)
 //   ConvEngine    how convolutions are computed (conv_engine/gemm_conv.hpp)
-//   Map           what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves
-//   what
+//   Map           what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves what
 //                 most launches move; all else is float, sums over maps too
 //
-// Operations are declared here and defined in thrust_definitions.hpp, which needs Thrust: whoever
+// Operations are declared here and defined in thrust_definitions.hpp, for a system that launches by Thrust: whoever
 // only calls a backend that was compiled elsewhere (cuda.hpp) needs neither Thrust nor a CUDA
 // compiler. Operations on features and on maps alike are member templates, T being real or map.
 // Same bits from run to run, and for any number of threads: launches are cut by shapes alone, sums

@@ -33,7 +33,6 @@ namespace triptych::backend {
 class host_system {
  public:
   using memory = host_memory;
-  using group = kernels::lanes<32>;
   /// Bytes of a patch matrix: small, so that tests cut batches into parts.
   static constexpr std::size_t workspace = std::size_t{1} << 16;
 
@@ -98,7 +97,7 @@ class host_system {
   template <class Functor>
   struct with_group {
     Functor functor;
-    void operator()(std::int64_t i) const { functor(group{}, i); }
+    void operator()(std::int64_t i) const { functor(kernels::lanes<32>{}, i); }
   };
 };
 

@@ -27,7 +27,7 @@ class cudnn_conv {
   /// Whether there is a plan for maps of type T.
   template <class T>
   [[nodiscard]] bool takes(const convolution::geometry& g, pass p, bool accumulate = false) {
-    return plans_.supported(g, p, format<T>(), accumulate && in_place(p)).has_value();
+    return plans_.has(g, p, format<T>(), accumulate && in_place(p));
   }
 
   template <class B, class T>

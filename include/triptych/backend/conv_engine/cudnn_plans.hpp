@@ -104,6 +104,10 @@ class cudnn_plans {
     return found ? std::optional(found->info) : std::nullopt;
   }
 
+  [[nodiscard]] bool has(const convolution::geometry& g, pass p, number_format f, bool accumulate = false) {
+    return find(g, p, f, accumulate).has_value();
+  }
+
   /// Bytes that `execute` wants; error::usage if there is no plan.
   [[nodiscard]] std::size_t workspace(const convolution::geometry& g, pass p, number_format f,
                                       bool accumulate = false) {
