@@ -25,8 +25,8 @@
 //
 // Taken where both sides have a multiple of 32 channels; `fast` does the rest. Same bits for any
 // number of threads; the bits of an image do not depend on its batch.
-// Cost: 2 N H' W' in out kernel² operations less those on padding. Scratch: up to 2 MiB a thread,
-// rounded weights, and up to 16 partial weight gradients.
+// Cost: 2 N H' W' in out kernel² operations less those on padding. Scratch: some 2 MiB a thread (a few
+// rows of 32 images at least), rounded weights, and up to 16 partial weight gradients.
 #pragma once
 
 #include <algorithm>
