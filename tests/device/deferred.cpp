@@ -31,7 +31,8 @@ static_assert(DeferringBackend<device>);
 namespace {
 
 /// How often the host has looked, where that is counted.
-std::int64_t looks(device& b) {
+template <class B>
+std::int64_t looks(B& b) {
   if constexpr (requires { b.system().downloads(); }) return b.system().downloads();
   return 0;
 }
