@@ -8,7 +8,7 @@
 // `mncl` is the paper's variant in full; `train` is the encoder with a linear layer to ten classes
 // and cross-entropy. Images are fixed random numbers: no loading, no augmentation. On the CPU
 // --convolution takes any algorithm of the backend (`fast` is the default); on a GPU --precision is
-// f32, tf32 or bf16, and --conv-engine auto, gemm or cudnn. --burst N times N steps together and
+// f32, tf32 or bf16, --conv-engine auto, gemm or cudnn, and --graph on or off. --burst N times N steps together and
 // answers with the seconds of one; --json prints one line of JSON.
 #include <cstdio>
 #include <exception>
@@ -55,6 +55,7 @@ settings parse(int argc, char** argv) {
   option("--convolution", s.convolution);
   option("--precision", s.precision);
   option("--conv-engine", s.conv_engine);
+  option("--graph", s.graph);
   option("--batch", s.batch);
   option("--width", s.width);
   option("--blocks", s.blocks);
@@ -86,10 +87,11 @@ settings parse(int argc, char** argv) {
   const bool known =
       (s.what == "mncl" || s.what == "train") && convolution::any::choose(s.convolution);
   if (!known || s.blocks.size() != 4 || s.batch < 2 || s.width < 1 || s.steps < 1 || s.warmup < 0 ||
-      s.burst < 1) {
-    throw error::usage("give --what mncl or train, --convolution direct, implicit_gemm, "
-                       "winograd2, winograd4, bf16 or fast, four --blocks, a --batch of at least 2, a "
-                       "positive --width, --steps and --burst, and a --warmup");
+      s.burst < 1 || (s.graph != "on" && s.graph != "off")) {
+    throw error::usage(
+        "give --what mncl or train, --convolution direct, implicit_gemm, "
+        "winograd2, winograd4, bf16 or fast, --graph on or off, four --blocks, a --batch "
+        "of at least 2, a positive --width, --steps and --burst, and a --warmup");
   }
   return s;
 }
@@ -100,7 +102,8 @@ void measure_on_cpu(const settings& s) {
                        " needs a GPU; give --device cuda, or leave --precision out");
   }
   if (s.conv_engine != "auto") {
-    throw error::usage("--conv-engine " + s.conv_engine + " needs a GPU; give --device cuda, or leave it out");
+    throw error::usage("--conv-engine " + s.conv_engine +
+                       " needs a GPU; give --device cuda, or leave it out");
   }
   backend::eigen<convolution::any> backend(s.threads);
   bench::run(backend, s, s.convolution + ", threads " + std::to_string(backend.pool().size()));
@@ -116,7 +119,8 @@ int main(int argc, char** argv) try {
                 convolution::simd::vector_bytes);
   } else {
     if (s.device != "cpu" && s.convolution != "fast") {
-      throw error::usage("--convolution " + s.convolution + " is the CPU's; on a GPU give --conv-engine");
+      throw error::usage("--convolution " + s.convolution +
+                         " is the CPU's; on a GPU give --conv-engine");
     }
     s.device == "cpu" ? measure_on_cpu(s) : bench::measure_on_cuda(s);
   }

@@ -18,6 +18,7 @@
 
 #include <sys/resource.h>
 
+#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/tensor.hpp>
@@ -29,6 +30,7 @@ namespace triptych::bench {
 struct settings {
   std::string what = "mncl", device = "cpu", convolution = "fast";
   std::string precision, conv_engine = "auto";  ///< empty: the backend's own
+  std::string graph = "on";                     ///< a step on a GPU is one graph
   std::int64_t batch = 64, queue = 16384;
   int width = 64, image_size = 32, predictor_hidden = 512, threads = 0;
   int steps = 7, warmup = 2, burst = 1;
@@ -130,7 +132,11 @@ class train_step {
     network_.zero_gradients();
     network_.backward(gradient);
     if (end) end("loss, backward");
-    network_.update(0.01, 0.01);
+    if constexpr (DeferringBackend<B>) {
+      network_.update(0.01, 0.01, arena.template take<float>(1));
+    } else {
+      network_.update(0.01, 0.01);
+    }
     if (end) end("SGD");
   }
 
@@ -175,12 +181,18 @@ class stopwatch {
   clock::time_point last_;
 };
 
-/// Seconds of one step, as the mean of `steps` between two looks at the clock.
+/// Seconds of one step, as the mean of `s.burst` between two looks at the clock.
 template <class B, class Step>
-double burst(stopwatch<B>& watch, Step& step, int steps) {
+double burst(B& backend, stopwatch<B>& watch, Step& step, const settings& s) {
   watch.lap();
-  for (int i = 0; i < steps; ++i) step();
-  return watch.lap() / steps;
+  for (int i = 0; i < s.burst; ++i) {
+    if (s.graph == "on") {
+      as_graph(backend, [&step] { step(); });
+    } else {
+      step();
+    }
+  }
+  return watch.lap() / s.burst;
 }
 
 template <class B, class Step>
@@ -188,7 +200,7 @@ void serve(B& backend, Step& step, const settings& s) {
   stopwatch<B> watch(backend);
   for (char line[16]; std::fgets(line, sizeof line, stdin) != nullptr;) {
     if (std::string_view(line) != "step\n") continue;
-    std::printf("%.6f\n", burst(watch, step, s.burst));
+    std::printf("%.6f\n", burst(backend, watch, step, s));
     std::fflush(stdout);
   }
 }
@@ -242,7 +254,7 @@ result measure(B& backend, Step& step, const settings& s) {
   for (int i = 0; i < s.warmup; ++i) step();
   const std::size_t growths = backend.arena().growths();
   for (int i = 0; i < s.steps; ++i) {
-    r.whole.push_back(burst(watch, step, s.burst));
+    r.whole.push_back(burst(backend, watch, step, s));
     part = 0;
     watch.lap();
     step(end);

@@ -54,7 +54,8 @@ void measure_on_cuda(const settings& s) {
                                                {"gemm", cuda_convolution::gemm},
                                                {"cudnn", cuda_convolution::cudnn}},
                                               "--conv-engine", s.conv_engine)};
-  const std::string where = s.device + ", " + precision + ", " + s.conv_engine;
+  const std::string where =
+      s.device + ", " + precision + ", " + s.conv_engine + (s.graph == "on" ? "" : ", no graph");
   if (options.precision == cuda_precision::bf16) {
     backend::cuda_bf16 backend(options);
     run(backend, s, where);

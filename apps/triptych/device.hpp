@@ -116,7 +116,8 @@ inline std::vector<std::string> without_effect_there(const train_options& o,
       {"convolution", (where.cuda || reference) && o.convolution != usual.convolution},
       {"precision", !where.cuda && o.precision != usual.precision},
       {"conv-engine", !where.cuda && o.conv_engine != usual.conv_engine},
-      {"resident", !where.cuda && o.resident != usual.resident}};
+      {"resident", !where.cuda && o.resident != usual.resident},
+      {"graph", !where.cuda && o.graph != usual.graph}};
   std::vector<std::string> list;
   for (const auto& [name, given] : unused) {
     if (!given || !o.from.has(name)) continue;

@@ -126,6 +126,8 @@ const settings<train_options>& train_settings() {
        "on CUDA: cuBLAS on patch matrices, or cuDNN; auto: cuDNN where it is there", role::habit},
       {"resident", "Machine", toggle(&o::resident),
        "on CUDA: images lie in its memory and views are made there; off: by the CPU", role::habit},
+      {"graph", "Machine", toggle(&o::graph),
+       "on CUDA: a step's launches are made as one graph; off: one by one", role::habit},
 
       {"data", "Images", one_of(&o::data, data_names), "data set"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,

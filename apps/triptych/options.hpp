@@ -85,6 +85,7 @@ struct train_options {
   backend::cuda_precision precision = backend::cuda_precision::tf32;
   backend::cuda_convolution conv_engine = backend::cuda_convolution::automatic;
   bool resident = true;  ///< images in the device's memory
+  bool graph = true;     ///< a step on it is one graph
 
   // the images
   choice::data data = choice::data::cifar10;

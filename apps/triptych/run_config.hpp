@@ -140,7 +140,8 @@ inline train::trainer_options trainer_options(const train_options& o, int views)
           .seed = o.seed,
           .monitor_every = o.log_every,
           .read_every = 10,
-          .resident = o.resident};
+          .resident = o.resident,
+          .graph = o.graph};
 }
 
 }  // namespace triptych::app

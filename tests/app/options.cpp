@@ -155,7 +155,7 @@ TEST_CASE("What computes something else is listed, habits are not") {
   const auto stored = checked({{"lr", "0.1"}, {"threads", "1"}, {"device", "cuda:1"}});
   const auto asked = checked({{"lr", "0.2"}, {"width", "16"}, {"threads", "2"}, {"out", "x"},
                               {"device", "cpu"}, {"precision", "f32"}, {"conv-engine", "gemm"},
-                              {"resident", "off"}});
+                              {"resident", "off"}, {"graph", "off"}});
   CHECK(differences(stored, asked) ==
         std::vector<std::string>{"precision is tf32, not f32 (from flag --precision)",
                                  "width is 64, not 16 (from flag --width)",

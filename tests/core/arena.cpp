@@ -101,6 +101,26 @@ TEST_CASE("an arena that holds something does not move it by merging") {
   CHECK(*kept == 7);
 }
 
+TEST_CASE("a held arena gives no memory back until it is let go") {
+  stack_arena<> arena;
+  std::byte* early = nullptr;
+  {
+    const stack_arena<>::hold held(arena);
+    {
+      const stack_arena<>::frame one(arena);
+      static_cast<void>(arena.take<std::byte>(mega));
+      early = arena.take<std::byte>(2 * mega);  // a block of its own
+    }
+    *early = std::byte{7};  // still there
+    const stack_arena<>::frame again(arena);
+    CHECK(arena.take<std::byte>(mega) != nullptr);
+    CHECK(arena.take<std::byte>(2 * mega) == early);
+    CHECK(arena.growths() == 2);
+  }
+  { const stack_arena<>::frame next(arena); }
+  CHECK(arena.growths() == 3);  // now they are one
+}
+
 TEST_CASE("the peak is the most that was in use at once") {
   stack_arena<> arena;
   {

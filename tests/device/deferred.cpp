@@ -3,18 +3,21 @@
 #include TRIPTYCH_UNDER_TEST
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/backend/reference.hpp>
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/data/procedural.hpp>
 #include <triptych/method/mncl.hpp>
 #include <triptych/method/moco.hpp>
 #include <triptych/method/simclr.hpp>
 #include <triptych/train/trainer.hpp>
+#include <triptych/update/optimizer/any.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "device/present.hpp"
@@ -37,14 +40,24 @@ std::int64_t looks(B& b) {
   return 0;
 }
 
+enum class launches { one_by_one, as_graph };
+
 /// Step `number` without a look; `spoil` puts a NaN into its images.
 template <class Options>
-void launch(small_method<device, Options>& m, std::int64_t number, bool spoil = false) {
+void launch(small_method<device, Options>& m, std::int64_t number, bool spoil = false,
+            launches how = launches::one_by_one) {
   auto x = m.images(number);
   if (spoil) x[7] = std::nan("");
   const device_array<device> images(m.backend, x);
-  m.method.step({m.all_views, images.data()},
-                {.step = number, .rate = 0.05, .predictor_rate = 0.05, .seed = 1, .read = false});
+  const auto step = [&] {
+    m.method.step({m.all_views, images.data()},
+                  {.step = number, .rate = 0.05, .predictor_rate = 0.05, .seed = 1, .read = false});
+  };
+  if (how == launches::as_graph) {
+    as_graph(m.backend, step);
+  } else {
+    step();
+  }
 }
 
 /// What checkpoints hold, but for running statistics.
@@ -84,6 +97,130 @@ TEMPLATE_TEST_CASE("steps without a look give the bits of those that are read", 
   CHECK(unread.method.settle().sound == 0);
 }
 
+// The first of them too, which makes the arena grow while it is recorded. The queue of 20 rows ends within
+// the third batch of 8, so that graphs differ from one step to the next.
+TEMPLATE_TEST_CASE("steps as graphs give the bits of those launched one by one", "",
+                   method::moco_options, method::simclr_options, method::mncl_options) {
+  if (!present()) return;
+  small_method<device, TestType> singly, whole;
+  for (int i = 0; i < 5; ++i) {
+    launch(singly, i);
+    launch(whole, i, false, launches::as_graph);
+  }
+  const method::outcome expected = singly.method.settle(), found = whole.method.settle();
+  CHECK(found.sound == 5);
+  CHECK(found.last.loss == expected.last.loss);
+  CHECK(found.last.gradient_norm == expected.last.gradient_norm);
+  CHECK(whole.method.counters() == singly.method.counters());
+  CHECK((whole.state() == singly.state()));
+
+  launch(whole, 5, true, launches::as_graph);  // not finite
+  CHECK((weights_and_queue(whole) == weights_and_queue(singly)));
+  CHECK_FALSE(whole.method.settle().finite);
+}
+
+TEST_CASE("a graph that looks at its own numbers is refused, and nothing of it was launched") {
+  if (!present()) return;
+  device b;
+  const device_array<device> x(b, {1, 2, 3});
+  const auto thrown = thrown_by([&] {
+    b.as_graph([&] {
+      b.scale(2, 3, x);
+      static_cast<void>(b.sum_of_squares(x, 3));
+    });
+  });
+  CHECK(thrown.kind == error_kind::usage);
+  CHECK(thrown.says("looks at a number of its own"));
+  CHECK(b.sum_of_squares(x, 3) == 14);
+
+  std::vector<float> host{5, 6, 7};
+  b.as_graph([&] {
+    b.upload(host.data(), host.size(), x);
+    host.assign(3, 0);  // what was uploaded has left it
+    b.scale(2, 3, x);
+  });
+  CHECK(b.sum_of_squares(x, 3) == 4 * (25 + 36 + 49));
+}
+
+TEST_CASE("a trainer makes the same steps with and without graphs") {
+  if (!present()) return;
+  const auto set = data::procedural_images(64, 1, 0);
+  const auto trained = [&](bool graph) {
+    small_method<device, method::mncl_options> m;
+    train::trainer_options plan;
+    plan.recipes.assign(3, augment::recipes::mncl);
+    plan.epochs = 1;
+    plan.batch = 8;
+    plan.image_size = 16;
+    plan.monitor_every = 5;
+    plan.read_every = 3;
+    plan.graph = graph;
+    train::trainer<device> trainer(m.method, set, plan);
+    while (!trainer.done()) trainer.advance();
+    auto numbers = m.state();
+    numbers.push_back(trainer.report().loss);
+    return numbers;
+  };
+  CHECK((trained(true) == trained(false)));
+}
+
+// Norms never come to the host, and the step is that of a backend that reads them.
+TEST_CASE("clipping and LARS take their norms where they are") {
+  if (!present()) return;
+  using update::optimizer::lars, update::optimizer::lars_rule, update::optimizer::sgd;
+  const auto step = [](auto& b, const auto& optimizer, auto scale_of) {
+    using real = typename std::remove_cvref_t<decltype(b)>::real;
+    nn::parameter_list list;
+    list.add({"w", {30, 40}});
+    list.add({"bias", {40}});
+    const std::size_t n = list.size();
+    const auto count = static_cast<std::int64_t>(n);
+    const device_array weights(b, random_numbers(count, 1)), gradient(b, random_numbers(count, 2)),
+        state(b, random_numbers(count, 3));
+    const update::optimizer::any rule{optimizer};
+    for (int i = 0; i < 2; ++i) {
+      rule.step(b, list, {0, n, 0.3}, scale_of(b, gradient.data(), n),
+                static_cast<const real*>(gradient.data()), state.data(), weights.data());
+    }
+    std::vector<double> all;
+    weights.append_to(all);
+    state.append_to(all);
+    return all;
+  };
+  for (const double limit : {0.0, 3.0}) {
+    const auto check = [&](const auto& optimizer) {
+      device b;
+      backend::reference<float> oracle;
+      const device_array<device> norm(b, {0}), scale(b, {0});
+      const auto there = [&](device& d, const float* gradient, std::size_t n) {
+        d.norm(gradient, n, norm);
+        d.clip(limit, norm, scale);
+        return static_cast<const float*>(scale.data());
+      };
+      const auto here = [&](auto& r, const float* gradient, std::size_t n) {
+        return static_cast<float>(
+            kernels::clip_scale(limit, std::sqrt(r.sum_of_squares(gradient, n))));
+      };
+      const std::int64_t before = looks(b);
+      const auto expected = step(oracle, optimizer, here);
+      const auto found = step(b, optimizer, there);
+      CHECK(looks(b) == before + 2);  // the two arrays at the end
+      REQUIRE(found.size() == expected.size());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        if (!(std::abs(found[i] - expected[i]) <= 2e-6 * (1 + std::abs(expected[i])))) {
+          FAIL("number " << i << " is " << found[i] << ", not " << expected[i]);
+        }
+      }
+    };
+    check(sgd{});
+    for (const auto rule :
+         {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
+      check(lars{.weight_decay = 0.01, .trust_coefficient = 0.1, .rule = rule});
+      check(lars{.weight_decay = 0.01, .trust_coefficient = 0.1, .rule = rule, .vectors = false});
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("neither a step that is not finite nor one after it moves a weight", "",
                    method::moco_options, method::mncl_options) {
   if (!present()) return;
@@ -107,7 +244,8 @@ TEMPLATE_TEST_CASE("neither a step that is not finite nor one after it moves a w
   CHECK(thrown.says("a step before step 7 was not finite"));
 }
 
-TEST_CASE("a trainer that looks now and then names the step and the tensor, as one that always looks") {
+TEST_CASE(
+    "a trainer that looks now and then names the step and the tensor, as one that always looks") {
   if (!present()) return;
   const auto set = data::procedural_images(64, 1, 0);
   const auto failed = [&](int read_every) {
@@ -157,6 +295,8 @@ TEST_CASE("the gate closes for one number that is not finite, wherever it stands
     b.commit(from, 2, to);
     b.interpolate(0.5f, from, 2, to);
     b.sgd(2, from, 1, 0, 0, 1, to, to);
+    b.sgd(2, from, 1, 0, 0, from.data(), to, to);
+    b.lars(2, update::optimizer::lars{}.trust(), from, 1, 0, from, to, to);
     std::vector<double> kept;
     to.append_to(kept);
     CHECK(kept == std::vector<double>{5, 6});

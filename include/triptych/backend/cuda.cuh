@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
@@ -146,6 +148,7 @@ void cuda_memory::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p));
 namespace cuda_detail {
 
 /// Page-locked host memory, by way of which an upload leaves the host without waiting for the device.
+/// What a graph uploads stays in it until the graph has been launched and is behind it.
 class upload_ring {
  public:
   upload_ring() = default;
@@ -159,22 +162,40 @@ class upload_ring {
   }
 
   /// Returns when the numbers have left `host`; waits for the device only where it is behind by the
-  /// whole ring.
-  void upload(cudaStream_t stream, const void* host, std::size_t bytes, void* to) {
+  /// whole ring. `recording`: of a graph, on the stream.
+  void upload(cudaStream_t stream, const void* host, std::size_t bytes, void* to, bool recording) {
     if (memory_ == nullptr) make();
+    if (recording && recorded_ + (bytes + part - 1) / part > copied_.size()) {
+      throw error::usage("a graph can upload " + mebibytes(part * copied_.size()) +
+                         " and this one wants to upload more; upload before it");
+    }
     for (std::size_t first = 0; first < bytes; first += part) {
       const std::size_t n = std::min(part, bytes - first);
       void* const slot = static_cast<std::byte*>(memory_) + next_ * part;
       cudaEvent_t const copied = copied_[next_];
-      next_ = (next_ + 1) % copied_.size();
+      next_ = after(next_);
       check(cudaEventSynchronize(copied), "a wait for an upload");
       std::memcpy(slot, static_cast<const std::byte*>(host) + first, n);
       check(cudaMemcpyAsync(static_cast<std::byte*>(to) + first, slot, n, cudaMemcpyHostToDevice,
                             stream),
             "an upload");
-      check(cudaEventRecord(copied, stream), "the mark behind an upload");
+      if (recording) {
+        ++recorded_;
+      } else {
+        check(cudaEventRecord(copied, stream), "the mark behind an upload");
+      }
     }
   }
+
+  /// The graph has been launched on the stream.
+  void launched(cudaStream_t stream) {
+    std::size_t slot = (next_ + copied_.size() - recorded_) % copied_.size();
+    for (; recorded_ > 0; --recorded_, slot = after(slot)) {
+      check(cudaEventRecord(copied_[slot], stream), "the mark behind a graph");
+    }
+  }
+  /// A graph that has not been launched will not be.
+  void dropped() { recorded_ = 0; }
 
  private:
   static constexpr std::size_t part = std::size_t{1} << 20;
@@ -186,10 +207,19 @@ class upload_ring {
     }
   }
 
+  [[nodiscard]] std::size_t after(std::size_t slot) const { return (slot + 1) % copied_.size(); }
+
   void* memory_ = nullptr;
   std::array<cudaEvent_t, 16> copied_{};
   std::size_t next_ = 0;
+  std::size_t recorded_ = 0;  ///< slots before `next_` that belong to the graph being recorded
 };
+
+struct destroy_graph {
+  using pointer = cudaGraph_t;
+  void operator()(cudaGraph_t graph) const noexcept { static_cast<void>(cudaGraphDestroy(graph)); }
+};
+using graph = std::unique_ptr<cudaGraph_t, destroy_graph>;
 
 }  // namespace cuda_detail
 
@@ -198,8 +228,11 @@ struct cuda_system::handles {
   cuda_detail::upload_ring uploads;
   cublasHandle_t cublas = nullptr;
   buffer<std::byte, cuda_memory> cublas_workspace;
+  cudaGraphExec_t graph = nullptr;  ///< the last that was launched
+  bool recording = false;
 
   ~handles() {
+    if (graph != nullptr) static_cast<void>(cudaGraphExecDestroy(graph));
     if (cublas != nullptr) static_cast<void>(cublasDestroy(cublas));
     if (stream != nullptr) static_cast<void>(cudaStreamDestroy(stream));
   }
@@ -290,7 +323,7 @@ void cuda_system::copy(const void* from, std::size_t bytes, void* to) const {
 }
 
 void cuda_system::upload(const void* host, std::size_t bytes, void* to) const {
-  handles_->uploads.upload(handles_->stream, host, bytes, to);
+  handles_->uploads.upload(handles_->stream, host, bytes, to, handles_->recording);
 }
 
 void cuda_system::download(const void* from, std::size_t bytes, void* host) const {
@@ -299,6 +332,42 @@ void cuda_system::download(const void* from, std::size_t bytes, void* host) cons
                        "a download");
   }
   cuda_detail::check(cudaStreamSynchronize(handles_->stream), "the work before a download");
+}
+
+void cuda_system::as_graph(const std::function<void()>& work) const {
+  using cuda_detail::check;
+  handles& h = *handles_;
+  struct recording {
+    handles& of;
+    ~recording() {
+      of.recording = false;
+      of.uploads.dropped();  // unless they were launched
+    }
+  } const scope{h};
+  cudaGraph_t made = nullptr;
+  // Relaxed: memory may be asked for meanwhile, and libraries may look at what is not this stream's.
+  check(cudaStreamBeginCapture(h.stream, cudaStreamCaptureModeRelaxed), "the begin of a graph");
+  h.recording = true;
+  try {
+    work();
+  } catch (...) {
+    static_cast<void>(cudaStreamEndCapture(h.stream, &made));
+    static_cast<void>(cudaGetLastError());
+    const cuda_detail::graph dropped(made);
+    throw;
+  }
+  check(cudaStreamEndCapture(h.stream, &made), "the end of a graph");
+  const cuda_detail::graph recorded(made);
+  if (h.graph != nullptr) {
+    cudaGraphExecUpdateResultInfo difference{};
+    if (cudaGraphExecUpdate(h.graph, made, &difference) != cudaSuccess) {
+      static_cast<void>(cudaGetLastError());
+      static_cast<void>(cudaGraphExecDestroy(std::exchange(h.graph, nullptr)));
+    }
+  }
+  if (h.graph == nullptr) check(cudaGraphInstantiate(&h.graph, made, 0), "making a graph");
+  check(cudaGraphLaunch(h.graph, h.stream), "the launch of a graph");
+  h.uploads.launched(h.stream);
 }
 
 template <class T, class Result>
@@ -350,7 +419,8 @@ cuda_state look_for_cuda(bool with_free_memory) {
       int now = 0;
       std::size_t total = 0;
       static_cast<void>(cudaGetDevice(&now));
-      if (cudaSetDevice(i) == cudaSuccess) static_cast<void>(cudaMemGetInfo(&d.free_memory, &total));
+      if (cudaSetDevice(i) == cudaSuccess)
+        static_cast<void>(cudaMemGetInfo(&d.free_memory, &total));
       static_cast<void>(cudaSetDevice(now));
     }
     state.devices.push_back(d);

@@ -27,6 +27,7 @@
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/kernels/batch_norm.hpp>
 #include <triptych/kernels/bias.hpp>
+#include <triptych/kernels/descent.hpp>
 #include <triptych/kernels/elementwise.hpp>
 #include <triptych/kernels/patches.hpp>
 #include <triptych/kernels/pool.hpp>

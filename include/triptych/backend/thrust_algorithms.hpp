@@ -12,6 +12,7 @@
 //     gemm(...)             c (m x n) = alpha op(a) op(b) + beta c, row-major; a and b of one type,
 //                           float or Map, c of either
 //     copy(from, bytes, to), upload(host, bytes, to), download(from, bytes, host)
+//     as_graph(work)        what work() launches, as one launch; it does not download
 //   ConvEngine    how convolutions are computed (conv_engine/gemm_conv.hpp)
 //   Map           what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves what
 //                 most launches move; all else is float, sums over maps too
@@ -26,6 +27,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -34,6 +36,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
+#include <triptych/kernels/descent.hpp>
 
 namespace triptych::backend {
 
@@ -74,6 +77,8 @@ class thrust_algorithms {
   void interpolate(real keep, const real* source, std::size_t n, real* target);
   void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
            real gradient_scale, real* momentum_buffer, real* weight);
+  void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
+           const real* gradient_scale, real* momentum_buffer, real* weight);
   [[nodiscard]] double sum_of_squares(const real* x, std::size_t n);
   [[nodiscard]] bool all_finite(const real* x, std::size_t n);
   void mean(const real* x, std::size_t n, real scale, real* y);
@@ -85,6 +90,10 @@ class thrust_algorithms {
   void close_gate_unless_finite(const real* x, std::size_t n);
   void commit(const real* x, std::size_t n, real* y);
   void norm(const real* x, std::size_t n, real* y);
+  void clip(double limit, const real* norm, real* scale);
+  void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient, double rate,
+            real momentum, const real* gradient_scale, real* momentum_buffer, real* weight);
+  void as_graph(const std::function<void()>& work);
 
   // -- matrix product, convolution, linear layers -----------------------------------------------
 
@@ -154,6 +163,8 @@ class thrust_algorithms {
   void sum(std::size_t n, const Term& term, double scale, T* y);
   template <class Term>
   [[nodiscard]] double sum_on_host(std::size_t n, const Term& term);
+  /// Waits for what has been launched, and brings `bytes` of it to the host.
+  void look(const void* x, std::size_t bytes, void* host);
   /// The subsets, with their table in the system's memory.
   [[nodiscard]] subset_means on_device(const subset_means& s);
 
@@ -161,6 +172,7 @@ class thrust_algorithms {
   ConvEngine engine_;
   stack_arena<memory> arena_;
   buffer<real, memory> gate_{1, "a step's gate"};
+  bool recording_ = false;  ///< a graph
 };
 
 }  // namespace triptych::backend

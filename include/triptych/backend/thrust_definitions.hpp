@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <type_traits>
 
 #include <triptych/augment/blur.hpp>
@@ -16,6 +17,7 @@
 #include <triptych/backend/thrust_algorithms.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/kernels/bias.hpp>
+#include <triptych/kernels/descent.hpp>
 #include <triptych/kernels/elementwise.hpp>
 #include <triptych/kernels/grouped_batch_norm.hpp>
 #include <triptych/kernels/patches.hpp>
@@ -68,7 +70,7 @@ void thrust_algorithms<System, ConvEngine, Map>::upload(const real* host, std::s
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::download(const real* x, std::size_t n,
                                                           real* host) {
-  system_.download(x, n * sizeof(real), host);
+  look(x, n * sizeof(real), host);
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::upload_indices(const int* host, std::size_t n,
@@ -78,7 +80,17 @@ void thrust_algorithms<System, ConvEngine, Map>::upload_indices(const int* host,
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::download_indices(const int* x, std::size_t n,
                                                                   int* host) {
-  system_.download(x, n * sizeof(int), host);
+  look(x, n * sizeof(int), host);
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::look(const void* x, std::size_t bytes,
+                                                      void* host) {
+  if (recording_) {
+    throw error::usage(
+        "a step that is recorded as a graph looks at a number of its own, which is not "
+        "there before the graph has been launched; make that step without a graph");
+  }
+  system_.download(x, bytes, host);
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::copy(const real* x, std::size_t n, real* y) {
@@ -114,10 +126,22 @@ template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
                                                      real momentum, real decay, real gradient_scale,
                                                      real* momentum_buffer, real* weight) {
-  system_.each(thrust_detail::signed_size(n),
-               kernels::gated<kernels::sgd<real>, real>{
-                   gate(),
-                   {gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight}});
+  system_.each(
+      thrust_detail::signed_size(n),
+      kernels::gated<kernels::sgd<real>, real>{
+          gate(), {gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight}});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
+                                                     real momentum, real decay,
+                                                     const real* gradient_scale,
+                                                     real* momentum_buffer, real* weight) {
+  using number = kernels::in_memory<real>;
+  system_.each(
+      thrust_detail::signed_size(n),
+      kernels::gated<kernels::sgd<real, real, number>, real>{
+          gate(),
+          {gradient, rate, momentum, decay, number{gradient_scale}, momentum_buffer, weight}});
 }
 template <class System, class ConvEngine, class Map>
 double thrust_algorithms<System, ConvEngine, Map>::sum_of_squares(const real* x, std::size_t n) {
@@ -152,7 +176,7 @@ double thrust_algorithms<System, ConvEngine, Map>::sum_on_host(std::size_t n, co
   double* total = take<double>(1);
   sum(n, term, 1.0, total);
   double host = 0;
-  system_.download(total, sizeof(double), &host);
+  look(total, sizeof(double), &host);
   return host;
 }
 
@@ -177,6 +201,45 @@ void thrust_algorithms<System, ConvEngine, Map>::norm(const real* x, std::size_t
   double* total = take<double>(1);
   sum(n, kernels::square<real>{x}, 1.0, total);
   system_.each(1, kernels::root_of<real>{total, y});
+}
+
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::clip(double limit, const real* norm, real* scale) {
+  system_.each(1, kernels::clip<real>{limit, norm, scale});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::lars(std::size_t n,
+                                                      const kernels::lars_trust& trust,
+                                                      const real* gradient, double rate,
+                                                      real momentum, const real* gradient_scale,
+                                                      real* momentum_buffer, real* weight) {
+  using number = kernels::in_memory<real>;
+  const frame scope(arena_);
+  double *weight_squares = take<double>(1), *gradient_squares = take<double>(1);
+  real* factors = take<real>(3);
+  sum(n, kernels::square<real>{weight}, 1.0, weight_squares);
+  sum(n, kernels::square<real>{gradient}, 1.0, gradient_squares);
+  system_.each(1, kernels::lars_scalars<real>{trust, rate, weight_squares, gradient_squares,
+                                              gradient_scale, factors});
+  system_.each(thrust_detail::signed_size(n),
+               kernels::gated<kernels::sgd<real, number, number>, real>{
+                   gate(),
+                   {gradient, number{factors}, momentum, number{factors + 1}, number{factors + 2},
+                    momentum_buffer, weight}});
+}
+template <class System, class ConvEngine, class Map>
+void thrust_algorithms<System, ConvEngine, Map>::as_graph(const std::function<void()>& work) {
+  struct recording {
+    bool& now;
+    explicit recording(bool& flag) : now(flag) { now = true; }
+    ~recording() { now = false; }
+  };
+  // What the graph refers to must not go back to the system before the graph has been launched.
+  const typename stack_arena<memory>::hold kept(arena_);
+  system_.as_graph([&] {
+    const recording scope(recording_);
+    work();
+  });
 }
 
 // -- matrix product, convolution, linear layers ---------------------------------------------------
@@ -371,7 +434,8 @@ void thrust_algorithms<System, ConvEngine, Map>::render(const augment::view_batc
   auto* draws = take<augment::draw>(batch.count());
   system_.upload(batch.draws, static_cast<std::size_t>(batch.count()) * sizeof *draws, draws);
   auto* samples = take<std::int64_t>(batch.per_view);
-  system_.upload(batch.samples, static_cast<std::size_t>(batch.per_view) * sizeof *samples, samples);
+  system_.upload(batch.samples, static_cast<std::size_t>(batch.per_view) * sizeof *samples,
+                 samples);
   there.draws = draws;
   there.samples = samples;
   // As many views at a time as the workspace has room for.

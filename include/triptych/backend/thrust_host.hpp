@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <type_traits>
 #include <vector>
 
@@ -41,7 +42,9 @@ class host_system {
 
   template <class Functor>
   void each(std::int64_t n, const Functor& f) const {
-    thrust::for_each_n(thrust::device, thrust::counting_iterator<std::int64_t>(0), n, f);
+    launch([=] {
+      thrust::for_each_n(thrust::device, thrust::counting_iterator<std::int64_t>(0), n, f);
+    });
   }
   template <class Functor>
   void each_group(std::int64_t n, const Functor& f) const {
@@ -49,31 +52,67 @@ class host_system {
   }
 
   void copy(const void* from, std::size_t bytes, void* to) const {
-    if (bytes > 0) std::memmove(to, from, bytes);
+    launch([=] {
+      if (bytes > 0) std::memmove(to, from, bytes);
+    });
   }
-  void upload(const void* host, std::size_t bytes, void* to) const { copy(host, bytes, to); }
+  /// The numbers are the host's to change when this returns.
+  void upload(const void* host, std::size_t bytes, void* to) const {
+    if (recorded_ == nullptr) return copy(host, bytes, to);
+    const auto* const first = static_cast<const std::byte*>(host);
+    launch([to, left = std::vector<std::byte>(first, first + bytes)] {
+      std::copy(left.begin(), left.end(), static_cast<std::byte*>(to));
+    });
+  }
   void download(const void* from, std::size_t bytes, void* host) const {
     copy(from, bytes, host);
     ++downloads_;
   }
+
+  /// Nothing is done before work() has returned, as on a GPU.
+  void as_graph(const std::function<void()>& work) const {
+    std::vector<std::function<void()>> launches;
+    recorded_ = &launches;
+    try {
+      work();
+    } catch (...) {
+      recorded_ = nullptr;
+      throw;
+    }
+    recorded_ = nullptr;
+    for (const auto& each : launches) each();
+  }
+
   /// How often the host has looked: on a GPU it would have waited each time.
   [[nodiscard]] std::int64_t downloads() const { return downloads_; }
 
   template <class T, class Result>
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
             const T* a, const T* b, float beta, Result* c) const {
-    if constexpr (std::is_same_v<T, float> && std::is_same_v<Result, float>) {
-      product(ta, tb, m, n, k, alpha, a, b, beta, c);
-    } else {
-      const std::vector<float> left(a, a + m * k), right(b, b + k * n);
-      std::vector<float> result(static_cast<std::size_t>(m * n));
-      if (beta != 0.0f) result.assign(c, c + m * n);
-      product(ta, tb, m, n, k, alpha, left.data(), right.data(), beta, result.data());
-      std::copy(result.begin(), result.end(), c);
-    }
+    launch([=] {
+      if constexpr (std::is_same_v<T, float> && std::is_same_v<Result, float>) {
+        product(ta, tb, m, n, k, alpha, a, b, beta, c);
+      } else {
+        const std::vector<float> left(a, a + m * k), right(b, b + k * n);
+        std::vector<float> result(static_cast<std::size_t>(m * n));
+        if (beta != 0.0f) result.assign(c, c + m * n);
+        product(ta, tb, m, n, k, alpha, left.data(), right.data(), beta, result.data());
+        std::copy(result.begin(), result.end(), c);
+      }
+    });
   }
 
  private:
+  /// Now, or with the graph that is being recorded.
+  template <class Launch>
+  void launch(const Launch& work) const {
+    if (recorded_ == nullptr) {
+      work();
+    } else {
+      recorded_->emplace_back(work);
+    }
+  }
+
   static void product(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k,
                       float alpha, const float* a, const float* b, float beta, float* c) {
     using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -93,6 +132,7 @@ class host_system {
   }
 
   mutable std::int64_t downloads_ = 0;
+  mutable std::vector<std::function<void()>>* recorded_ = nullptr;
 
   template <class Functor>
   struct with_group {

@@ -100,6 +100,19 @@ class stack_arena {
     mark mark_;
   };
 
+  /// While one lives, no memory goes back to the system: for work that refers to the arena's memory and
+  /// is done later.
+  class hold {
+   public:
+    explicit hold(stack_arena& arena) : arena_(arena) { ++arena_.holds_; }
+    hold(const hold&) = delete;
+    hold& operator=(const hold&) = delete;
+    ~hold() { --arena_.holds_; }
+
+   private:
+    stack_arena& arena_;
+  };
+
   /// Uninitialised memory for `count` values of `T`, aligned to a cache line. `purpose` is told to
   /// whom there is none left.
   template <class T>
@@ -115,6 +128,7 @@ class stack_arena {
     block_ = m.block;
     offset_ = m.offset;
     taken_ = m.taken;
+    if (holds_ > 0) return;
     // Blocks beyond the current one go back: what is wanted next may be larger than they are.
     if (block_ + 1 < blocks_.size()) {
       blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(block_) + 1, blocks_.end());
@@ -167,6 +181,7 @@ class stack_arena {
   std::vector<buffer<std::byte, Memory>> blocks_;
   std::size_t block_ = 0, offset_ = 0, taken_ = 0;
   std::size_t peak_ = 0, growths_ = 0;
+  int holds_ = 0;
 };
 
 }  // namespace triptych

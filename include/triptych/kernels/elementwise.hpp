@@ -64,22 +64,6 @@ struct interpolate {
   }
 };
 
-/// Stochastic gradient descent with momentum, weight decay and a factor on the gradient
-/// (for clipping):
-///   g = scale * gradient + decay * w;  b <- momentum * b + g;  w <- w - rate * b
-template <class T>
-struct sgd {
-  const T* gradient;
-  T rate, momentum, decay, gradient_scale;
-  T* momentum_buffer;
-  T* weight;
-  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
-    const T g = gradient_scale * gradient[i] + decay * weight[i];
-    momentum_buffer[i] = momentum * momentum_buffer[i] + g;
-    weight[i] -= rate * momentum_buffer[i];
-  }
-};
-
 /// functor(i), where the gate is open: *gate is not 0
 template <class Functor, class T>
 struct gated {

@@ -24,6 +24,7 @@
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
+#include <triptych/kernels/descent.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
 #include <triptych/nn/stack.hpp>
@@ -222,24 +223,21 @@ class network {
   {
     const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
     if (!std::isfinite(norm)) throw gradient_error();
-    descend(rate, predictor_rate, update_.gradient_scale(norm));
+    descend(rate, predictor_rate, static_cast<real>(kernels::clip_scale(update_.clip_norm, norm)));
     return norm;
   }
 
   /// The same without a look: the norm goes to `norm` (one number in backend memory), and where it is
-  /// not finite the gate closes and no weight moves. Waits for the norm only to clip by it.
+  /// not finite the gate closes and no weight moves.
   void update(double rate, double predictor_rate, real* norm)
     requires(owns_gradients && DeferringBackend<B>)
   {
+    const typename stack_arena<memory>::frame scope(backend_->arena());
+    real* const scale = backend_->arena().template take<real>(1);
     backend_->norm(gradients_.data(), gradients_.size(), norm);
     backend_->close_gate_unless_finite(norm, 1);
-    double scale = 1;
-    if (update_.clips()) {
-      real host = 0;
-      backend_->download(norm, 1, &host);
-      scale = update_.gradient_scale(static_cast<double>(host));
-    }
-    descend(rate, predictor_rate, scale);
+    backend_->clip(update_.clip_norm, norm, scale);
+    descend(rate, predictor_rate, static_cast<const real*>(scale));
   }
 
   /// What is thrown for a gradient that is not finite: names a tensor.
@@ -270,8 +268,9 @@ class network {
  private:
   using array = buffer<real, memory>;
 
-  /// The optimiser's step, of the gradients times `scale`.
-  void descend(double rate, double predictor_rate, double scale) {
+  /// The optimiser's step, of the gradients times `scale`: a number, or where one lies.
+  template <class Scale>
+  void descend(double rate, double predictor_rate, Scale scale) {
     using group_type = update::optimizer::parameter_group;
     for (const auto& group : {group_type{0, predictor_begin_, rate},
                               group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {

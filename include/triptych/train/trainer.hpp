@@ -49,6 +49,8 @@ struct trainer_options {
   /// On a backend that renders views: the images lie in its memory and views are made there. They
   /// are the loader's but for rounding (docs/design/0008).
   bool resident = true;
+  /// On a backend that defers: the launches of a step are made as one graph. The same bits either way.
+  bool graph = true;
 };
 
 /// Steps of an epoch over that set; the incomplete last batch is dropped. A batch that exceeds the
@@ -215,13 +217,18 @@ class trainer {
     const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
     sight_.clear();
     step_record r;
-    method_->step(x, plan, look ? watching(watch) : watch);
+    const bool watched = watch.on_tensor || watch.on_indices;
+    const bool first = !std::exchange(begun_, true);
+    const auto step = [&] { method_->step(x, plan, look ? watching(watch) : watch); };
+    if (options_.graph && !first && !look && !watched) {
+      as_graph(method_->backend(), step);
+    } else {
+      step();
+    }
     r.rate = plan.rate;
     r.epoch = epoch();
     r.step = ++step_;
     ++unread_;
-    const bool watched = watch.on_tensor || watch.on_indices;
-    const bool first = !std::exchange(begun_, true);
     if (!DeferringBackend<B> || first || look || watched || step_ % options_.read_every == 0) {
       report();
     }
@@ -305,7 +312,7 @@ class trainer {
   std::int64_t step_;
   method::step_report report_;  ///< of the last step that was read
   std::int64_t unread_ = 0;     ///< steps since
-  bool begun_ = false;          ///< the first step is read at once
+  bool begun_ = false;          ///< the first step is read at once, and libraries make ready in it
   std::optional<data::loader> loader_;
   schedule schedule_;
   bytes pixels_;  ///< of the set, where the backend makes the views

@@ -15,9 +15,9 @@ namespace triptych::update::optimizer {
 struct any {
   std::variant<sgd, lars> choice = sgd{};
 
-  template <class B>
+  template <class B, class Scale>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            double gradient_scale, const typename B::real* gradient, typename B::real* state,
+            Scale gradient_scale, const typename B::real* gradient, typename B::real* state,
             typename B::real* weights) const {
     std::visit(
         [&](const auto& one) {

@@ -15,26 +15,17 @@
 #include <span>
 #include <string>
 
+#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
-#include <triptych/kernels/elementwise.hpp>
+#include <triptych/kernels/descent.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/update/optimizer/parameter_group.hpp>
+#include <triptych/update/optimizer/sgd.hpp>
 
 namespace triptych::update::optimizer {
 
-/// Where r enters. The three agree without momentum and without the exception; public
-/// implementations differ, and so do their accuracies.
-enum class lars_rule {
-  after_momentum,      ///< b <- mu b + g + decay w;       w <- w - lr r b   (the default here)
-  scale_gradient,      ///< b <- mu b + r (g + decay w);   w <- w - lr b     (MoCo v3, MAE, LARC)
-  skip_without_decay,  ///< as scale_gradient, but r = 1 where decay is 0    (lightly, Bolts)
-};
-
-/// The scalars that turn one step of gradient descent with momentum (kernels::sgd) into one of
-/// LARS.
-struct lars_factors {
-  double rate, decay, gradient_scale;
-};
+using kernels::lars_factors;
+using kernels::lars_rule;
 
 struct lars {
   double momentum = 0.9;             ///< mu
@@ -44,19 +35,9 @@ struct lars {
   lars_rule rule = lars_rule::after_momentum;
   bool vectors = true;  ///< false: biases and BatchNorm weights get plain SGD without decay
 
-  /// r of a tensor with these norms.
-  [[nodiscard]] double ratio(double weight_norm, double gradient_norm) const {
-    if (rule == lars_rule::skip_without_decay && weight_decay == 0) return 1;
-    if (!(weight_norm > 0 && gradient_norm > 0)) return 1;
-    return trust_coefficient * weight_norm / (gradient_norm + weight_decay * weight_norm + epsilon);
-  }
-
-  /// What a tensor with these norms passes to kernels::sgd, or to a backend's `sgd`, at learning
-  /// rate `lr`.
-  [[nodiscard]] lars_factors factors(double lr, double weight_norm, double gradient_norm) const {
-    const double r = ratio(weight_norm, gradient_norm);
-    if (rule == lars_rule::after_momentum) return {lr * r, weight_decay, 1};
-    return {lr, r * weight_decay, r};
+  /// What a tensor's step is scaled by, from its norms.
+  [[nodiscard]] kernels::lars_trust trust() const {
+    return {weight_decay, trust_coefficient, epsilon, rule};
   }
 
   /// One step of one tensor on the host: updates `weights` and the momentum `buffer`, which starts
@@ -70,7 +51,7 @@ struct lars {
                          std::to_string(gradient.size()) +
                          " gradients: sizes must match; pass the three of one tensor");
     }
-    const lars_factors f = factors(lr, norm(std::span<const T>(weights)), norm(gradient));
+    const lars_factors f = trust().factors(lr, norm(std::span<const T>(weights)), norm(gradient));
     const kernels::sgd<T> update{
         gradient.data(),         static_cast<T>(f.rate),           static_cast<T>(momentum),
         static_cast<T>(f.decay), static_cast<T>(f.gradient_scale), buffer.data(),
@@ -79,27 +60,40 @@ struct lars {
   }
 
   /// One step of the tensors of a group, each scaled by itself.
-  template <class B>
+  template <class B, class Scale>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            double gradient_scale, const typename B::real* gradient, typename B::real* state,
+            Scale gradient_scale, const typename B::real* gradient, typename B::real* state,
             typename B::real* weights) const {
-    using real = typename B::real;
     for (const auto& p : list) {
       if (p.offset < group.begin || p.offset >= group.end) continue;
-      lars_factors f{group.rate, 0, 1};
-      if (vectors || !p.is_vector()) {
-        f = factors(group.rate, std::sqrt(backend.sum_of_squares(weights + p.offset, p.size())),
-                    gradient_scale *
-                        std::sqrt(backend.sum_of_squares(gradient + p.offset, p.size())));
+      const auto* const g = gradient + p.offset;
+      auto *const b = state + p.offset, *const w = weights + p.offset;
+      if (!vectors && p.is_vector()) {
+        sgd{momentum, 0}.step(backend, list, {0, p.size(), group.rate}, gradient_scale, g, b, w);
+      } else {
+        scaled_step(backend, p.size(), group.rate, gradient_scale, g, b, w);
       }
-      backend.sgd(p.size(), gradient + p.offset, static_cast<real>(f.rate),
-                  static_cast<real>(momentum), static_cast<real>(f.decay),
-                  static_cast<real>(f.gradient_scale * gradient_scale), state + p.offset,
-                  weights + p.offset);
     }
   }
 
  private:
+  template <class B, class Scale>
+  void scaled_step(B& backend, std::size_t n, double rate, Scale gradient_scale,
+                   const typename B::real* gradient, typename B::real* state,
+                   typename B::real* weights) const {
+    using real = typename B::real;
+    if constexpr (DeferringBackend<B>) {
+      backend.lars(n, trust(), gradient, rate, static_cast<real>(momentum), gradient_scale, state,
+                   weights);
+    } else {
+      const lars_factors f = trust().factors(rate, std::sqrt(backend.sum_of_squares(weights, n)),
+                                             std::sqrt(backend.sum_of_squares(gradient, n)),
+                                             static_cast<double>(gradient_scale));
+      backend.sgd(n, gradient, static_cast<real>(f.rate), static_cast<real>(momentum),
+                  static_cast<real>(f.decay), static_cast<real>(f.gradient_scale), state, weights);
+    }
+  }
+
   template <class T>
   static double norm(std::span<const T> values) {
     double sum = 0;

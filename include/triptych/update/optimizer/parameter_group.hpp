@@ -1,10 +1,12 @@
 // triptych/update/optimizer/parameter_group.hpp
 //
 // A run of an arena that one learning rate moves. An optimiser is an aggregate with
-//   template <class B> void step(B&, const nn::parameter_list&, const parameter_group&,
-//                                double gradient_scale, const real* gradient, real* state,
-//                                real* weights) const;
-// that works on the tensors of the group and keeps one number of state per weight.
+//   template <class B, class Scale> void step(B&, const nn::parameter_list&, const parameter_group&,
+//                                             Scale gradient_scale, const real* gradient,
+//                                             real* state, real* weights) const;
+// that works on the tensors of the group and keeps one number of state per weight. The gradient is to
+// be multiplied by gradient_scale: a real, or, on a backend that defers, a const real*, one number in
+// its memory. Either goes on to the backend's `sgd` as it is.
 #pragma once
 
 #include <cstddef>

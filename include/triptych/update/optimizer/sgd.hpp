@@ -13,14 +13,14 @@ struct sgd {
   double momentum = 0.9;
   double weight_decay = 1e-4;
 
-  template <class B>
+  template <class B, class Scale>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
-            double gradient_scale, const typename B::real* gradient, typename B::real* state,
+            Scale gradient_scale, const typename B::real* gradient, typename B::real* state,
             typename B::real* weights) const {
     using real = typename B::real;
     backend.sgd(group.end - group.begin, gradient + group.begin, static_cast<real>(group.rate),
-                static_cast<real>(momentum), static_cast<real>(weight_decay),
-                static_cast<real>(gradient_scale), state + group.begin, weights + group.begin);
+                static_cast<real>(momentum), static_cast<real>(weight_decay), gradient_scale,
+                state + group.begin, weights + group.begin);
   }
 };
 
