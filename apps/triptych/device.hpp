@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/backend/convolution/bf16_block.hpp>
 #include <triptych/backend/cuda_options.hpp>
 #include <triptych/core/error.hpp>
 
@@ -104,7 +105,11 @@ inline placement place(const train_options& o, const std::optional<backend::cuda
 /// Where the run computes, after a look at this machine.
 inline placement placed(const train_options& o) {
   const bool asks = o.device != choice::device::cpu && o.backend == choice::backend::eigen;
-  return place(o, asks ? cuda_here() : std::nullopt);
+  const placement where = place(o, asks ? cuda_here() : std::nullopt);
+  if (!where.cuda && o.backend == choice::backend::eigen && o.convolution == "bf16") {
+    convolution::need_unit<convolution::amx_block>();
+  }
+  return where;
 }
 
 /// What was given and means nothing where the run computes.

@@ -201,8 +201,8 @@ class train_run {
       const std::int64_t epochs = r.step / per_epoch;
       const bool judge = epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
       std::optional<double> knn;
-      if (judge) knn = neighbours();
       if (judge || r.step == last) r.report = trainer_->report();
+      if (judge) knn = neighbours();
       if (r.monitors || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 

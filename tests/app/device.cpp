@@ -148,7 +148,10 @@ TEST_CASE("A build covers the devices that CMake's words stand for") {
 
 TEST_CASE("An option that means nothing where the run computes is said to") {
   const auto cpu_alone = asking({{"convolution", "direct"}});
-  const auto cuda_alone = asking({{"precision", "bf16"}, {"conv-engine", "gemm"}});
+  const auto cuda_alone = asking({{"precision", "bf16"},
+                                  {"conv-engine", "gemm"},
+                                  {"resident", "off"},
+                                  {"graph", "off"}});
   const placement cpu{{}, "cpu"}, cuda{0, "cuda:0"};
   CHECK(without_effect_there(cpu_alone, cpu).empty());
   CHECK(without_effect_there(cuda_alone, cuda).empty());
@@ -156,7 +159,9 @@ TEST_CASE("An option that means nothing where the run computes is said to") {
         words{"convolution (from flag --convolution) means nothing on CUDA"});
   CHECK(without_effect_there(cuda_alone, cpu) ==
         words{"precision (from flag --precision) means nothing on the CPU",
-              "conv-engine (from flag --conv-engine) means nothing on the CPU"});
+              "conv-engine (from flag --conv-engine) means nothing on the CPU",
+              "resident (from flag --resident) means nothing on the CPU",
+              "graph (from flag --graph) means nothing on the CPU"});
   auto reference = cpu_alone;
   reference.backend = choice::backend::reference;
   CHECK(without_effect_there(reference, cpu) ==

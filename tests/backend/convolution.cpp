@@ -1,4 +1,6 @@
 // The convolution algorithms of the fast backend against a naive sum in double precision.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -138,6 +140,7 @@ struct trial<convolution::bf16_products<Block>> {
   static std::vector<geometry> odd() {
     return {{3, 5, 4, 32, 32, 1, 2, 0},   {33, 4, 3, 32, 64, 3, 1, 1}, {5, 7, 6, 64, 160, 3, 2, 1},
             {2, 40, 64, 32, 32, 3, 1, 1}, {2, 9, 9, 32, 32, 7, 2, 3},  {1, 5, 5, 32, 32, 3, 3, 2},
+            {2, 24, 64, 64, 96, 3, 2, 1},  // several bands of rows
             {2, 4, 4, 48, 32, 3, 1, 1}};  // the last one is `fast`'s
   }
   static std::vector<geometry> cut() {
@@ -194,6 +197,36 @@ TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[c
     for (std::size_t i = 0; i < w.size(); ++i) dw_expected.add(i, w[i]);
     REQUIRE(dx_expected.relative_error(dx_more) < 1e-6);
     REQUIRE(dw_expected.relative_error(dw_more) < 2e-6);
+  }
+}
+
+TEMPLATE_TEST_CASE("Products in bf16 are those of rounded operands, and not of the operands", "[convolution]",
+                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+  if (!trial<TestType>::available()) return;
+  const geometry g{33, 4, 3, 32, 64, 3, 1, 1};
+  thread_pool pool(2);
+  stack_arena<> scratch;
+  const auto passes = [&]<class Algorithm>(bool rounded, Algorithm) {
+    const auto numbers = [&](std::size_t size, std::uint32_t which) {
+      return rounded ? trial<TestType>::numbers(size, which) : random_floats(size, which);
+    };
+    const floats x = numbers(x_size(g), 1), w = numbers(w_size(g), 2), dy = numbers(y_size(g), 3);
+    std::array<floats, 3> results{floats(y_size(g)), floats(x_size(g)), floats(w_size(g))};
+    Algorithm::forward(pool, scratch, g, x.data(), w.data(), results[0].data());
+    Algorithm::backward_data(pool, scratch, g, dy.data(), w.data(), results[1].data(), false);
+    Algorithm::backward_weights(pool, scratch, g, x.data(), dy.data(), results[2].data(), false);
+    return results;
+  };
+  const auto found = passes(false, TestType()), rounded = passes(true, TestType());
+  const auto exact = passes(false, convolution::direct());
+  for (std::size_t pass = 0; pass < found.size(); ++pass) {
+    INFO("pass " << pass);
+    CHECK((found[pass] == rounded[pass]));
+    float farthest = 0;
+    for (std::size_t i = 0; i < found[pass].size(); ++i) {
+      farthest = std::max(farthest, std::abs(found[pass][i] - exact[pass][i]));
+    }
+    CHECK(farthest > 1e-3f);
   }
 }
 

@@ -244,6 +244,41 @@ TEMPLATE_TEST_CASE("neither a step that is not finite nor one after it moves a w
   CHECK(thrown.says("a step before step 7 was not finite"));
 }
 
+TEST_CASE("a gradient that is not finite moves no weight, whatever the loss was") {
+  if (!present()) return;
+  small_method<device, method::simclr_options> m;
+  launch(m, 0);
+  CHECK(m.method.settle().finite);
+  auto& online = m.method.online();
+  const auto before = m.weights();
+  const device_array<device> norm(m.backend, {0});
+  online.zero_gradients();
+  const float spoilt = std::numeric_limits<float>::infinity();
+  m.backend.upload(&spoilt, 1, online.gradients() + 40);
+  online.update(0.1, 0.1, norm);
+  CHECK((m.weights() == before));
+  float gate = 1;
+  m.backend.download(m.backend.gate(), 1, &gate);
+  CHECK(gate == 0);
+}
+
+// The neighbours of projections that are NaN are rows of the queue as any, so the losses are finite.
+TEST_CASE("projections that are not finite move no weight, whatever the loss is") {
+  if (!present()) return;
+  small_method<device, method::mncl_options> m;
+  launch(m, 0);
+  CHECK(m.method.settle().finite);
+  const float spoilt = std::nanf("");
+  m.backend.upload(&spoilt, 1, m.method.momentum().weights());
+  const auto online = m.weights();
+  launch(m, 1);
+  const method::outcome found = m.method.settle();
+  CHECK_FALSE(found.finite);
+  CHECK(found.sound == 0);
+  CHECK(std::isfinite(found.last.loss));
+  CHECK((m.weights() == online));
+}
+
 TEST_CASE(
     "a trainer that looks now and then names the step and the tensor, as one that always looks") {
   if (!present()) return;

@@ -82,7 +82,7 @@ struct group_canvas {
       to[i + n] = clamp01(g);
       to[i + 2 * n] = clamp01(b);
     });
-    wait();
+    group.sync();
   }
 
   template <class Op>
@@ -95,7 +95,7 @@ struct group_canvas {
       p[i + n] = c.g;
       p[i + 2 * n] = c.b;
     });
-    wait();
+    group.sync();
   }
 
   [[nodiscard]] TRIPTYCH_HOST_DEVICE float mean_luma() const {
@@ -114,7 +114,7 @@ struct group_canvas {
     group.each(taps, [=](std::int64_t t) {
       weights[t] = blur_weight(static_cast<int>(t) - radius, sigma);
     });
-    wait();
+    group.sync();
     float sum = 0;
     for (int t = 0; t < taps; ++t) sum += weights[t];
     const std::int64_t n = std::int64_t{3} * s * s;
@@ -128,7 +128,7 @@ struct group_canvas {
       }
       between[i] = v;
     });
-    wait();
+    group.sync();
     group.each(n, [=](std::int64_t i) {
       const std::int64_t plane = i / s / s * s;  // its first row
       const int y = static_cast<int>(i / s - plane), x = static_cast<int>(i % s);
@@ -138,7 +138,7 @@ struct group_canvas {
       }
       from[i] = v;
     });
-    wait();
+    group.sync();
   }
 
   TRIPTYCH_HOST_DEVICE void finish(bool flip) const {
@@ -152,11 +152,6 @@ struct group_canvas {
       const float* p = from + i / s * s + column(static_cast<int>(i % s));
       for (int k = 0; k < 3; ++k) to[i * 3 + k] = c.channel(k)(p[k * n]);
     });
-  }
-
- private:
-  TRIPTYCH_HOST_DEVICE void wait() const {
-    static_cast<void>(group.template sum<int>(0, [](std::int64_t) { return 0; }));
   }
 };
 

@@ -41,14 +41,23 @@ namespace cuda_detail {
 
 inline std::string mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
+/// Of memory that the driver or a library asks for itself: for a kernel's code, say.
+inline error out_of_memory(const char* what) {
+  static_cast<void>(cudaGetLastError());  // it is reported here, not by the next launch
+  return error::memory(std::string("cuda: ") + what +
+                       " failed: the device has no memory left for it; lower --batch, --width or --queue");
+}
+
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
+  if (status == cudaErrorMemoryAllocation) throw out_of_memory(what);
   throw error::runtime(std::string("cuda: ") + what + " failed: " + cudaGetErrorString(status) +
                        "; see `triptych doctor`, or train with --device cpu");
 }
 
 inline void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw out_of_memory(what);
   throw error::runtime(std::string("cuda: ") + what + " failed: " + cublasGetStatusString(status) +
                        "; see `triptych doctor`, or train with --device cpu");
 }
@@ -93,14 +102,20 @@ struct warp {
       own = combine(own, cub::ShuffleDown<32>(own, offset, 31, all));
     }
     own = cub::ShuffleIndex<32>(own, 0, all);
-    __syncwarp();  // what lanes wrote before is now seen by all of them
 #endif
+    sync();
     return own;
   }
 
   template <class T, class F>
   __host__ __device__ T sum(std::int64_t n, const F& f) const {
     return reduce(n, T(0), f, kernels::plus{});
+  }
+
+  __host__ __device__ void sync() const {
+#if defined(__CUDA_ARCH__)
+    __syncwarp();  // what lanes wrote before is now seen by all of them
+#endif
   }
 };
 
@@ -198,7 +213,7 @@ class upload_ring {
   void dropped() { recorded_ = 0; }
 
  private:
-  static constexpr std::size_t part = std::size_t{1} << 20;
+  static constexpr std::size_t part = std::size_t{256} << 10;
 
   void make() {
     check(cudaMallocHost(&memory_, part * copied_.size()), "cudaMallocHost");
@@ -210,7 +225,7 @@ class upload_ring {
   [[nodiscard]] std::size_t after(std::size_t slot) const { return (slot + 1) % copied_.size(); }
 
   void* memory_ = nullptr;
-  std::array<cudaEvent_t, 16> copied_{};
+  std::array<cudaEvent_t, 64> copied_{};
   std::size_t next_ = 0;
   std::size_t recorded_ = 0;  ///< slots before `next_` that belong to the graph being recorded
 };
@@ -302,6 +317,7 @@ void cuda_system::each(std::int64_t n, const Functor& f) const {
     thrust::for_each_n(thrust::cuda::par_nosync.on(handles_->stream),
                        thrust::counting_iterator<std::int64_t>(0), n, f);
   } catch (const thrust::system_error& e) {
+    if (e.code().value() == cudaErrorMemoryAllocation) throw cuda_detail::out_of_memory("a launch");
     throw error::runtime(std::string("cuda: a launch failed: ") + e.what() +
                          "; see `triptych doctor`, or train with --device cpu");
   }

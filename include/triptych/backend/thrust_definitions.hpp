@@ -428,7 +428,8 @@ void thrust_algorithms<System, ConvEngine, Map>::render(const augment::view_batc
   int taps = 0;
   for (std::int64_t i = 0; i < batch.count(); ++i) {
     const float sigma = batch.draws[i].sigma;
-    if (augment::blurs(sigma)) taps = std::max(taps, 2 * augment::blur_radius(sigma) + 1);
+    // Whether it blurs is for the device to say, whose exponential may be another.
+    if (sigma > 0) taps = std::max(taps, 2 * augment::blur_radius(sigma) + 1);
   }
   augment::view_batch there = batch;
   auto* draws = take<augment::draw>(batch.count());

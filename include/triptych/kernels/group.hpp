@@ -6,9 +6,10 @@
 //   g.each(n, f)                           f(i) for 0 <= i < n; lane l takes i = l, l + W, l + 2W, ...
 //   g.reduce(n, identity, f, combine)      combine over all f(i); every lane gets the result
 //   g.sum<T>(n, f)                         the same for sums
+//   g.sync()                               all lanes have come here
 //
 // A lane may read in one phase what the same lane wrote in an earlier `each` over the same range;
-// what another lane wrote it may read only after a reduction. `combine` must be associative up to
+// what another lane wrote it may read only after a reduction or `sync`. `combine` must be associative up to
 // rounding.
 //
 // `lanes<W>` is one thread that does the work of W lanes, in their order: lanes<16> for CPUs, whose
@@ -65,6 +66,8 @@ struct lanes {
   TRIPTYCH_HOST_DEVICE T sum(std::int64_t n, const F& f) const {
     return reduce(n, T(0), f, plus{});
   }
+
+  TRIPTYCH_HOST_DEVICE void sync() const {}
 };
 
 }  // namespace triptych::kernels

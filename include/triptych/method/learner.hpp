@@ -61,9 +61,10 @@ class learner {
       for (std::size_t i = 0; i < losses.size(); ++i) losses[i] = static_cast<double>(record[i]);
       last_ = reported(losses);
       last_.gradient_norm = static_cast<double>(record[norm_at]);
-      if (record[gate_at] == real(0) && steps > 0) {
+      const auto sound = static_cast<std::int64_t>(record[sound_at]);
+      if (sound != steps) {
         backend_->open_gate();
-        return {last_, static_cast<std::int64_t>(record[sound_at]), false};
+        return {last_, sound, false};
       }
     }
     return {last_, steps, true};
@@ -153,7 +154,6 @@ class learner {
       real* record = record_.data();
       online.update(options.rate, options.predictor_rate, record + norm_at);
       backend_->copy(losses[0], N, record);
-      backend_->copy(backend_->gate(), 1, record + gate_at);
       backend_->add(backend_->gate(), 1, record + sound_at);
       ++unread_;
       return options.read ? read(online, x, options.step) : step_report{};
@@ -176,8 +176,8 @@ class learner {
 
  private:
   // Where the numbers of a step lie in `record_`, behind the losses.
-  static constexpr std::size_t norm_at = std::tuple_size_v<loss_list>, gate_at = norm_at + 1,
-                               sound_at = norm_at + 2, record_size = norm_at + 3;
+  static constexpr std::size_t norm_at = std::tuple_size_v<loss_list>, sound_at = norm_at + 1,
+                               record_size = norm_at + 2;
 
   /// Waits for the step that has been launched, and refuses it if it must be.
   template <class Online>

@@ -102,16 +102,17 @@ std::optional<fitting_batch> find_fitting_batch(method::learner<B, Stack>& metho
     const detail::kept_state<B, Stack> state(method);
     fitting_batch found;
     std::optional<std::size_t> need;
-    std::int64_t n = batch / 2;
-    for (; n >= 2 && !need; n /= 2) {
+    for (std::int64_t n = batch; n > 2 && !need;) {
+      n = std::max<std::int64_t>(n / 2, 2);
       if ((need = bytes(n))) found.tried = n;
     }
     if constexpr (requires { memory::free_bytes(); }) {
-      const auto smaller = n >= 2 ? bytes(n) : std::nullopt;
+      const std::int64_t half = found.tried / 2;
+      const auto smaller = half >= 2 ? bytes(half) : std::nullopt;
       arena.restart();
       if (smaller && *smaller < *need) {
         const double each =
-            static_cast<double>(*need - *smaller) / static_cast<double>(found.tried - n);
+            static_cast<double>(*need - *smaller) / static_cast<double>(found.tried - half);
         const double spare =
             static_cast<double>(memory::free_bytes()) - static_cast<double>(*need);
         found.about = std::clamp(found.tried + static_cast<std::int64_t>(spare / each), found.tried,

@@ -110,7 +110,7 @@ class trainer {
     if constexpr (RenderingBackend<B>) {
       if (options_.resident) {
         static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
-        pixels_ = bytes(set.pixels.size(), "the images");
+        pixels_ = bytes(set.pixels.size(), "the images, which --resident off leaves to the CPU");
         method.backend().upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());
       }
     }
@@ -137,6 +137,7 @@ class trainer {
       return take_step(watch);
     } catch (const error& e) {
       if (e.kind() != error_kind::memory) throw;
+      report();  // steps before this one that were not finite matter more
       const shape one{1, options_.image_size, options_.image_size, 3};
       throw error::memory(e.what() + to_advice(find_fitting_batch(*method_, one, options_.batch,
                                                                   planned())));
@@ -210,23 +211,14 @@ class trainer {
 
   step_record take_step(const method::trace<real>& watch) {
     const data::batch& batch = loader_->next();
-    const frame scope(method_->backend().arena());
-    const auto x = views_of(batch);
-    method::step_options plan = planned();
-    plan.read = false;
     const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
-    sight_.clear();
-    step_record r;
     const bool watched = watch.on_tensor || watch.on_indices;
     const bool first = !std::exchange(begun_, true);
-    const auto step = [&] { method_->step(x, plan, look ? watching(watch) : watch); };
-    if (options_.graph && !first && !look && !watched) {
-      as_graph(method_->backend(), step);
-    } else {
-      step();
-    }
-    r.rate = plan.rate;
+    step_record r;
+    r.rate = planned().rate;
     r.epoch = epoch();
+    sight_.clear();
+    launch(batch, look ? watching(watch) : watch, options_.graph && !(first || look || watched));
     r.step = ++step_;
     ++unread_;
     if (!DeferringBackend<B> || first || look || watched || step_ % options_.read_every == 0) {
@@ -236,6 +228,21 @@ class trainer {
     if (look) r.monitors = examine(batch);
     remember(batch);
     return r;
+  }
+
+  /// The next step, read by nobody; what it holds of the arena it has given back.
+  void launch(const data::batch& batch, const method::trace<real>& watch, bool graph) {
+    auto& backend = method_->backend();
+    const frame scope(backend.arena());
+    const auto x = views_of(batch);
+    method::step_options plan = planned();
+    plan.read = false;
+    const auto step = [&] { method_->step(x, plan, watch); };
+    if (graph) {
+      as_graph(backend, step);
+    } else {
+      step();
+    }
   }
 
   /// What a look at a step has copied.

@@ -18,8 +18,9 @@
 #include <cstdint>
 
 #include <triptych/core/bf16.hpp>
+#include <triptych/core/error.hpp>
 
-#if defined(__AMX_BF16__)
+#if defined(__AMX_BF16__) && defined(__linux__)
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -60,7 +61,7 @@ class loop_block {
   float sum_[block_side][block_side];
 };
 
-#if defined(__AMX_BF16__)
+#if defined(__AMX_BF16__) && defined(__linux__)
 /// The sums in tile registers 0 to 3, which belong to the thread: one object at a time, made by the
 /// thread that uses it.
 class amx_block {
@@ -130,5 +131,15 @@ class amx_block : public loop_block {
   static bool available() { return false; }
 };
 #endif
+
+/// Throws error::usage where there is no unit for such blocks.
+template <class Block>
+void need_unit() {
+  if (!Block::available()) {
+    throw error::usage(
+        "convolutions in bf16 need a processor with AMX and a build for it (TRIPTYCH_ARCH=native there); "
+        "take --convolution fast");
+  }
+}
 
 }  // namespace triptych::convolution

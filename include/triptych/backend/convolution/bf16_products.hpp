@@ -191,112 +191,130 @@ struct gradient_cut {
   }
 };
 
+/// Some rows of dy of up to 32 images, and the rows of x that they came from.
+struct gradient_band {
+  std::int64_t image, images;
+  int first, end;  ///< rows of dy
+  int low, high;   ///< rows of x
+
+  gradient_band(const geometry& g, const gradient_cut& cut, std::int64_t group, std::int64_t band)
+      : image(group * block_side),
+        images(std::min<std::int64_t>(block_side, g.images - image)),
+        first(static_cast<int>(share_begin(g.out_height(), cut.bands, band))),
+        end(static_cast<int>(share_begin(g.out_height(), cut.bands, band + 1))),
+        low(std::max(0, first * g.stride - g.padding)),
+        high(std::min(g.height, (end - 1) * g.stride - g.padding + g.kernel)) {}
+};
+
+/// x of a band with the images innermost: operands A, 32 channels x 32 images. `pixel` has room for one
+/// pixel of 32 images.
+inline void lay_out_x(const geometry& g, const gradient_band& b, const float* x, float* pixel, bf16* tile) {
+  const std::int64_t size = std::int64_t{g.in} * block_side, map = std::int64_t{g.height} * g.width * g.in;
+  if (b.images < block_side) std::fill_n(pixel, size, 0.0f);
+  const float* from = x + b.image * map + std::int64_t{b.low} * g.width * g.in;
+  for (std::int64_t at = 0; at < std::int64_t{b.high - b.low} * g.width; ++at, from += g.in) {
+    detail::transpose(b.images, g.in, from, map, pixel, block_side);
+    round_row(pixel, size, tile + at * size);
+  }
+}
+
+/// `blocks` x 32 channels of dy of a band from `channel` on, in pairs of images: operands B, 32 images x
+/// 32 channels.
+inline void lay_out_dy(const geometry& g, const gradient_band& b, std::int64_t channel, std::int64_t blocks,
+                       const float* dy, bf16* tile) {
+  const std::int64_t pixels = std::int64_t{b.end - b.first} * g.out_width();
+  const std::int64_t map = std::int64_t{g.out_height()} * g.out_width() * g.out;
+  if (b.images < block_side) std::fill_n(tile, pixels * blocks * block_size, bf16(0.0f));
+  for (std::int64_t n = 0; n < b.images; n += 2) {
+    const float* from =
+        dy + (b.image + n) * map + std::int64_t{b.first} * g.out_width() * g.out + channel;
+    bf16* to = tile + paired(n, 0);
+    for (std::int64_t at = 0; at < pixels; ++at, from += g.out) {
+      for (std::int64_t c = 0; c < blocks * block_side; c += 16, to += block_size / 2) {
+        if (n + 1 < b.images) {
+          round_pairs(from + c, from + map + c, to);
+        } else {
+          for (int j = 0; j < 16; ++j) to[2 * j] = bf16(from[c + j]);
+        }
+      }
+    }
+  }
+}
+
+/// Adds a band's products to sums[out block][tap][in block][32 x 32].
+template <class Block>
+void add_band(const geometry& g, const gradient_band& b, std::int64_t out_blocks, const bf16* x_tile,
+              const bf16* dy_tile, float* sums) {
+  const std::int64_t in_blocks = g.in / block_side;
+  const std::int64_t x_pixel = in_blocks * block_size, dy_pixel = out_blocks * block_size;
+  Block block;
+  for (std::int64_t o = 0; o < out_blocks; ++o) {
+    for (int tap = 0; tap < g.kernel * g.kernel; ++tap) {
+      const int r = tap / g.kernel, s = tap % g.kernel;
+      const detail::reach rows(r, g.height, g.out_height(), g.stride, g.padding);
+      const detail::reach columns(s, g.width, g.out_width(), g.stride, g.padding);
+      for (std::int64_t i = 0; i < in_blocks; ++i, sums += block_size) {
+        block.load(sums);
+        for (int t = std::max(b.first, rows.begin); t < std::min(b.end, rows.end); ++t) {
+          const std::int64_t x_at =
+              std::int64_t{t * g.stride - g.padding + r - b.low} * g.width - g.padding + s;
+          const bf16* x = x_tile + (x_at + columns.begin * g.stride) * x_pixel + i * block_size;
+          const bf16* dy = dy_tile +
+                           (std::int64_t{t - b.first} * g.out_width() + columns.begin) * dy_pixel +
+                           o * block_size;
+          for (int u = columns.begin; u < columns.end; ++u) {
+            block.add_product(x, dy);
+            x += g.stride * x_pixel;
+            dy += dy_pixel;
+          }
+        }
+        block.store(sums);
+      }
+    }
+  }
+}
+
 /// dw = (accumulate ? dw : 0) + the weight gradient, products in bf16.
 template <class Block, class Arena>
 void weight_gradient(thread_pool& pool, Arena& scratch, const geometry& g, const float* x, const float* dy,
                      float* dw, bool accumulate) {
   const typename Arena::frame scope(scratch);
   const gradient_cut cut(g);
-  const std::int64_t size = std::int64_t{g.kernel} * g.kernel * g.in * g.out;
+  const std::int64_t taps = std::int64_t{g.kernel} * g.kernel, size = taps * g.in * g.out;
   const std::int64_t in_blocks = g.in / block_side, out_blocks = g.out / block_side;
   const std::int64_t most_dy_rows = shares(g.out_height(), cut.bands);
+  const std::int64_t pixel = std::int64_t{g.in} * block_side;  // one pixel of x, floats
   // Partial gradients block by block: [shard][out block][tap][in block][32 x 32].
   float* const partial = scratch.template take<float>(static_cast<std::size_t>(cut.shards * size));
 
-  const std::int64_t turned = std::int64_t{g.in} * block_side;  // one pixel of x, floats
   for_each_tile(
       pool, scratch, cut.shards * cut.parts,
-      turned + (cut.most_rows * cut.x_row + most_dy_rows * cut.dy_row) / 2 + block_size,
+      pixel + (cut.most_rows * cut.x_row + most_dy_rows * cut.dy_row) / 2 + block_size,
       [&](std::int64_t task, float* memory) {
         const std::int64_t shard = task / cut.parts, part = task % cut.parts;
         const std::int64_t out_begin = share_begin(out_blocks, cut.parts, part);
         const std::int64_t out_count = share_begin(out_blocks, cut.parts, part + 1) - out_begin;
-        const std::int64_t taps = std::int64_t{g.kernel} * g.kernel;
-        float* const mine = partial + shard * size + out_begin * taps * in_blocks * block_size;
-        std::fill_n(mine, out_count * taps * in_blocks * block_size, 0.0f);
-        float* const pixel = memory;
-        bf16* const x_tile = reinterpret_cast<bf16*>(memory + turned);
+        const std::int64_t out_size = taps * in_blocks * block_size;  // of one out block
+        float* const mine = partial + shard * size + out_begin * out_size;
+        std::fill_n(mine, out_count * out_size, 0.0f);
+        bf16* const x_tile = reinterpret_cast<bf16*>(memory + pixel);
         bf16* const dy_tile = x_tile + cut.most_rows * cut.x_row;
-        const std::int64_t x_pixel = in_blocks * block_size, dy_pixel = out_count * block_size;
-
-        Block block;
         for (std::int64_t group = share_begin(cut.groups, cut.shards, shard);
              group < share_begin(cut.groups, cut.shards, shard + 1); ++group) {
-          const std::int64_t image = group * block_side;
-          const std::int64_t images = std::min<std::int64_t>(block_side, g.images - image);
-          for (std::int64_t band = 0; band < cut.bands; ++band) {
-            const auto first = static_cast<int>(share_begin(g.out_height(), cut.bands, band));
-            const auto end = static_cast<int>(share_begin(g.out_height(), cut.bands, band + 1));
-            const int low = std::max(0, first * g.stride - g.padding);
-            const int high = std::min(g.height, (end - 1) * g.stride - g.padding + g.kernel);
-
-            // x with the images innermost: operands A of 32 channels x 32 images.
-            if (images < block_side) std::fill_n(pixel, turned, 0.0f);
-            for (std::int64_t at = 0; at < std::int64_t{high - low} * g.width; ++at) {
-              const std::int64_t map = std::int64_t{g.height} * g.width * g.in;
-              const float* const from = x + image * map + (std::int64_t{low} * g.width + at) * g.in;
-              detail::transpose(images, g.in, from, map, pixel, block_side);
-              round_row(pixel, turned, x_tile + at * x_pixel);
-            }
-            // dy in pairs of images: operands B of 32 images x 32 channels.
-            if (images < block_side) std::fill_n(dy_tile, (end - first) * cut.dy_row, bf16(0.0f));
-            const std::int64_t map = std::int64_t{g.out_height()} * g.out_width() * g.out;
-            for (std::int64_t n = 0; n < images; n += 2) {
-              const float* from = dy + (image + n) * map + std::int64_t{first} * g.out_width() * g.out +
-                                  out_begin * block_side;
-              bf16* to = dy_tile + paired(n, 0);
-              for (std::int64_t at = 0; at < std::int64_t{end - first} * g.out_width(); ++at, from += g.out) {
-                for (std::int64_t c = 0; c < out_count * block_side; c += 16, to += block_size / 2) {
-                  if (n + 1 < images) {
-                    round_pairs(from + c, from + map + c, to);
-                  } else {
-                    for (int j = 0; j < 16; ++j) to[2 * j] = bf16(from[c + j]);
-                  }
-                }
-              }
-            }
-
-            for (std::int64_t o = 0; o < out_count; ++o) {
-              for (int tap = 0; tap < taps; ++tap) {
-                const int r = tap / g.kernel, s = tap % g.kernel;
-                const detail::reach rows(r, g.height, g.out_height(), g.stride, g.padding);
-                const detail::reach columns(s, g.width, g.out_width(), g.stride, g.padding);
-                for (std::int64_t i = 0; i < in_blocks; ++i) {
-                  float* const sums = mine + ((o * taps + tap) * in_blocks + i) * block_size;
-                  block.load(sums);
-                  for (int t = std::max(first, rows.begin); t < std::min(end, rows.end); ++t) {
-                    const std::int64_t x_at =
-                        std::int64_t{t * g.stride - g.padding + r - low} * g.width - g.padding + s;
-                    const bf16* a = x_tile + (x_at + columns.begin * g.stride) * x_pixel + i * block_size;
-                    const bf16* b = dy_tile +
-                                    (std::int64_t{t - first} * g.out_width() + columns.begin) * dy_pixel +
-                                    o * block_size;
-                    for (int u = columns.begin; u < columns.end; ++u) {
-                      block.add_product(a, b);
-                      a += g.stride * x_pixel;
-                      b += dy_pixel;
-                    }
-                  }
-                  block.store(sums);
-                }
-              }
-            }
+          for (std::int64_t i = 0; i < cut.bands; ++i) {
+            const gradient_band band(g, cut, group, i);
+            lay_out_x(g, band, x, memory, x_tile);
+            lay_out_dy(g, band, out_begin * block_side, out_count, dy, dy_tile);
+            add_band<Block>(g, band, out_count, x_tile, dy_tile, mine);
           }
         }
       });
 
   // The sum of the shards, out of blocks into rows of dw.
-  const std::int64_t taps = std::int64_t{g.kernel} * g.kernel;
   pool.run(out_blocks * taps * in_blocks, [&](std::int64_t i) {
     const std::int64_t o = i / (taps * in_blocks), tap = i / in_blocks % taps, in = i % in_blocks;
-    float* const sums = partial + i * block_size;
-    for (std::int64_t step = 1; step < cut.shards; step *= 2) {  // in a binary tree
-      for (std::int64_t s = 0; s + step < cut.shards; s += 2 * step) {
-        float* const into = sums + s * size;
-        const float* const from = sums + (s + step) * size;
-        for (std::int64_t k = 0; k < block_size; ++k) into[k] += from[k];
-      }
-    }
+    sum_partial(partial, cut.shards, size, i * block_size, (i + 1) * block_size);
+    const float* const sums = partial + i * block_size;
     for (std::int64_t c = 0; c < block_side; ++c) {
       float* const to = dw + ((tap * g.in) + in * block_side + c) * g.out + o * block_side;
       for (std::int64_t j = 0; j < block_side; ++j) {
@@ -311,13 +329,7 @@ void weight_gradient(thread_pool& pool, Arena& scratch, const geometry& g, const
 /// Block: amx_block, or loop_block, which is slow. Throws error::usage where there is no such unit.
 template <class Block = amx_block>
 struct bf16_products {
-  static void need() {
-    if (!Block::available()) {
-      throw error::usage(
-          "convolutions in bf16 need a processor with AMX and a build for it (TRIPTYCH_ARCH=native there); "
-          "take --convolution fast");
-    }
-  }
+  static void need() { need_unit<Block>(); }
 
   static constexpr bool takes(const geometry& g) { return g.in % block_side == 0 && g.out % block_side == 0; }
 

@@ -43,20 +43,27 @@ void for_each_tile(thread_pool& pool, Arena& scratch, std::int64_t count, std::i
   });
 }
 
+/// Numbers begin to end of the first of `count` arrays of `size` numbers, one after the other, become the
+/// sums over all of them: added pairwise, in a binary tree. The others are overwritten.
+inline void sum_partial(float* partial, std::int64_t count, std::int64_t size, std::int64_t begin,
+                        std::int64_t end) {
+  for (std::int64_t step = 1; step < count; step *= 2) {
+    for (std::int64_t s = 0; s + step < count; s += 2 * step) {
+      float* const into = partial + s * size;
+      const float* const from = partial + (s + step) * size;
+      for (std::int64_t k = begin; k < end; ++k) into[k] += from[k];
+    }
+  }
+}
+
 /// dw = (accumulate ? dw : 0) + the sum of `count` partial arrays of `size` numbers, one after the
-/// other in `partial`, which is overwritten: added pairwise, in a binary tree.
+/// other in `partial`, which is overwritten.
 inline void add_partial(thread_pool& pool, float* partial, std::int64_t count, std::int64_t size,
                         bool accumulate, float* dw) {
   constexpr std::int64_t piece = 4096;
   pool.run((size + piece - 1) / piece, [=](std::int64_t i) {
     const std::int64_t begin = i * piece, end = std::min(size, begin + piece);
-    for (std::int64_t step = 1; step < count; step *= 2) {
-      for (std::int64_t s = 0; s + step < count; s += 2 * step) {
-        float* const into = partial + s * size;
-        const float* const from = partial + (s + step) * size;
-        for (std::int64_t k = begin; k < end; ++k) into[k] += from[k];
-      }
-    }
+    sum_partial(partial, count, size, begin, end);
     for (std::int64_t k = begin; k < end; ++k) {
       dw[k] = accumulate ? dw[k] + partial[k] : partial[k];
     }
