@@ -21,8 +21,8 @@
 
 namespace triptych::kernels {
 
-/// Mean and sum of squared deviations of a run of rows, per channel: two passes over a run that
-/// stays in cache, so that a large mean costs no precision.
+/// Mean and sum of squared deviations of a run of rows, per channel, in one pass: over deviations from the
+/// run's first row, so that a large mean costs no precision.
 template <class T>
 struct moments {
   using real = compute_type<T>;
@@ -34,24 +34,23 @@ struct moments {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    real sum[W] = {}, square[W] = {};
-    for (std::int64_t r = begin; r < end; ++r) {
-      TRIPTYCH_LANES
-      for (int i = 0; i < W; ++i) sum[i] += x[r * channels + c + i];
-    }
+    real origin[W], sum[W] = {}, square[W] = {};
     TRIPTYCH_LANES
-    for (int i = 0; i < W; ++i) sum[i] /= static_cast<real>(end - begin);
-    for (std::int64_t r = begin; r < end; ++r) {
+    for (int i = 0; i < W; ++i) origin[i] = x[begin * channels + c + i];
+    for (std::int64_t r = begin + 1; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
-        const real d = x[r * channels + c + i] - sum[i];
+        const real d = x[r * channels + c + i] - origin[i];
+        sum[i] += d;
         square[i] += d * d;
       }
     }
+    const real share = real(1) / static_cast<real>(end - begin);
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
-      mean[c + i] = sum[i];
-      squares[c + i] = square[i];
+      const real shift = sum[i] * share, spread = square[i] - sum[i] * shift;
+      mean[c + i] = origin[i] + shift;
+      squares[c + i] = spread > real(0) ? spread : spread * real(0);  // NaN stays
     }
   }
 };
