@@ -14,7 +14,7 @@ namespace {
 test::app_result inspect(const std::string& path, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments{"inspect", path};
   arguments.insert(arguments.end(), more.begin(), more.end());
-  return test::run_app(TRIPTYCH_APP, arguments);
+  return test::call_app(arguments);
 }
 
 const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
