@@ -17,10 +17,10 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 
-#include "app_config.hpp"
 #include "build_info.hpp"
 #include "command_line.hpp"
 #include "commands.hpp"
+#include "configuration.hpp"
 #include "cuda.hpp"
 #include "doctor_report.hpp"
 
@@ -167,7 +167,7 @@ int doctor(const doctor_options& options) {
   findings f;
   f.version = io::library_version();
   f.commit = build_commit;
-  f.configuration = app_config::name;
+  f.configuration = this_configuration.name;
   f.compiler = build_compiler;
   f.flags = build_flags;
   f.eigen = eigen_version();

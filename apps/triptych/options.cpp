@@ -17,9 +17,9 @@
 #include <triptych/io/file.hpp>
 #include <triptych/version.hpp>
 
-#include "app_config.hpp"
 #include "build_info.hpp"
 #include "command_line.hpp"
+#include "configuration.hpp"
 #include "methods.hpp"
 #include "recipes.hpp"
 #include "settings.hpp"
@@ -452,7 +452,7 @@ void apply_recipe(train_options& options) {
 /// choose.
 train_options merged(const std::vector<std::vector<given_value>>& layers) {
   train_options options;
-  app_config::defaults(options);
+  this_configuration.defaults(options);
   train_options chosen = options;
   for (const auto& layer : layers) {
     for (const auto& value : layer) {
@@ -637,7 +637,8 @@ std::string version_text() {
                      std::to_string(TRIPTYCH_VERSION_PATCH);
   text += std::string(" (") + build_commit + "), " + build_compiler;
   if (*build_flags != '\0') text += std::string(" ") + build_flags;
-  return text + ", Eigen " + eigen_version() + ", configuration " + std::string(app_config::name);
+  return text + ", Eigen " + eigen_version() + ", configuration " +
+         std::string(this_configuration.name);
 }
 
 std::string eigen_version() {
@@ -696,7 +697,7 @@ std::vector<std::string> check(const train_options& o) {
   }
   const int pixels = view_size(o);
   const bool mncl = o.method == method::mncl_options::about.name;
-  const bool cuts = traits_of(o.method).patches && (!mncl || app_config::local_branch);
+  const bool cuts = traits_of(o.method).patches && (!mncl || this_configuration.local_branch);
   if (cuts) {
     if (pixels % o.grid != 0) {
       throw error::usage("image-size: " + number(pixels) + from("image-size") +
@@ -719,7 +720,7 @@ std::vector<std::string> check(const train_options& o) {
   }
   bool queue = false;
   methods::find(o.method, [&]<class M>() { queue = requires(M m) { m.queue; }; });
-  if (queue && (!mncl || app_config::global_branch)) {
+  if (queue && (!mncl || this_configuration.global_branch)) {
     const bool moco = o.method == method::moco_options::about.name;
     const bool both = (mncl && o.enqueue == choice::enqueue::both) || (moco && o.symmetric);
     const std::int64_t pushed = o.batch * (both ? 2 : 1);
@@ -729,8 +730,8 @@ std::vector<std::string> check(const train_options& o) {
                          number(pushed) + " or more, or a smaller --batch");
     }
   }
-  const bool global_learns = app_config::global_branch && o.lambda > 0;
-  const bool local_learns = app_config::local_branch && o.lambda_s > 0 && o.local_gradient;
+  const bool global_learns = this_configuration.global_branch && o.lambda > 0;
+  const bool local_learns = this_configuration.local_branch && o.lambda_s > 0 && o.local_gradient;
   if (mncl && !global_learns && !local_learns) {
     throw error::usage("nothing would be learned: no loss has both a weight and a gradient; give "
                        "e.g. --lambda 6, or --lambda-s 1 with --local-gradient on");
@@ -852,7 +853,7 @@ std::vector<std::string> table_differences(std::string_view text, const std::str
 
 std::vector<std::pair<std::string, std::string>> chosen(const train_options& options) {
   train_options defaults;
-  app_config::defaults(defaults);
+  this_configuration.defaults(defaults);
   std::vector<std::pair<std::string, std::string>> list;
   for (const auto& s : shared_settings()) {
     const auto value = s.value.write(options);

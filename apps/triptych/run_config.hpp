@@ -16,18 +16,14 @@
 #include <triptych/train/trainer.hpp>
 #include <triptych/update/optimizer/any.hpp>
 
-#include "app_config.hpp"
 #include "methods.hpp"
 #include "options.hpp"
 
 namespace triptych::app {
 
-/// The method of this build: its branches are decided by the app's configuration, its optimiser by
-/// an option.
+/// The optimiser is decided by an option.
 struct policies : method::mncl_policies {
   using online_update = update::backprop<update::optimizer::any>;
-  static constexpr bool global_branch = app_config::global_branch;
-  static constexpr bool local_branch = app_config::local_branch;
 };
 
 inline data::source data_source(choice::data name, const std::string& directory,
@@ -108,20 +104,36 @@ inline policies::online_update online_update(const train_options& o) {
 }
 
 /// The policies' values for a run of `steps` steps.
-inline method::policy_values<policies> policy_values(const train_options& o, std::int64_t steps) {
+template <class Policies>
+method::policy_values<Policies> policy_values(const train_options& o, std::int64_t steps) {
   const bool rises = o.momentum_schedule == choice::schedule::cosine;
   return {.online_update = online_update(o),
           .momentum_update = {.momentum = o.momentum_m, .steps = rises ? steps : 0},
           .patches = views::grid(o.grid, {o.combine_k, o.combine == choice::combine::random})};
 }
 
+template <class Options, class Policies, class B>
+std::unique_ptr<method::learner<B>> make_with(B& backend, const train_options& o,
+                                              std::int64_t steps) {
+  return std::make_unique<typename Options::template method<B, Policies>>(
+      backend, layers(o), method_options<Options>(o), o.seed, policy_values<Policies>(o, steps));
+}
+
+/// mncl with the branches of this build's configuration: configured/mncl.hpp.
+template <class B>
+std::unique_ptr<method::learner<B>> make_mncl(B& backend, const train_options& o,
+                                              std::int64_t steps);
+
 template <class B>
 std::unique_ptr<method::learner<B>> make_method(B& backend, const train_options& o,
                                                 std::int64_t steps) {
   std::unique_ptr<method::learner<B>> made;
   methods::find(o.method, [&]<class Options>() {
-    made = std::make_unique<typename Options::template method<B, policies>>(
-        backend, layers(o), method_options<Options>(o), o.seed, policy_values(o, steps));
+    if constexpr (std::is_same_v<Options, method::mncl_options>) {
+      made = make_mncl(backend, o, steps);
+    } else {
+      made = make_with<Options, policies>(backend, o, steps);
+    }
   });
   return made;
 }

@@ -29,6 +29,7 @@
 #include <triptych/train/trainer.hpp>
 
 #include "build_info.hpp"
+#include "configuration.hpp"
 #include "console.hpp"
 #include "metrics_file.hpp"
 #include "run_config.hpp"
@@ -351,7 +352,7 @@ class train_run {
 
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() {
     return {{"triptych", io::library_version()},
-            {"build", std::string(app_config::name)},
+            {"build", std::string(this_configuration.name)},
             {"commit", build_commit},
             {"compiler", build_compiler},
             {"flags", build_flags},

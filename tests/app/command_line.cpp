@@ -5,22 +5,13 @@
 #include "support/catch.hpp"
 #include "support/run_app.hpp"
 
-using triptych::test::run_app;
-
-namespace {
-
-triptych::test::app_result app(const std::vector<std::string>& arguments,
-                               const std::vector<std::string>& variables = {}) {
-  return run_app(TRIPTYCH_APP, arguments, variables);
-}
-
-}  // namespace
+using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
   for (const auto* command : {"", "train", "eval", "embed", "inspect", "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
-    const auto help = app(arguments);
+    const auto help = call_app(arguments);
     INFO(command);
     CHECK(help.code == 0);
     CHECK(help.err.empty());
@@ -34,7 +25,7 @@ TEST_CASE("Every help has an example and keeps within 80 columns") {
 }
 
 TEST_CASE("The version names the commit, the compiler and Eigen") {
-  const auto version = app({"--version"});
+  const auto version = call_app({"--version"});
   CHECK(version.code == 0);
   CHECK(version.out.find("triptych 0.") == 0);
   CHECK(version.out.find("Eigen 3.") != std::string::npos);
@@ -84,7 +75,7 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"reproduce", "table4", "--grid", "1"}, "is more than the 1 patches of the grid 1"},
   };
   for (const auto& [arguments, complaint] : cases) {
-    const auto result = app(arguments);
+    const auto result = call_app(arguments);
     INFO(result.err);
     CHECK(result.code == 2);
     CHECK(result.out.empty());
@@ -92,21 +83,21 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
     CHECK(result.err.find(complaint) != std::string::npos);
     CHECK(result.err.find('\n') == result.err.size() - 1);
   }
-  CHECK(app({"train"}, {"TRIPTYCH_LR=1e999"}).code == 2);
-  CHECK(app({"train"}, {"TRIPTYCH_LRR=1"}).code == 2);
+  CHECK(call_app({"train"}, {"TRIPTYCH_LR=1e999"}).code == 2);
+  CHECK(call_app({"train"}, {"TRIPTYCH_LRR=1"}).code == 2);
 }
 
 TEST_CASE("The printed configuration can be given back and names the sources") {
   const temporary_directory directory;
-  const auto first =
-      app({"train", "--variant", "released", "--lr=0.06", "--print-config"}, {"TRIPTYCH_BATCH=64"});
+  const auto first = call_app({"train", "--variant", "released", "--lr=0.06", "--print-config"},
+                              {"TRIPTYCH_BATCH=64"});
   CHECK(first.code == 0);
   CHECK(first.out.find("lr = 0.06  # from flag --lr\n") != std::string::npos);
   CHECK(first.out.find("batch = 64  # from environment TRIPTYCH_BATCH\n") != std::string::npos);
   CHECK(first.out.find("enqueue = \"z2\"\n") != std::string::npos);
 
   const auto file = directory.write("run.toml", first.out).string();
-  const auto second = app({"train", "--config", file, "--print-config"});
+  const auto second = call_app({"train", "--config", file, "--print-config"});
   CHECK(second.code == 0);
   const auto values_of = [](const std::string& text) {
     std::string values;
@@ -123,12 +114,12 @@ TEST_CASE("The printed configuration can be given back and names the sources") {
 
 TEST_CASE("Data sets are listed, verified and shown") {
   const temporary_directory directory;
-  CHECK(app({"data", "list"}).out.find("procedural") != std::string::npos);
+  CHECK(call_app({"data", "list"}).out.find("procedural") != std::string::npos);
 
   const std::vector<std::string> few{"--procedural-train", "20", "--procedural-test", "10"};
   std::vector<std::string> verify{"data", "verify", "procedural"};
   verify.insert(verify.end(), few.begin(), few.end());
-  const auto verified = app(verify);
+  const auto verified = call_app(verify);
   CHECK(verified.code == 0);
   CHECK(verified.out.find("2 to 2") != std::string::npos);
 
@@ -136,12 +127,13 @@ TEST_CASE("Data sets are listed, verified and shown") {
   std::vector<std::string> show{"data",    "show", "procedural", "--out", sheet,
                                 "--count", "2",    "--views",    "3"};
   show.insert(show.end(), few.begin(), few.end());
-  CHECK(app(show).code == 0);
+  CHECK(call_app(show).code == 0);
   CHECK(triptych::test::text_of(sheet).find("P6\n404 204\n255\n") == 0);
 
-  const auto missing = app({"data", "verify", "cifar10", "--data-dir", directory.path().string()});
+  const auto missing =
+      call_app({"data", "verify", "cifar10", "--data-dir", directory.path().string()});
   CHECK(missing.code == 5);
   CHECK(missing.err.find(directory.path().string()) != std::string::npos);
-  const auto full = app({"data", "show", "procedural", "--out", "/nowhere/sheet.ppm"});
+  const auto full = call_app({"data", "show", "procedural", "--out", "/nowhere/sheet.ppm"});
   CHECK(full.code == 74);
 }

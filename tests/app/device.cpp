@@ -18,7 +18,6 @@ using namespace triptych::test;
 
 namespace {
 
-app_result run(const words& arguments) { return triptych::test::app(arguments); }
 
 backend::cuda_device device(int index, int major, int minor, const std::string& name = "Card") {
   return {index, name, major, minor, std::size_t{80} << 30, std::size_t{79} << 30, 132};
@@ -186,9 +185,9 @@ TEST_CASE(
     CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
     CHECK_FALSE(fs::exists(box.root()));
   }
-  const auto table =
-      run(words{"reproduce", "table2"} +
-          last_wins(tiny_options + words{"--out", box.root().string(), "--device", "cuda:1000"}));
+  const auto table = call_app(
+      words{"reproduce", "table2"} +
+      last_wins(tiny_options + words{"--out", box.root().string(), "--device", "cuda:1000"}));
   INFO(table.err);
   CHECK(table.code == 2);
   CHECK(table.err.starts_with("triptych: device: cuda:1000 (from flag --device) "));
@@ -215,7 +214,7 @@ TEST_CASE("auto trains in any build, and doctor foretells where") {
   INFO(result.err);
   REQUIRE(result.code == 0);
   const auto line = result.out.substr(9, result.out.find('\n') - 9);
-  CHECK(nlohmann::json::parse(run({"doctor", "--json"}).out)["auto"]["line"] == line);
+  CHECK(nlohmann::json::parse(call_app({"doctor", "--json"}).out)["auto"]["line"] == line);
 }
 
 TEST_CASE("A run that was trained on a GPU goes on and is judged on the CPU") {
@@ -247,19 +246,19 @@ TEST_CASE("A run that was trained on a GPU goes on and is judged on the CPU") {
   }
   const auto before = outcome(moved);
   const words resume{"train", "--quiet", "--resume", moved.root().string()};
-  const auto silent = run(resume);
+  const auto silent = call_app(resume);
   INFO(silent.err);
   CHECK(silent.code == 2);
   CHECK(silent.err.starts_with("triptych: device: cuda:1000 (of the run to go on with) "));
   CHECK(silent.err.find("; give --device c") != std::string::npos);
   CHECK(differing(before, outcome(moved)) == words{});
 
-  const auto judged = run({"eval", moved.root().string(), "--quiet", "--protocol", "knn",
-                           "--untrained-baseline", "off", "--json"});
+  const auto judged = call_app({"eval", moved.root().string(), "--quiet", "--protocol", "knn",
+                                "--untrained-baseline", "off", "--json"});
   INFO(judged.err);
   CHECK(judged.code == 0);
 
-  REQUIRE(run(resume + words{"--device", "cpu"}).code == 0);
+  REQUIRE(call_app(resume + words{"--device", "cpu"}).code == 0);
   CHECK(differing(expected, outcome(moved)) ==
         words{"MANIFEST.json", "config.toml"});  // both name their directory
 }

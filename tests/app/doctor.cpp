@@ -120,7 +120,7 @@ TEST_CASE("doctor ends well whatever it finds, and counts the images that it can
   const auto doctor = [&](std::vector<std::string> more) {
     more.insert(more.begin(), "doctor");
     more.insert(more.end(), here.begin(), here.end());
-    const auto result = run_app(TRIPTYCH_APP, more);
+    const auto result = call_app(more);
     CHECK(result.code == 0);
     CHECK(result.err.empty());
     return result.out;
@@ -165,8 +165,8 @@ TEST_CASE("doctor ends well whatever it finds, and counts the images that it can
 }
 
 TEST_CASE("doctor names what the program was built from") {
-  const auto said = run_app(TRIPTYCH_APP, {"doctor"}).out;
-  const auto version = run_app(TRIPTYCH_APP, {"--version"}).out;
+  const auto said = call_app({"doctor"}).out;
+  const auto version = call_app({"--version"}).out;
   // "triptych 0.1.0 (commit), GNU 12.2.0 flags, Eigen 3.4.0, configuration default"
   std::istringstream words(version);
   std::string triptych, number, commit;

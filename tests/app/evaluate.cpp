@@ -28,7 +28,7 @@ words evaluation(const tiny_run& run, const words& more = {}) {
 TEST_CASE("An evaluation prints the result beside the same encoder untrained and raw pixels") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);
-  const auto result = app(evaluation(run));
+  const auto result = call_app(evaluation(run));
   INFO(result.err);
   REQUIRE(result.code == 0);
   struct row {
@@ -58,10 +58,10 @@ TEST_CASE("An evaluation prints the result beside the same encoder untrained and
                           " +\\d+\\.\\d\\d +\\d+\\.\\d\\d");
     CHECK(std::regex_search(result.out, line));
   }
-  const auto printed = app(evaluation(run, {"--json"}));
+  const auto printed = call_app(evaluation(run, {"--json"}));
   CHECK(printed.out == text_of(run.root() / "eval.json"));
 
-  const auto alone = app(evaluation(run, {"--protocol", "knn"}));
+  const auto alone = call_app(evaluation(run, {"--protocol", "knn"}));
   CHECK(alone.out.find("linear") == std::string::npos);
   CHECK(alone.out.find("untrained") != std::string::npos);
   CHECK(alone.out.find("raw pixels") != std::string::npos);
@@ -70,15 +70,15 @@ TEST_CASE("An evaluation prints the result beside the same encoder untrained and
 TEST_CASE("An evaluation does not depend on the number of threads") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);
-  const auto one = app(evaluation(run, {"--json", "--threads", "1"}));
+  const auto one = call_app(evaluation(run, {"--json", "--threads", "1"}));
   REQUIRE(one.code == 0);
-  CHECK(app(evaluation(run, {"--json", "--threads", "3"})).out == one.out);
+  CHECK(call_app(evaluation(run, {"--json", "--threads", "3"})).out == one.out);
 }
 
 TEST_CASE("A linear evaluation that was killed or stopped goes on to the same numbers") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);
-  REQUIRE(app(evaluation(run)).code == 0);
+  REQUIRE(call_app(evaluation(run)).code == 0);
   const auto expected = text_of(run.root() / "eval.json");
   const auto state = [&] {
     return text_of(run.root() / "eval/linear/latest/probe.safetensors") +
@@ -89,21 +89,21 @@ TEST_CASE("A linear evaluation that was killed or stopped goes on to the same nu
     for (const char* passage : {"1", "6"}) {
       INFO(point << " " << passage);
       fs::remove(run.root() / "eval.json");
-      CHECK(app(evaluation(run),
-                {"TRIPTYCH_FAILPOINT=checkpoint." + std::string(point) + "#" + passage})
+      CHECK(call_app(evaluation(run),
+                     {"TRIPTYCH_FAILPOINT=checkpoint." + std::string(point) + "#" + passage})
                 .code == 128 + SIGKILL);
       CHECK_FALSE(fs::exists(run.root() / "eval.json"));
-      CHECK(app(evaluation(run, {"--resume"})).code == 0);
+      CHECK(call_app(evaluation(run, {"--resume"})).code == 0);
       CHECK(text_of(run.root() / "eval.json") == expected);
       CHECK(state() == probe);
     }
   }
   // Of another evaluation, or of another checkpoint, there is nothing to continue.
-  const auto other = app(words{"eval", run.root().string(), "--batch", "8", "--resume"});
+  const auto other = call_app(words{"eval", run.root().string(), "--batch", "8", "--resume"});
   CHECK(other.code == 6);
   CHECK(other.err.find("batch 16") != std::string::npos);
   const auto older = (run.checkpoints() / "step-000012").string();
-  CHECK(app({"eval", older, "--batch", "16", "--epochs", "10", "--resume"}).code == 6);
+  CHECK(call_app({"eval", older, "--batch", "16", "--epochs", "10", "--resume"}).code == 6);
   CHECK(text_of(run.root() / "eval.json") == expected);
   CHECK(state() == probe);
   REQUIRE(run.train(tiny_options + words{"--overwrite"}).code == 0);
@@ -116,7 +116,7 @@ TEST_CASE("A linear evaluation that is asked to stop ends with the signal's code
   REQUIRE(run.train().code == 0);
   const words linear{"--protocol", "linear", "--untrained-baseline", "off"};
   const auto line = last_wins(evaluation(run, linear + words{"--epochs", "100"}));
-  REQUIRE(app(line).code == 0);
+  REQUIRE(call_app(line).code == 0);
   const auto expected = text_of(run.root() / "eval.json");
   fs::remove_all(run.root() / "eval");
   running_app program(TRIPTYCH_APP, line);
@@ -125,7 +125,7 @@ TEST_CASE("A linear evaluation that is asked to stop ends with the signal's code
   }
   program.send(SIGTERM);
   CHECK(program.wait().code == 128 + SIGTERM);
-  CHECK(app(line + words{"--resume"}).code == 0);
+  CHECK(call_app(line + words{"--resume"}).code == 0);
   CHECK(text_of(run.root() / "eval.json") == expected);
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("A checkpoint of its own can be evaluated, also in double precision") 
                     words{"--backend", "reference", "--dtype", "f64", "--max-steps", "5"})
               .code == 0);
   const auto older = run.checkpoints() / "step-000004";
-  const auto result = app({"eval", older.string(), "--quiet", "--protocol", "knn"});
+  const auto result = call_app({"eval", older.string(), "--quiet", "--protocol", "knn"});
   INFO(result.err);
   CHECK(result.code == 0);
   const auto json = nlohmann::json::parse(text_of(run.root() / "eval.json"));
@@ -148,7 +148,7 @@ TEST_CASE("Features and labels of a split are written as safetensors") {
   const auto file = run.beside("features.safetensors");
   const auto embed = [&](const words& more) {
     const auto result =
-        app(words{"embed", run.root().string(), "--out", file.string(), "--quiet"} + more);
+        call_app(words{"embed", run.root().string(), "--out", file.string(), "--quiet"} + more);
     INFO(result.err);
     REQUIRE(result.code == 0);
     return text_of(file);
@@ -164,6 +164,6 @@ TEST_CASE("Features and labels of a split are written as safetensors") {
     CHECK(read.metadata().at("split") == split);
     CHECK(read.metadata().at("checkpoint") == run.latest().string());
   }
-  const auto refused = app({"embed", run.root().string(), "--out", "/nowhere/x", "--quiet"});
+  const auto refused = call_app({"embed", run.root().string(), "--out", "/nowhere/x", "--quiet"});
   CHECK(refused.code == 74);
 }

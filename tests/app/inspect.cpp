@@ -14,13 +14,13 @@ namespace {
 test::app_result inspect(const std::string& path, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments{"inspect", path};
   arguments.insert(arguments.end(), more.begin(), more.end());
-  return test::run_app(TRIPTYCH_APP, arguments);
+  return test::call_app(arguments);
 }
 
-const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
+const std::vector<float> six_numbers{1, 2, 3, 4, 5, 6};
 
 io::tensor_source weights() {
-  return io::tensor_of("conv1.weight", {2, 3}, std::span<const float>(numbers));
+  return io::tensor_of("conv1.weight", {2, 3}, std::span<const float>(six_numbers));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ std::map<std::string, std::string> undisturbed(const tiny_run& run, const words&
 /// Goes on with a run to its end, which must be `expected`.
 void check_end(const tiny_run& run, const std::map<std::string, std::string>& expected,
                const words& options = tiny_options) {
-  const auto result = app(run.resuming(options));
+  const auto result = call_app(run.resuming(options));
   INFO(result.err);
   REQUIRE(result.code == 0);
   CHECK(differing(expected, outcome(run)) == words{});

@@ -69,7 +69,9 @@ TEST_CASE("A misspelled method is refused with the nearest name") {
 
 TEST_CASE("The tuned recipe is a method's own, and what is given overrides it") {
   const auto printed = [](const words& more) {
-    return app(words{"train", "--method", "moco", "--recipe", "tuned", "--print-config"} + more).out;
+    return call_app(words{"train", "--method", "moco", "--recipe", "tuned", "--print-config"} +
+                    more)
+        .out;
   };
   const auto has = [](const std::string& text, const std::string& line) {
     return text.find("\n" + line + "\n") != std::string::npos;

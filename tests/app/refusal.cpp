@@ -128,7 +128,7 @@ TEST_CASE(
       CHECK(result.err.find(run.status()["reason"].get<std::string>()) != std::string::npos);
       CHECK(run.latest().filename() == "step-000008");
       CHECK(text_of(run.checkpoints() / "step-000004/model.safetensors") == older);
-      CHECK(app({"train", "--quiet", "--resume", (run.checkpoints() / "step-000004").string()})
+      CHECK(call_app({"train", "--quiet", "--resume", (run.checkpoints() / "step-000004").string()})
                 .code == 0);
     }
   }
@@ -185,7 +185,7 @@ TEST_CASE("A full disk and a read-only one end with code 74, and the run goes on
   CHECK(full.code == 74);
   CHECK(full.err.find("No space left on device") != std::string::npos);
   REQUIRE(fs::exists(run.checkpoints() / "latest"));
-  CHECK(app({"inspect", run.latest().string()}).code == 0);
+  CHECK(call_app({"inspect", run.latest().string()}).code == 0);
 
   disk.remount(MS_RDONLY, "size=900k");
   const auto refused = run.train({"--resume"});

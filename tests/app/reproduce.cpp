@@ -31,7 +31,7 @@ class tiny_table {
            last_wins(words{"--out", out().string(), "--quiet", "--threads", "2"} + tiny_options +
                      words{"--width", "2", "--evaluator", "knn"} + more);
   }
-  [[nodiscard]] app_result make(const words& more = {}) const { return app(line(more)); }
+  [[nodiscard]] app_result make(const words& more = {}) const { return call_app(line(more)); }
 
   [[nodiscard]] std::string file(const char* extension) const {
     return text_of(out() / (name_ + extension));
@@ -114,7 +114,7 @@ TEST_CASE("A table has a row for each setting, its reference, the baselines and 
 
   // A cell is a run as any other, and its result that of eval.
   const auto cell = table.root() / "lambda-4-seed2";
-  REQUIRE(app({"eval", cell.string(), "--protocol", "knn", "--quiet"}).code == 0);
+  REQUIRE(call_app({"eval", cell.string(), "--protocol", "knn", "--quiet"}).code == 0);
   const auto eval = nlohmann::json::parse(text_of(cell / "eval.json"));
   CHECK(eval["results"][0]["top1"] == json["lines"][1]["top1"]["by_seed"][1]);
   CHECK(eval["results"][1]["top1"] == json["lines"][5]["top1"]["by_seed"][1]);
@@ -169,7 +169,8 @@ TEST_CASE("A table killed at any write ends as an undisturbed one") {
   for (int passage = 1;; passage += passage < 20 ? 6 : 397) {
     const tiny_table parts("table3");
     INFO("passage " << passage);
-    const auto result = app(parts.line(small), {"TRIPTYCH_FAILPOINT=*#" + std::to_string(passage)});
+    const auto result =
+        call_app(parts.line(small), {"TRIPTYCH_FAILPOINT=*#" + std::to_string(passage)});
     if (result.code == 0) break;
     CHECK(result.code == 128 + SIGKILL);
     ++killed;
@@ -234,7 +235,7 @@ TEST_CASE("A directory made by other settings is refused with the difference, an
   // A cell that somebody else has trained in its place.
   auto other = words{"train"} + last_wins(tiny_options + words{"--combine-k", "3", "--lr", "0.01"});
   const auto cell = (table.root() / "k-3-seed1").string();
-  REQUIRE(app(other + words{"--out", cell, "--overwrite", "--quiet"}).code == 0);
+  REQUIRE(call_app(other + words{"--out", cell, "--overwrite", "--quiet"}).code == 0);
   expect_refusal(table, few, 6, "k-3-seed1 was made otherwise");
 }
 

@@ -13,7 +13,7 @@ namespace io = triptych::io;
 namespace {
 
 app_result resumed_at(const fs::path& path) {
-  return app({"train", "--quiet", "--resume", path.string()});
+  return call_app({"train", "--quiet", "--resume", path.string()});
 }
 
 /// Changes one byte in the middle of a file.
@@ -134,8 +134,8 @@ TEST_CASE("A damaged checkpoint is refused with its file and a sound one, which 
   const auto expect_everywhere = [&](const words& named) {
     expect_refusal(run.train({"--resume"}), named);
     expect_refusal(resumed_at(newest), named);
-    expect_refusal(app({"eval", run.root().string()}), named);
-    expect_refusal(app({"embed", run.root().string(), "--out", out}), named);
+    expect_refusal(call_app({"eval", run.root().string()}), named);
+    expect_refusal(call_app({"embed", run.root().string(), "--out", out}), named);
     CHECK_FALSE(fs::exists(out));
     CHECK(resumed_at(older).code == 0);
     CHECK(differing(expected, outcome(run)) == words{});
@@ -165,6 +165,6 @@ TEST_CASE("What is no checkpoint is refused by train, eval and embed") {
     expect_refusal(resumed_at(path), {path.string()});
   }
   const auto nothing = run.beside("nothing").string();
-  CHECK(app({"eval", nothing}).code == 2);
-  CHECK(app({"embed", nothing, "--out", run.beside("x").string()}).code == 2);
+  CHECK(call_app({"eval", nothing}).code == 2);
+  CHECK(call_app({"embed", nothing, "--out", run.beside("x").string()}).code == 2);
 }

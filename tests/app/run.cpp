@@ -144,7 +144,7 @@ TEST_CASE("Every convolution leaves the same bytes on any number of threads and 
       CHECK(differing(one, outcome_with(run, {"--convolution", "fast"})).size() > 4);
     }
     const auto middle = (run.checkpoints() / "step-000012").string();
-    const auto resumed = app({"train", "--quiet", "--resume", middle});
+    const auto resumed = call_app({"train", "--quiet", "--resume", middle});
     INFO(resumed.err);
     CHECK(resumed.code == 0);
     CHECK(differing(one, outcome(run)) == words{});
@@ -206,7 +206,7 @@ TEST_CASE("A run can be stopped after some steps and goes on to the same end") {
   const tiny_run whole, parts;
   REQUIRE(whole.train().code == 0);
   for (const char* steps : {"1", "6", "6", "11"}) {
-    REQUIRE(app(parts.resuming() + words{"--max-steps", steps}).code == 0);
+    REQUIRE(call_app(parts.resuming() + words{"--max-steps", steps}).code == 0);
     CHECK(parts.status()["step"] == std::stoi(steps));
     CHECK(parts.status()["state"] == "done");
   }
@@ -232,10 +232,12 @@ TEST_CASE("The printed configuration gives the same run") {
   CHECK_FALSE(fs::exists(run.root()));
   const auto direct = outcome_with(run, {"--variant", "released", "--lr", "0.03"});
   std::ofstream(run.beside("run.toml")) << printed.out;
-  REQUIRE(app({"train", "--config", run.beside("run.toml").string(), "--overwrite"}).code == 0);
+  REQUIRE(call_app({"train", "--config", run.beside("run.toml").string(), "--overwrite"}).code ==
+          0);
   CHECK(differing(direct, outcome(run)) == words{});
   fs::copy_file(run.root() / "config.toml", run.beside("again.toml"));
-  REQUIRE(app({"train", "--config", run.beside("again.toml").string(), "--overwrite"}).code == 0);
+  REQUIRE(call_app({"train", "--config", run.beside("again.toml").string(), "--overwrite"}).code ==
+          0);
   CHECK(differing(direct, outcome(run)) == words{});
 }
 

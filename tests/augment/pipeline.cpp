@@ -4,24 +4,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "augment/noise_image.hpp"
 #include "support/catch.hpp"
 
 using namespace triptych::augment;
+using triptych::test::noise_image;
 
 namespace {
 
-std::vector<std::uint8_t> test_image(int height, int width) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * 3));
-  std::uint32_t state = 77;
-  for (auto& p : pixels) {
-    state = state * 1664525u + 1013904223u;
-    p = static_cast<std::uint8_t>(state >> 24);
-  }
-  return pixels;
-}
-
 std::vector<float> view(const recipe& r, const address& a, int size = 32) {
-  static const auto pixels = test_image(32, 32);
+  static const auto pixels = noise_image(32, 32);
   workspace work;
   std::vector<float> out(static_cast<std::size_t>(size * size * 3));
   apply(r, {{0.5f, 0.4f, 0.3f}, {0.2f, 0.25f, 0.3f}}, {pixels, 32, 32}, a, size, size, work,
@@ -32,7 +24,7 @@ std::vector<float> view(const recipe& r, const address& a, int size = 32) {
 }  // namespace
 
 TEST_CASE("a plain view of the image's own size is the normalised image") {
-  const auto pixels = test_image(32, 32);
+  const auto pixels = noise_image(32, 32);
   const auto out = view(recipes::plain, {});
   const float mean[] = {0.5f, 0.4f, 0.3f}, deviation[] = {0.2f, 0.25f, 0.3f};
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -42,7 +34,7 @@ TEST_CASE("a plain view of the image's own size is the normalised image") {
 }
 
 TEST_CASE("the same address gives the same bits, whatever was rendered before") {
-  const auto pixels = test_image(32, 32);
+  const auto pixels = noise_image(32, 32);
   workspace used;
   std::vector<float> out(224 * 224 * 3);
   apply(recipes::byol_1, {}, {pixels, 32, 32}, {1, 1, 1, 1}, 224, 224, used, out.data());
@@ -70,7 +62,7 @@ TEST_CASE("every recipe gives finite views within the range of colours at every 
 }
 
 TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarise, flip") {
-  const auto pixels = test_image(20, 20);
+  const auto pixels = noise_image(20, 20);
   draw d;
   d.crop = {2, 3, 12, 10};
   d.jittered = d.gray = d.solarised = d.flip = true;

@@ -5,22 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "augment/noise_image.hpp"
 #include "support/catch.hpp"
 #include "support/larger.hpp"
 
 using namespace triptych::augment;
+using triptych::test::noise_image;
 
 namespace {
-
-std::vector<std::uint8_t> test_image(int height, int width) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * 3));
-  std::uint32_t state = 12345;
-  for (auto& p : pixels) {
-    state = state * 1664525u + 1013904223u;
-    p = static_cast<std::uint8_t>(state >> 24);
-  }
-  return pixels;
-}
 
 double kernel(filter f, double x) {
   x = std::abs(x);
@@ -53,7 +45,7 @@ double naive(const std::vector<std::uint8_t>& pixels, int image_width, const box
 TEST_CASE(
     "resampling a rectangle agrees with the definition for both filters, growing and shrinking") {
   const int height = 23, width = 31;
-  const auto pixels = test_image(height, width);
+  const auto pixels = noise_image(height, width);
   resize_workspace work;
   struct example {
     box from;
@@ -82,7 +74,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a rectangle at its own size is copied") {
-  const auto pixels = test_image(9, 6);
+  const auto pixels = noise_image(9, 6);
   resize_workspace work;
   std::vector<float> planes(9 * 6 * 3);
   for (const filter f : {filter::bilinear, filter::bicubic}) {

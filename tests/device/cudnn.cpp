@@ -31,7 +31,7 @@ constexpr kind passes[] = {kind::forward, kind::backward_data, kind::backward_we
 
 /// The numbers of a CUDA device that matter to cuDNN's planning. Published ones where there are,
 /// and else a guess: a test asks whether there are plans, not how fast they are.
-struct device {
+struct planned_device {
   std::string name;
   int architecture, multiprocessors, shared_kib, threads;
 
@@ -57,11 +57,11 @@ struct device {
   }
 };
 
-const device turing{"T4", 75, 40, 64, 1024};
-const device ampere{"A100", 80, 108, 163, 2048};
-const device hopper{"H100", 90, 132, 227, 2048};
-const device blackwell{"B200", 100, 148, 227, 2048};
-const device workstation{"RTX 5090", 120, 170, 99, 1536};
+const planned_device turing{"T4", 75, 40, 64, 1024};
+const planned_device ampere{"A100", 80, 108, 163, 2048};
+const planned_device hopper{"H100", 90, 132, 227, 2048};
+const planned_device blackwell{"B200", 100, 148, 227, 2048};
+const planned_device workstation{"RTX 5090", 120, 170, 99, 1536};
 
 /// False, with a line that says so, where this library cannot plan without a device.
 bool can_plan_without_a_device() {
@@ -104,7 +104,7 @@ std::vector<geometry> one_step(int width) {
 
 TEST_CASE("cuDNN has a deterministic plan for every convolution of the encoder") {
   if (!can_plan_without_a_device()) return;
-  for (const device& d : {ampere, hopper, blackwell, workstation}) {
+  for (const planned_device& d : {ampere, hopper, blackwell, workstation}) {
     for (const int width : {64, 16, 20}) {
       cudnn_plans plans(d.text());
       int asked = 0, slow = 0;
@@ -183,7 +183,7 @@ TEST_CASE("A small workspace limit makes cuDNN plan with less") {
 TEST_CASE("What cuDNN cannot do is refused in one sentence") {
   if (!can_plan_without_a_device()) return;
   struct request {
-    device on;
+    planned_device on;
     geometry g;
   };
   const request refused[] = {

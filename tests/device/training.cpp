@@ -14,12 +14,12 @@ using namespace triptych;
 namespace {
 
 /// Mean losses of the first and the last ten of 60 steps.
-struct losses {
+struct mean_losses {
   double first = 0, last = 0;
 };
 
 template <class B>
-losses train_on_procedural_images(const data::image_set& set) {
+mean_losses train_on_procedural_images(const data::image_set& set) {
   B backend;
   const nn::stack<> layers(nn::resnet({.width = 8, .blocks = {1, 1, 1, 1}}),
                            {.projector = {64, 32}, .predictor_hidden = 0});
@@ -32,7 +32,7 @@ losses train_on_procedural_images(const data::image_set& set) {
   plan.rate = 0.05;
   plan.seed = 4;
   train::trainer<B> trainer(method, set, plan);
-  losses mean;
+  mean_losses mean;
   while (!trainer.done()) {
     const auto record = trainer.advance();
     if (record.step <= 10) mean.first += record.report.loss / 10;
@@ -45,8 +45,8 @@ losses train_on_procedural_images(const data::image_set& set) {
 
 TEST_CASE("sixty steps with bf16 maps lower the loss as sixty with float maps do") {
   const auto set = data::procedural_images(320, 1, 0);
-  const losses wide = train_on_procedural_images<backend::thrust_host>(set);
-  const losses narrow = train_on_procedural_images<backend::thrust_host_bf16>(set);
+  const mean_losses wide = train_on_procedural_images<backend::thrust_host>(set);
+  const mean_losses narrow = train_on_procedural_images<backend::thrust_host_bf16>(set);
   INFO("float: " << wide.first << " to " << wide.last << "; bf16: " << narrow.first << " to "
                  << narrow.last);
   REQUIRE(wide.last < wide.first - 0.25);

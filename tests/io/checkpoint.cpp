@@ -9,12 +9,14 @@
 #include <support/catch.hpp>
 #include <support/child_process.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/text_of.hpp>
 #include <support/thrown.hpp>
 #include <triptych/core/philox.hpp>
 
 namespace io = triptych::io;
 namespace fs = std::filesystem;
 using triptych::error_kind;
+using triptych::test::text_of;
 
 namespace {
 
@@ -46,9 +48,7 @@ std::vector<std::int64_t> steps(const fs::path& directory) {
   return all;
 }
 
-std::string bytes_of(const fs::path& path) { return std::string(io::read_file(path).text()); }
-
-thrown_error refusal(const fs::path& path) {
+thrown_error refusal_to_load(const fs::path& path) {
   return thrown_by([&] { io::load_checkpoint(path); });
 }
 
@@ -58,7 +58,7 @@ void write_manifest(const fs::path& checkpoint, const std::string& body) {
 }
 
 std::string manifest_body(const fs::path& checkpoint) {
-  const std::string text = bytes_of(checkpoint / "MANIFEST.json");
+  const std::string text = text_of(checkpoint / "MANIFEST.json");
   return text.substr(0, text.size() - io::detail::manifest_seal("").size());
 }
 
@@ -225,15 +225,15 @@ TEST_CASE("every prefix of every file of a checkpoint is refused") {
   const temporary_directory box(memory_parent());
   const auto path = save(box.path(), 10);
   for (const char* name : {"MANIFEST.json", "model.safetensors", "optim.safetensors"}) {
-    const std::string whole = bytes_of(path / name);
+    const std::string whole = text_of(path / name);
     for (std::size_t size = 0; size <= whole.size() + 1; ++size) {
       if (size == whole.size()) continue;
       box.write("step-000010/" + std::string(name), (whole + "\n").substr(0, size));
       CAPTURE(name, size);
-      REQUIRE(refusal(path).kind == error_kind::checkpoint);
+      REQUIRE(refusal_to_load(path).kind == error_kind::checkpoint);
     }
     fs::remove(path / name);
-    REQUIRE(refusal(path).says(std::string(name) + " is missing"));
+    REQUIRE(refusal_to_load(path).says(std::string(name) + " is missing"));
     box.write("step-000010/" + std::string(name), whole);
   }
   CHECK(sound_step(path) == 10);
@@ -244,7 +244,7 @@ TEST_CASE("two thousand bit flips are all detected") {
   const auto path = save(box.path(), 10);
   const std::string names[] = {"MANIFEST.json", "model.safetensors", "optim.safetensors"};
   std::vector<std::string> whole;
-  for (const auto& name : names) whole.push_back(bytes_of(path / name));
+  for (const auto& name : names) whole.push_back(text_of(path / name));
   triptych::random_stream random(3, triptych::stream::shuffle);
   for (int i = 0; i < 2'000; ++i) {
     const std::uint32_t file = random.below(3);
@@ -252,7 +252,7 @@ TEST_CASE("two thousand bit flips are all detected") {
     const std::uint32_t at = random.below(static_cast<std::uint32_t>(bytes.size()));
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << random.below(8)));
     box.write("step-000010/" + names[file], bytes);
-    const auto thrown = refusal(path);
+    const auto thrown = refusal_to_load(path);
     CAPTURE(names[file], at);
     REQUIRE(thrown.kind == error_kind::checkpoint);
     REQUIRE(thrown.says("damaged"));
@@ -268,19 +268,21 @@ TEST_CASE("a damaged checkpoint's refusal names the newest sound one") {
     box.write(std::string(name) + "/model.safetensors", std::string("rubbish"));
   };
   spoil("step-000030");
-  CHECK(refusal(box.path() / "latest").says("model.safetensors is 7 bytes long"));
-  CHECK(refusal(box.path() / "latest").says("the sound one beside it, " + (box.path() / "step-000020").string()));
+  CHECK(refusal_to_load(box.path() / "latest").says("model.safetensors is 7 bytes long"));
+  CHECK(refusal_to_load(box.path() / "latest")
+            .says("the sound one beside it, " + (box.path() / "step-000020").string()));
   spoil("step-000020");
-  CHECK(refusal(box.path() / "latest").says("the sound one beside it, " + (box.path() / "step-000010").string()));
+  CHECK(refusal_to_load(box.path() / "latest")
+            .says("the sound one beside it, " + (box.path() / "step-000010").string()));
   spoil("step-000010");
-  CHECK(refusal(box.path() / "latest").says("no sound one lies beside it"));
+  CHECK(refusal_to_load(box.path() / "latest").says("no sound one lies beside it"));
 }
 
 TEST_CASE("a path without a checkpoint is refused") {
   const temporary_directory box;
-  CHECK(refusal(box.path() / "absent").says("there is no checkpoint at"));
-  CHECK(refusal(box.write("file", std::string("x"))).kind == error_kind::checkpoint);
-  CHECK(refusal(box.path()).says("MANIFEST.json is missing"));
+  CHECK(refusal_to_load(box.path() / "absent").says("there is no checkpoint at"));
+  CHECK(refusal_to_load(box.write("file", std::string("x"))).kind == error_kind::checkpoint);
+  CHECK(refusal_to_load(box.path()).says("MANIFEST.json is missing"));
 }
 
 TEST_CASE("a checkpoint of a newer version says so") {
@@ -289,7 +291,7 @@ TEST_CASE("a checkpoint of a newer version says so") {
   std::string body = replaced(manifest_body(path), "\"format\": 1", "\"format\": 2");
   body = replaced(body, io::library_version(), "9.0.0");
   write_manifest(path, replaced(body, "\"epoch\": 1", "\"epoch\": [\"is now a list\"]"));
-  const auto thrown = refusal(path);
+  const auto thrown = refusal_to_load(path);
   CHECK(thrown.kind == error_kind::checkpoint);
   CHECK(thrown.says("made by a newer version, triptych \"9.0.0\""));
   CHECK(thrown.says("update triptych"));
@@ -345,7 +347,7 @@ TEST_CASE("sealed but hostile manifests are refused, and lead nowhere else") {
   for (const auto& [from, to] : changes) {
     write_manifest(path, replaced(body, from, to));
     CAPTURE(to);
-    const auto thrown = refusal(path);
+    const auto thrown = refusal_to_load(path);
     CHECK(thrown.kind == error_kind::checkpoint);
   }
   triptych::random_stream random(5, triptych::stream::shuffle);
@@ -360,7 +362,7 @@ TEST_CASE("sealed but hostile manifests are refused, and lead nowhere else") {
                        mutant.substr(random.below(static_cast<std::uint32_t>(mutant.size())), 8));
     }
     box.write("c/step-000010/MANIFEST.json", mutant + io::detail::manifest_seal(mutant));
-    const auto thrown = refusal(path);
+    const auto thrown = refusal_to_load(path);
     REQUIRE((!thrown.any || thrown.kind == error_kind::checkpoint));
   }
 }

@@ -8,15 +8,15 @@
 #include <support/catch.hpp>
 #include <support/child_process.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/text_of.hpp>
 #include <support/thrown.hpp>
 
 namespace io = triptych::io;
 namespace fs = std::filesystem;
 using triptych::error_kind;
+using triptych::test::text_of;
 
 namespace {
-
-std::string text_of(const fs::path& path) { return std::string(io::read_file(path).text()); }
 
 std::size_t entries(const fs::path& directory) {
   return static_cast<std::size_t>(

@@ -10,7 +10,7 @@ using namespace std::string_literals;
 
 namespace {
 
-thrown_error refusal(const std::string& text, std::size_t offset = 0) {
+thrown_error refusal_to_parse(const std::string& text, std::size_t offset = 0) {
   return thrown_by([&] { io::parse_json_object(text, "file.json", "do this", offset); });
 }
 
@@ -46,7 +46,7 @@ TEST_CASE("what is not one strict JSON object is refused in a sentence with file
   };
   for (const std::string& text : cases) {
     CAPTURE(text);
-    const auto thrown = refusal(text);
+    const auto thrown = refusal_to_parse(text);
     CHECK(thrown.kind == triptych::error_kind::checkpoint);
     CHECK(thrown.says("file.json: "));
     CHECK(thrown.says("; do this"));
@@ -54,15 +54,15 @@ TEST_CASE("what is not one strict JSON object is refused in a sentence with file
 }
 
 TEST_CASE("the same key in different objects is no duplicate") {
-  CHECK_FALSE(refusal(R"({"a":{"x":1},"b":{"x":1},"x":[{"x":1},{"x":2}]})").any);
+  CHECK_FALSE(refusal_to_parse(R"({"a":{"x":1},"b":{"x":1},"x":[{"x":1},{"x":2}]})").any);
 }
 
 TEST_CASE("a refusal names the byte of the file") {
-  CHECK(refusal("{\"a\": !}", 100).says("at byte 107"));
+  CHECK(refusal_to_parse("{\"a\": !}", 100).says("at byte 107"));
 }
 
 TEST_CASE("hostile depth and floods of values are refused quickly") {
-  CHECK(refusal("{\"a\":" + std::string(5'000'000, '[')).says("nested too deeply"));
+  CHECK(refusal_to_parse("{\"a\":" + std::string(5'000'000, '[')).says("nested too deeply"));
   std::string flood = "{\"a\":[0";
   for (int i = 0; i < 1'000; ++i) flood += ",0";
   CHECK(thrown_by([&] {

@@ -8,6 +8,7 @@
 #include <support/catch.hpp>
 #include <support/child_process.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/text_of.hpp>
 #include <support/thrown.hpp>
 #include <triptych/core/philox.hpp>
 
@@ -15,12 +16,11 @@ namespace io = triptych::io;
 namespace fs = std::filesystem;
 using io::metric;
 using triptych::error_kind;
+using triptych::test::text_of;
 
 namespace {
 
 const std::vector<std::string> columns{"epoch", "wall_s", "loss", "knn_top1"};
-
-std::string text_of(const fs::path& path) { return std::string(io::read_file(path).text()); }
 
 void append(const io::metrics_log& log, std::int64_t step) {
   const std::optional<float> knn = step % 2 == 0 ? std::optional(0.5f) : std::nullopt;

@@ -12,16 +12,16 @@
 #include <support/catch.hpp>
 #include <support/child_process.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/text_of.hpp>
 #include <support/thrown.hpp>
 
 namespace io = triptych::io;
 namespace fs = std::filesystem;
 using io::existing_run;
 using triptych::error_kind;
+using triptych::test::text_of;
 
 namespace {
-
-std::string text_of(const fs::path& path) { return std::string(io::read_file(path).text()); }
 
 thrown_error refusal(const fs::path& root, existing_run policy) {
   return thrown_by([&] { const io::run_directory run(root, policy); });

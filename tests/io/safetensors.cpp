@@ -9,12 +9,14 @@
 
 #include <support/catch.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/text_of.hpp>
 #include <support/thrown.hpp>
 #include <triptych/core/philox.hpp>
 
 namespace io = triptych::io;
 namespace fs = std::filesystem;
 using triptych::error_kind;
+using triptych::test::text_of;
 
 namespace {
 
@@ -32,7 +34,7 @@ io::safetensors_file parse(const std::string& file) {
   return io::safetensors_file::parse("test.safetensors", std::move(bytes));
 }
 
-thrown_error refusal(const std::string& file) {
+thrown_error refusal_of_bytes(const std::string& file) {
   return thrown_by([&] { parse(file); });
 }
 
@@ -41,8 +43,6 @@ std::string tensor(const std::string& name, const std::string& type, const std::
   return "\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":[" + shape +
          "],\"data_offsets\":[" + offsets + "]}";
 }
-
-std::string bytes_of(const fs::path& path) { return std::string(io::read_file(path).text()); }
 
 /// A small file with several types, saved by the writer.
 std::string small_file(const fs::path& directory) {
@@ -59,7 +59,7 @@ std::string small_file(const fs::path& directory) {
                         io::tensor_of("labels", {2}, std::span(labels)),
                         io::tensor_of("empty", {0, 5}, std::span<const float>())},
                        {{"format", "pt"}, {"note", "a \"quoted\"\nline"}});
-  return bytes_of(directory / "small.safetensors");
+  return text_of(directory / "small.safetensors");
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ TEST_CASE("the digest of a written file is that of its bytes") {
   const std::vector<float> values(700'000, 1.25f);
   const auto written = io::save_safetensors(
       box.path() / "big.safetensors", {io::tensor_of("values", {700'000}, std::span(values))});
-  CHECK(written == io::digest_of(bytes_of(box.path() / "big.safetensors")));
+  CHECK(written == io::digest_of(text_of(box.path() / "big.safetensors")));
   CHECK(io::safetensors_file::open(box.path() / "big.safetensors").values<float>("values") ==
         values);
 }
@@ -192,7 +192,7 @@ TEST_CASE("what the format forbids is refused, naming file and cause") {
       {one(R"("a":)" + std::string(100'000, '['), 0), "nested too deeply"},
   };
   for (const auto& [file, cause] : cases) {
-    const auto thrown = refusal(file);
+    const auto thrown = refusal_of_bytes(file);
     CAPTURE(cause, thrown.sentence);
     CHECK(thrown.kind == error_kind::checkpoint);
     CHECK(thrown.says("test.safetensors: "));
@@ -206,11 +206,11 @@ TEST_CASE("too many tensors are refused") {
   for (int i = 0; i <= 100'001; ++i) {
     header += (i == 0 ? "" : ",") + tensor(std::to_string(i), "U8", "0", "0,0");
   }
-  CHECK(refusal(raw_file(header + "}", 0)).says("too many"));
+  CHECK(refusal_of_bytes(raw_file(header + "}", 0)).says("too many"));
 }
 
 TEST_CASE("hostile names do not reach the terminal") {
-  const auto thrown = refusal(
+  const auto thrown = refusal_of_bytes(
       raw_file("{" + tensor("\\u001b[31m" + std::string(500, 'n'), "F32", "1", "0,8") + "}", 8));
   CHECK(thrown.sentence.find('\x1b') == std::string::npos);
   CHECK(thrown.sentence.size() < 400);
@@ -220,11 +220,11 @@ TEST_CASE("every prefix and every extension of a file is refused") {
   const temporary_directory box;
   const std::string whole = small_file(box.path());
   for (std::size_t size = 0; size < whole.size(); ++size) {
-    REQUIRE(refusal(whole.substr(0, size)).kind == error_kind::checkpoint);
+    REQUIRE(refusal_of_bytes(whole.substr(0, size)).kind == error_kind::checkpoint);
     const auto path = box.write("cut.safetensors", whole.substr(0, size));
     REQUIRE(thrown_by([&] { io::safetensors_file::open(path); }).kind == error_kind::checkpoint);
   }
-  REQUIRE(refusal(whole + '\0').kind == error_kind::checkpoint);
+  REQUIRE(refusal_of_bytes(whole + '\0').kind == error_kind::checkpoint);
 }
 
 TEST_CASE("ten thousand mutants are refused cleanly or read within bounds") {

@@ -16,7 +16,7 @@ using namespace triptych::test;
 
 namespace {
 
-using oracle = backend::reference<float>;
+using float_oracle = backend::reference<float>;
 
 struct momentum_alone : method::mncl_policies {
   static constexpr bool local_branch = false;
@@ -39,7 +39,7 @@ concept has_stop_gradient = requires(M& m) {
 };
 
 template <class Policies>
-using method_of = method::mncl<oracle, Policies>;
+using method_of = method::mncl<float_oracle, Policies>;
 
 static_assert(has_momentum<method_of<momentum_alone>> && has_queue<method_of<momentum_alone>>);
 static_assert(!has_stop_gradient<method_of<momentum_alone>>);
@@ -51,10 +51,11 @@ using names = std::vector<std::string>;
 /// The views that the online network sees.
 template <class Policies>
 std::set<std::string> predictions() {
-  small_mncl<oracle, Policies> m;
+  small_mncl<float_oracle, Policies> m;
   std::set<std::string> seen;
   const shape s{24, 16, 16, 3, 3};
-  const device_array<oracle> x(m.backend, random_numbers(static_cast<std::int64_t>(s.size()), 1));
+  const device_array<float_oracle> x(m.backend,
+                                     random_numbers(static_cast<std::int64_t>(s.size()), 1));
   method::trace<float> watch;
   watch.on_tensor = [&](const std::string& name, tensor<const float> t) {
     if (name.starts_with("p/")) seen.insert(name);
@@ -67,7 +68,7 @@ std::set<std::string> predictions() {
 /// Loss at the first and after some steps on the same images.
 template <class Policies>
 void check_learning() {
-  small_mncl<oracle, Policies> m(1, 2, 0.2);
+  small_mncl<float_oracle, Policies> m(1, 2, 0.2);
   const double first = m.step(0, 1).loss;
   double last = first;
   for (int i = 1; i < 12; ++i) last = m.step(i, 1).loss;
@@ -85,8 +86,8 @@ TEST_CASE("mncl learns with both branches and with either") {
 }
 
 TEST_CASE("a branch that is left out has no part in the loss and none in its expectation") {
-  small_mncl<oracle, momentum_alone> global(1, 2);
-  small_mncl<oracle, patches_alone> local(1, 2);
+  small_mncl<float_oracle, momentum_alone> global(1, 2);
+  small_mncl<float_oracle, patches_alone> local(1, 2);
   const auto m = global.step(0, 1), s = local.step(0, 1);
   CHECK(m.loss == 6 * m.terms[0]);
   CHECK(m.terms[1] == 0);
@@ -103,16 +104,16 @@ TEST_CASE("the online network sees the views that its branches need") {
 }
 
 TEST_CASE("the state of a method is that of the branches that it has") {
-  CHECK(small_mncl<oracle>().parts() ==
+  CHECK(small_mncl<float_oracle>().parts() ==
         names{"online.", "momentum_buffer.online.", "momentum.", "", "stop_gradient."});
-  CHECK(small_mncl<oracle, momentum_alone>().parts() ==
+  CHECK(small_mncl<float_oracle, momentum_alone>().parts() ==
         names{"online.", "momentum_buffer.online.", "momentum.", ""});
-  CHECK(small_mncl<oracle, patches_alone>().parts() ==
+  CHECK(small_mncl<float_oracle, patches_alone>().parts() ==
         names{"online.", "momentum_buffer.online.", "stop_gradient."});
 }
 
 TEST_CASE("the seed decides every initial number") {
-  small_mncl<oracle> a(1, 2), b(1, 2);
+  small_mncl<float_oracle> a(1, 2), b(1, 2);
   CHECK((a.state() == b.state()));
   for (int i = 0; i < 2; ++i) CHECK(a.step(i, 3).loss == b.step(i, 3).loss);
   CHECK((a.state() == b.state()));
@@ -120,11 +121,11 @@ TEST_CASE("the seed decides every initial number") {
 
 TEST_CASE("an independent momentum network starts elsewhere, and a copy starts alike") {
   const auto differs = [](method::momentum_start start) {
-    oracle b;
+    float_oracle b;
     method::mncl_options o;
     o.queue = 4;
     o.momentum_init = start;
-    method::mncl<oracle> m(b, small_mncl<oracle>::layers(2), o, 1);
+    method::mncl<float_oracle> m(b, small_mncl<float_oracle>::layers(2), o, 1);
     return m.online().weights()[0] != m.momentum().weights()[0];
   };
   CHECK_FALSE(differs(method::momentum_start::copy));

@@ -21,7 +21,7 @@ using namespace triptych::test;
 
 namespace {
 
-constexpr std::array names{"simclr", "simsiam", "byol", "moco", "nnclr", "fast_moco"};
+constexpr std::array compared_methods{"simclr", "simsiam", "byol", "moco", "nnclr", "fast_moco"};
 
 /// The method that the golden file's configuration describes.
 template <class Options>
@@ -39,7 +39,7 @@ std::unique_ptr<method::learner<oracle>> make(const golden_step& g, oracle& b) {
                                                                      g.values(g.patches()));
 }
 
-std::unique_ptr<method::learner<oracle>> made(const golden_step& g, oracle& b) {
+std::unique_ptr<method::learner<oracle>> compared_method(const golden_step& g, oracle& b) {
   const std::string name = g.config.at("method");
   if (name == "simclr") return make<method::simclr_options>(g, b);
   if (name == "simsiam") return make<method::simsiam_options>(g, b);
@@ -69,9 +69,9 @@ void rename_linear_layers(golden_step& g) {
   }
 }
 
-tensors run(const golden_step& g) {
+tensors compared_step(const golden_step& g) {
   oracle b;
-  const auto m = made(g, b);
+  const auto m = compared_method(g, b);
   g.load(*m);
   return g.run(*m, g.images());
 }
@@ -79,9 +79,9 @@ tensors run(const golden_step& g) {
 }  // namespace
 
 TEST_CASE("a step of every compared method agrees with an independent implementation") {
-  const std::string name = GENERATE(from_range(names));
+  const std::string name = GENERATE(from_range(compared_methods));
   const golden_step g = golden(name);
-  const auto ours = run(g);
+  const auto ours = compared_step(g);
   for (const auto& [tensor, values] : g.all) {
     INFO(name << ", " << tensor);
     REQUIRE(ours.count(tensor) == 1);
@@ -100,7 +100,7 @@ TEST_CASE("every variant of a compared method does what an independent implement
     golden_step g = golden(expected.at("method"));
     g.config.update(expected.at("change"));
     if (g.config.at("head-norm") == "none") rename_linear_layers(g);
-    const auto ours = run(g);
+    const auto ours = compared_step(g);
     const auto check = [&](const char* what, double value) {
       if (!expected.contains(what)) return;
       INFO(what);
@@ -124,9 +124,9 @@ TEST_CASE("every variant of a compared method does what an independent implement
 }
 
 TEST_CASE("each loss term of a compared method reaches the tensors that it should and no others") {
-  const std::string name = GENERATE(from_range(names));
+  const std::string name = GENERATE(from_range(compared_methods));
   const golden_step g = golden(name);
-  const auto gradients = gradients_in(run(g));
+  const auto gradients = gradients_in(compared_step(g));
   const json reach = read_json("methods_gradient_reach.json");
   for (const auto& [term, expected] : reach.at(name).items()) {
     INFO(name << ", " << term);
@@ -139,7 +139,7 @@ TEST_CASE("the first losses of the compared methods are those of unrelated rows"
     golden_step g = golden(name);
     g.config["queue"] = 16384;
     oracle b;
-    return made(g, b)->expected_start(n);
+    return compared_method(g, b)->expected_start(n);
   };
   CHECK(start("simclr", 256) == Approx(std::log(511.0)));  // 6.236
   CHECK(start("simsiam", 256) == 0);
@@ -151,7 +151,7 @@ TEST_CASE("the first losses of the compared methods are those of unrelated rows"
 
 TEST_CASE("byol adds its directions, the others take their mean") {
   const auto ratio = [](const std::string& name) {
-    const auto ours = run(golden(name));
+    const auto ours = compared_step(golden(name));
     return ours.at("loss/total")[0] / (ours.at("loss/1")[0] + ours.at("loss/2")[0]);
   };
   CHECK(ratio("byol") == Approx(1).epsilon(1e-14));
@@ -168,7 +168,7 @@ TEST_CASE("moco's directions see one queue, and no key of theirs is in it") {
   g.config["temperature"] = 0.01;
   auto& queue = g.all.at("queue/before");
   oracle b;
-  const auto m = made(g, b);
+  const auto m = compared_method(g, b);
   g.load(*m);
   const auto x = g.images();
   const auto ours = g.run(*m, x);
@@ -214,7 +214,7 @@ TEST_CASE("moco's directions see one queue, and no key of theirs is in it") {
 }
 
 TEST_CASE("nnclr looks up the projections, and not the predictions") {
-  const auto ours = run(golden("nnclr"));
+  const auto ours = compared_step(golden("nnclr"));
   const golden_step g = golden("nnclr");
   const auto& queue = g.all.at("queue/before");
   const std::size_t n = g.config.at("batch"), width = queue.size() / 17;

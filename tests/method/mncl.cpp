@@ -42,11 +42,11 @@ method::mncl_options options_of(const json& c) {
 }
 
 template <class Policies = method::mncl_policies>
-method::mncl<oracle, Policies> made(const golden_step& g, oracle& b,
-                                    typename Policies::patches patches) {
+method::mncl<oracle, Policies> mncl_of(const golden_step& g, oracle& b,
+                                       typename Policies::patches patches) {
   return {b, g.layers(), options_of(g.config), 1, g.values<Policies>(std::move(patches))};
 }
-method::mncl<oracle> made(const golden_step& g, oracle& b) { return made(g, b, g.patches()); }
+method::mncl<oracle> mncl_of(const golden_step& g, oracle& b) { return mncl_of(g, b, g.patches()); }
 
 /// What `combine = random` took in the golden cases: of the six pairs the second for view 1 and the
 /// fifth for view 3.
@@ -61,14 +61,14 @@ struct random_case : method::mncl_policies {
 };
 
 /// The dump of a golden step.
-tensors run(const golden_step& g) {
+tensors mncl_step(const golden_step& g) {
   oracle b;
   const auto step = [&](auto&& m) {
     g.load(m);
     return g.run(m, g.images());
   };
-  if (g.config.at("combine") == "random") return step(made<random_case>(g, b, {}));
-  return step(made(g, b));
+  if (g.config.at("combine") == "random") return step(mncl_of<random_case>(g, b, {}));
+  return step(mncl_of(g, b));
 }
 
 /// The gradients of one loss alone, on the given images.
@@ -76,7 +76,7 @@ tensors gradients_of(golden_step g, const std::string& term, const std::vector<d
   g.config[term == "loss_m" ? "lambda-s" : "lambda"] = 0.0;
   g.config[term == "loss_m" ? "lambda" : "lambda-s"] = 1.0;
   oracle b;
-  auto m = made(g, b);
+  auto m = mncl_of(g, b);
   g.load(m);
   return gradients_in(g.run(m, images));
 }
@@ -90,7 +90,7 @@ TEST_CASE("three consecutive steps of mncl agree with an independent implementat
   };
   oracle b;
   const golden_step first(name(1));
-  auto m = made(first, b);
+  auto m = mncl_of(first, b);
   first.load(m);
   for (int step = 1; step <= 3; ++step) {
     INFO(variant << ", step " << step);
@@ -111,7 +111,7 @@ TEST_CASE("each switch by itself does what an independent implementation does") 
     INFO(expected.at("change").dump());
     golden_step g = paper;
     g.config.update(expected.at("change"));
-    const auto ours = run(g);
+    const auto ours = mncl_step(g);
     const auto sum = [&](const std::string& name) { return sum_of(ours.at(name)); };
     const auto check = [&](const char* what, double value) {
       INFO(what);
@@ -168,7 +168,7 @@ TEST_CASE("a batch with NaN, or weights with NaN, stop the step by name and chan
   const golden_step g("mncl_paper_step1.safetensors");
   const double nan = std::numeric_limits<double>::quiet_NaN();
   oracle b;
-  auto m = made(g, b);
+  auto m = mncl_of(g, b);
   g.load(m);
   auto& online = m.online();
   const auto weights = [&] {

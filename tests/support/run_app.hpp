@@ -3,8 +3,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "support/temporary_directory.hpp"
+#include "support/text_of.hpp"
 
 namespace triptych::test {
 
@@ -24,12 +23,6 @@ struct app_result {
   int code = -1;  ///< exit code, or 128 + the signal that ended it
   std::string out, err;
 };
-
-/// The whole of a small file.
-inline std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// A program that is running; killed at the end of its scope if it still does.
 class running_app {
@@ -96,6 +89,12 @@ class running_app {
 inline app_result run_app(const std::string& program, const std::vector<std::string>& arguments,
                           const std::vector<std::string>& variables = {}) {
   return running_app(program, arguments, variables).wait();
+}
+
+/// Runs the app to its end, in the tests of folder app.
+inline app_result call_app(const std::vector<std::string>& arguments,
+                           const std::vector<std::string>& variables = {}) {
+  return run_app(TRIPTYCH_APP, arguments, variables);
 }
 
 }  // namespace triptych::test

@@ -51,10 +51,6 @@ inline words last_wins(const words& options) {
   return list;
 }
 
-inline app_result app(const words& arguments, const words& variables = {}) {
-  return run_app(TRIPTYCH_APP, arguments, variables);
-}
-
 /// A run directory in memory, removed at the end of its scope.
 class tiny_run {
  public:
@@ -70,7 +66,7 @@ class tiny_run {
   }
   [[nodiscard]] app_result train(const words& options = tiny_options,
                                  const words& variables = {}) const {
-    return app(line(options), variables);
+    return call_app(line(options), variables);
   }
   /// Goes on with the run, also where it was killed before it was one.
   [[nodiscard]] words resuming(const words& options = tiny_options) const {

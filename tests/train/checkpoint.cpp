@@ -109,10 +109,6 @@ void check_refusal(Saved& saved, Other& other, const std::string& part) {
 struct momentum_alone : method::mncl_policies {
   static constexpr bool local_branch = false;
 };
-struct patches_alone : method::mncl_policies {
-  static constexpr bool global_branch = false;
-};
-
 }  // namespace
 
 TEST_CASE("a run stopped at any step and resumed gives the bits of one that was not") {

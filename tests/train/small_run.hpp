@@ -27,6 +27,11 @@ inline data::image_set noise_images(int count) {
   return set;
 }
 
+/// The local branch without the global one.
+struct patches_alone : method::mncl_policies {
+  static constexpr bool global_branch = false;
+};
+
 struct sizes {
   nn::stem stem = nn::stem::cifar;
   int width = 1;

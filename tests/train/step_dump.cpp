@@ -36,10 +36,6 @@ std::vector<double> random_images() {
   return random_numbers(static_cast<std::int64_t>(extents.size()), 1);
 }
 
-struct patches_alone : method::mncl_policies {
-  static constexpr bool global_branch = false;
-};
-
 /// The names' beginnings, up to the first dot or, without one, whole.
 std::set<std::string> kinds(const io::safetensors_file& file) {
   std::set<std::string> all;

@@ -14,13 +14,13 @@ using namespace triptych::update::optimizer;
 
 namespace {
 
-struct tensor {
+struct weights_and_buffer {
   std::array<double, 2> weights, buffer;
 };
 
 /// Two steps from w = (3, 4), |w| = 5, with g = (0, 2), |g| = 2, then a second, equal gradient.
-tensor two_steps(const lars& rule, double lr) {
-  tensor t{{3, 4}, {0, 0}};
+weights_and_buffer two_steps(const lars& rule, double lr) {
+  weights_and_buffer t{{3, 4}, {0, 0}};
   const std::array<double, 2> gradient{0, 2};
   for (int i = 0; i < 2; ++i) {
     rule.step(std::span<double>(t.weights), std::span<double>(t.buffer),
@@ -36,7 +36,7 @@ tensor two_steps(const lars& rule, double lr) {
 TEST_CASE("LARS after momentum scales the step and not the buffer") {
   // r = 0.4 * 5 / 2 = 1; b = (0, 2); w = (3, 2).
   // r = 0.2 sqrt(13); b = (0, 3); w = (3, 2 - 0.6 sqrt(13)).
-  const tensor t = two_steps({0.5, 0, 0.4, 0, lars_rule::after_momentum}, 1);
+  const weights_and_buffer t = two_steps({0.5, 0, 0.4, 0, lars_rule::after_momentum}, 1);
   CHECK(t.buffer[1] == Approx(3).epsilon(1e-14));
   CHECK(t.weights[0] == 3);
   CHECK(t.weights[1] == Approx(-0.16333076527839355).epsilon(1e-14));
@@ -44,14 +44,14 @@ TEST_CASE("LARS after momentum scales the step and not the buffer") {
 
 TEST_CASE("LARS that scales the gradient puts the scaled one into the buffer") {
   // b = 1 * (0, 2); w = (3, 2). Then r = 0.2 sqrt(13); b = (0, 1 + 0.4 sqrt(13)); w_1 = 2 - b_1.
-  const tensor t = two_steps({0.5, 0, 0.4, 0, lars_rule::scale_gradient}, 1);
+  const weights_and_buffer t = two_steps({0.5, 0, 0.4, 0, lars_rule::scale_gradient}, 1);
   CHECK(t.buffer[1] == Approx(2.4422205101855956).epsilon(1e-14));
   CHECK(t.weights[1] == Approx(-0.4422205101855956).epsilon(1e-14));
 }
 
 TEST_CASE("LARS that skips tensors without decay is plain momentum on them") {
   // b = (0, 2), w = (3, 2); b = (0, 3), w = (3, -1).
-  const tensor t = two_steps({0.5, 0, 0.4, 0, lars_rule::skip_without_decay}, 1);
+  const weights_and_buffer t = two_steps({0.5, 0, 0.4, 0, lars_rule::skip_without_decay}, 1);
   CHECK(t.buffer[1] == 3);
   CHECK(t.weights[0] == 3);
   CHECK(t.weights[1] == -1);
@@ -61,7 +61,7 @@ TEST_CASE("with weight decay the ratio and the gradient take it in") {
   // decay = 0.2: r = 0.4 * 5 / (2 + 0.2 * 5) = 2/3; g + decay w = (0.6, 2.8).
   for (const auto rule :
        {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
-    tensor t{{3, 4}, {0, 0}};
+    weights_and_buffer t{{3, 4}, {0, 0}};
     const std::array<double, 2> gradient{0, 2};
     lars{0.5, 0.2, 0.4, 0, rule}.step(std::span<double>(t.weights), std::span<double>(t.buffer),
                                       std::span<const double>(gradient), 1);

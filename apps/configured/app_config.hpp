@@ -1,9 +1,10 @@
-// apps/triptych/app_config.hpp
+// apps/configured/app_config.hpp
 //
 // The compile-time configuration of this build, chosen by CMake; see apps/configs/default.hpp.
 #pragma once
 
 #ifndef TRIPTYCH_APP_CONFIG
-#define TRIPTYCH_APP_CONFIG "../configs/default.hpp"
-#endif
+#error "only apps/configured/ is compiled for each configuration: ask triptych/configuration.hpp"
+#else
 #include TRIPTYCH_APP_CONFIG
+#endif

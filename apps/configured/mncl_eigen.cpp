@@ -1,0 +1,12 @@
+#include <triptych/backend/convolution/any.hpp>
+#include <triptych/backend/eigen.hpp>
+
+#include "mncl.hpp"
+
+namespace triptych::app {
+
+using eigen = backend::eigen<convolution::any>;
+template std::unique_ptr<method::learner<eigen>> make_mncl(eigen&, const train_options&,
+                                                           std::int64_t);
+
+}  // namespace triptych::app
