@@ -2,7 +2,6 @@
 // weight moved by one that is not finite.
 #include TRIPTYCH_UNDER_TEST
 
-#include <triptych/augment/recipe.hpp>
 #include <triptych/backend/reference.hpp>
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/data/procedural.hpp>
@@ -22,6 +21,7 @@
 
 #include "device/present.hpp"
 #include "device/small_method.hpp"
+#include "device/small_plan.hpp"
 #include "support/catch.hpp"
 #include "support/device_array.hpp"
 #include "support/thrown.hpp"
@@ -58,22 +58,6 @@ void launch(small_method<device, Options>& m, std::int64_t number, bool spoil = 
   } else {
     step();
   }
-}
-
-/// What checkpoints hold, but for running statistics.
-template <class Options>
-std::vector<double> weights_and_queue(small_method<device, Options>& m) {
-  std::vector<double> all;
-  for (const auto& arena : m.method.arenas()) {
-    std::vector<float> host(arena.list->size());
-    m.backend.download(arena.data, host.size(), host.data());
-    for (const auto& p : *arena.list) {
-      if (p.name.find("running_") != std::string::npos) continue;
-      const auto first = host.begin() + static_cast<std::ptrdiff_t>(p.offset);
-      all.insert(all.end(), first, first + static_cast<std::ptrdiff_t>(p.size()));
-    }
-  }
-  return all;
 }
 
 }  // namespace
@@ -115,7 +99,7 @@ TEMPLATE_TEST_CASE("steps as graphs give the bits of those launched one by one",
   CHECK((whole.state() == singly.state()));
 
   launch(whole, 5, true, launches::as_graph);  // not finite
-  CHECK((weights_and_queue(whole) == weights_and_queue(singly)));
+  CHECK((weights_and_queue(whole.method) == weights_and_queue(singly.method)));
   CHECK_FALSE(whole.method.settle().finite);
 }
 
@@ -147,11 +131,7 @@ TEST_CASE("a trainer makes the same steps with and without graphs") {
   const auto set = data::procedural_images(64, 1, 0);
   const auto trained = [&](bool graph) {
     small_method<device, method::mncl_options> m;
-    train::trainer_options plan;
-    plan.recipes.assign(3, augment::recipes::mncl);
-    plan.epochs = 1;
-    plan.batch = 8;
-    plan.image_size = 16;
+    auto plan = small_plan(3, 1, 8);
     plan.monitor_every = 5;
     plan.read_every = 3;
     plan.graph = graph;
@@ -227,16 +207,16 @@ TEMPLATE_TEST_CASE("neither a step that is not finite nor one after it moves a w
   small_method<device, TestType> m;
   launch(m, 0);
   launch(m, 1);
-  const auto sound = weights_and_queue(m);
+  const auto sound = weights_and_queue(m.method);
   launch(m, 2, true);
   launch(m, 3);
-  CHECK((weights_and_queue(m) == sound));
+  CHECK((weights_and_queue(m.method) == sound));
   const method::outcome found = m.method.settle();
   CHECK_FALSE(found.finite);
   CHECK(found.sound == 2);
   launch(m, 4);  // the gate is open again
   CHECK(m.method.settle().finite);
-  CHECK((weights_and_queue(m) != sound));
+  CHECK((weights_and_queue(m.method) != sound));
 
   launch(m, 5, true);
   const auto thrown = thrown_by([&] { m.step(6); });
@@ -285,11 +265,7 @@ TEST_CASE(
   const auto set = data::procedural_images(64, 1, 0);
   const auto failed = [&](int read_every) {
     small_method<device, method::mncl_options> m;
-    train::trainer_options plan;
-    plan.recipes.assign(3, augment::recipes::mncl);
-    plan.epochs = 4;
-    plan.batch = 8;
-    plan.image_size = 16;
+    auto plan = small_plan(3, 4, 8);
     plan.rate = 1e12;
     plan.monitor_every = 0;
     plan.read_every = read_every;

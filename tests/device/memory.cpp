@@ -5,12 +5,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include <triptych/augment/recipe.hpp>
 #include <triptych/backend/thrust_host.hpp>
 #include <triptych/data/procedural.hpp>
 #include <triptych/method/nnclr.hpp>
 #include <triptych/train/trainer.hpp>
 
+#include "device/small_method.hpp"
+#include "device/small_plan.hpp"
 #include "support/catch.hpp"
 #include "support/thrown.hpp"
 
@@ -53,25 +54,8 @@ struct run {
                   {.projector = {16, 8}, .predictor_hidden = 8}),
       {.queue = 128}, 1};
 
-  static train::trainer_options plan(int batch) {
-    train::trainer_options plan;
-    plan.recipes.assign(2, augment::recipes::mncl);
-    plan.epochs = 1;
-    plan.batch = batch;
-    plan.image_size = 16;
-    return plan;
-  }
-  /// All but the running statistics, which a forward run moves before it fails.
-  std::vector<float> weights_and_queue() {
-    std::vector<float> all;
-    for (const auto& arena : method.arenas()) {
-      for (const auto& p : *arena.list) {
-        if (p.name.find("running_") != std::string::npos) continue;
-        all.insert(all.end(), arena.data + p.offset, arena.data + p.offset + p.size());
-      }
-    }
-    return all;
-  }
+  static train::trainer_options plan(int batch) { return test::small_plan(2, 1, batch); }
+  std::vector<double> weights_and_queue() { return test::weights_and_queue(method); }
 };
 
 /// The number behind `words` in a sentence; 0 where they are not there.

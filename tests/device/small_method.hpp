@@ -14,6 +14,22 @@
 
 namespace triptych::test {
 
+/// What checkpoints hold of a method, but for running statistics, which a step moves before it is known to be good.
+template <class Method>
+std::vector<double> weights_and_queue(Method& method) {
+  std::vector<double> all;
+  for (const auto& arena : method.arenas()) {
+    std::vector<typename Method::real> host(arena.list->size());
+    method.backend().download(arena.data, host.size(), host.data());
+    for (const auto& p : *arena.list) {
+      if (p.name.find("running_") != std::string::npos) continue;
+      const auto first = host.begin() + static_cast<std::ptrdiff_t>(p.offset);
+      all.insert(all.end(), first, first + static_cast<std::ptrdiff_t>(p.size()));
+    }
+  }
+  return all;
+}
+
 /// A small method of either stem on any backend, fed with noisy views of random images.
 template <class B, class Options>
 struct small_method {

@@ -1,12 +1,12 @@
 // A short training run with feature maps in bf16 learns what one with float maps learns.
 #include <cstdint>
 
-#include <triptych/augment/recipe.hpp>
 #include <triptych/backend/thrust_host.hpp>
 #include <triptych/data/procedural.hpp>
 #include <triptych/method/simclr.hpp>
 #include <triptych/train/trainer.hpp>
 
+#include "device/small_plan.hpp"
 #include "support/catch.hpp"
 
 using namespace triptych;
@@ -24,11 +24,7 @@ mean_losses train_on_procedural_images(const data::image_set& set) {
   const nn::stack<> layers(nn::resnet({.width = 8, .blocks = {1, 1, 1, 1}}),
                            {.projector = {64, 32}, .predictor_hidden = 0});
   method::simclr<B> method(backend, layers, {.temperature = 0.5}, 1);
-  train::trainer_options plan;
-  plan.recipes.assign(2, augment::recipes::mncl);
-  plan.epochs = 6;
-  plan.batch = 32;
-  plan.image_size = 16;
+  auto plan = test::small_plan(2, 6, 32);
   plan.rate = 0.05;
   plan.seed = 4;
   train::trainer<B> trainer(method, set, plan);

@@ -19,6 +19,7 @@
 
 #include "device/present.hpp"
 #include "device/small_method.hpp"
+#include "device/small_plan.hpp"
 #include "support/catch.hpp"
 
 using namespace triptych;
@@ -141,11 +142,7 @@ TEST_CASE("a run with resident images sees what a run with the loader's sees") {
   const auto set = data::procedural_images(48, 1, 0);
   const auto seen = [&](bool resident) {
     small_method<device, method::simclr_options> m;
-    train::trainer_options plan;
-    plan.recipes.assign(2, augment::recipes::mncl);
-    plan.epochs = 2;
-    plan.batch = 16;
-    plan.image_size = 16;
+    auto plan = small_plan(2, 2, 16);
     plan.seed = 3;
     plan.resident = resident;
     train::trainer<device> trainer(m.method, set, plan, 2);

@@ -42,8 +42,7 @@ TEST_CASE("moments of a run keep their precision far from zero, and where the fi
       const expected truth = exactly(x), found = in_one_pass(x);
       INFO("around " << middle << ", first " << first);
       CHECK(found.mean == Approx(truth.mean).epsilon(1e-6).margin(1e-5));
-      // Thirty deviations off, 900 stands beside each square of about 1.
-      CHECK(found.squares == Approx(truth.squares).epsilon(first == -30.0f ? 3e-4 : 1e-4));
+      CHECK(found.squares == Approx(truth.squares).epsilon(3e-5));
     }
   }
 }

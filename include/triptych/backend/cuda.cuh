@@ -63,10 +63,12 @@ inline void check(cublasStatus_t status, const char* what) {
 }
 
 /// What this file is compiled for, in CMake's words, which the build gives; else nvcc's numbers
-/// over ten.
+/// over ten; nothing where another compiler does not say.
 inline std::string architectures() {
 #if defined(TRIPTYCH_CUDA_ARCHITECTURES)
   return TRIPTYCH_CUDA_ARCHITECTURES;
+#elif !defined(__CUDA_ARCH_LIST__)
+  return {};
 #else
   std::string words;
   for (const int capability : {__CUDA_ARCH_LIST__}) {

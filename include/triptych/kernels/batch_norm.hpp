@@ -22,7 +22,7 @@
 namespace triptych::kernels {
 
 /// Mean and sum of squared deviations of a run of rows, per channel, in one pass: over deviations from the
-/// run's first row, so that a large mean costs no precision.
+/// mean of the run's first rows, so that a large mean costs no precision.
 template <class T>
 struct moments {
   using real = compute_type<T>;
@@ -34,10 +34,15 @@ struct moments {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    real origin[W], sum[W] = {}, square[W] = {};
+    const std::int64_t few = end - begin < 8 ? end : begin + 8;
+    real origin[W] = {}, sum[W] = {}, square[W] = {};
+    for (std::int64_t r = begin; r < few; ++r) {
+      TRIPTYCH_LANES
+      for (int i = 0; i < W; ++i) origin[i] += x[r * channels + c + i];
+    }
     TRIPTYCH_LANES
-    for (int i = 0; i < W; ++i) origin[i] = x[begin * channels + c + i];
-    for (std::int64_t r = begin + 1; r < end; ++r) {
+    for (int i = 0; i < W; ++i) origin[i] /= static_cast<real>(few - begin);
+    for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
         const real d = x[r * channels + c + i] - origin[i];
@@ -45,10 +50,9 @@ struct moments {
         square[i] += d * d;
       }
     }
-    const real share = real(1) / static_cast<real>(end - begin);
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
-      const real shift = sum[i] * share, spread = square[i] - sum[i] * shift;
+      const real shift = sum[i] / static_cast<real>(end - begin), spread = square[i] - sum[i] * shift;
       mean[c + i] = origin[i] + shift;
       squares[c + i] = spread > real(0) ? spread : spread * real(0);  // NaN stays
     }
