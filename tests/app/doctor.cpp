@@ -13,7 +13,7 @@
 
 using namespace triptych;
 using namespace triptych::app;
-using triptych::test::run_app;
+using triptych::test::call_app;
 
 namespace {
 
