@@ -56,8 +56,9 @@ class programs(unittest.TestCase):
         lines = plan.stdout.splitlines()
         names = [line.split()[0] for line in lines if not line.startswith(" ")]
         expected = "build doctor tests memcheck racecheck determinism ceilings"
-        expected += " parts:gemm-tf32 parts:cudnn-tf32 torch:f32 torch:tf32"
-        self.assertEqual(" ".join(names[:11]), expected)
+        expected += " parts:gemm-tf32 launches:gemm-tf32 parts:cudnn-tf32 launches:cudnn-tf32"
+        expected += " torch:f32 torch:tf32"
+        self.assertEqual(" ".join(names[:13]), expected)
         self.assertIn("torch:bf16-nhwc-grouped-compile-graph", names)
         self.assertRegex(lines[1], "-DTRIPTYCH_WITH_CUDA=ON .*native .*-DCatch2_DIR=/here")
         self.assertEqual(list(self.folder.iterdir()), [])
