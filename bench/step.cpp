@@ -105,6 +105,9 @@ void measure_on_cpu(const settings& s) {
     throw error::usage("--conv-engine " + s.conv_engine +
                        " needs a GPU; give --device cuda, or leave it out");
   }
+  if (s.graph != "on") {
+    throw error::usage("--graph off needs a GPU; give --device cuda, or leave it out");
+  }
   backend::eigen<convolution::any> backend(s.threads);
   bench::run(backend, s, s.convolution + ", threads " + std::to_string(backend.pool().size()));
 }

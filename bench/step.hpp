@@ -271,6 +271,7 @@ result measure(B& backend, Step& step, const settings& s) {
 template <class B>
 void run(B& backend, const settings& s, const std::string& who) {
   const auto with = [&](auto&& step) {
+    step();  // libraries make ready in it, which no graph may record
     if (s.serve) {
       serve(backend, step, s);
     } else {

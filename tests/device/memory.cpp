@@ -1,6 +1,7 @@
 // A device that runs out of memory says how much was asked for, for what, and what batch would fit.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -43,6 +44,14 @@ struct small_memory {
 };
 struct small_system : backend::host_system {
   using memory = small_memory;
+  static inline bool without_graphs = false;
+
+  void as_graph(const std::function<void()>& work) const {
+    host_system::as_graph([&] {
+      work();
+      if (without_graphs) throw error::memory("the small device has no memory for a graph");
+    });
+  }
 };
 using small_device = backend::thrust_algorithms<small_system, conv_engine::gemm_conv>;
 
@@ -110,4 +119,26 @@ TEST_CASE("weights and a queue that do not fit are named") {
   CHECK(thrown.kind == error_kind::memory);
   CHECK(thrown.says("; they were for "));
   CHECK(thrown.says("lower --batch"));
+}
+
+TEST_CASE("a step that was recorded and finds no memory is none, and says what batch fits") {
+  const auto set = data::procedural_images(128, 1, 0);
+  small_memory::limit = std::size_t{1} << 30;
+  run r;
+  auto plan = run::plan(16);
+  plan.read_every = 100;
+  train::trainer<small_device> trainer(r.method, set, plan);
+  for (int i = 0; i < 3; ++i) trainer.advance();
+  const auto counters = r.method.counters();
+  const auto before = r.weights_and_queue();
+  small_system::without_graphs = true;
+  const auto thrown = thrown_by([&] { trainer.advance(); });
+  small_system::without_graphs = false;
+  CHECK(thrown.kind == error_kind::memory);
+  CHECK(thrown.says("no memory for a graph; a batch of 8 was tried and fits"));
+  CHECK(r.method.counters() == counters);
+  CHECK((r.weights_and_queue() == before));
+  CHECK(trainer.step() == 3);
+  trainer.advance();
+  CHECK(trainer.report().loss > 0);
 }

@@ -183,8 +183,8 @@ class upload_ring {
   void upload(cudaStream_t stream, const void* host, std::size_t bytes, void* to, bool recording) {
     if (memory_ == nullptr) make();
     if (recording && recorded_ + (bytes + part - 1) / part > copied_.size()) {
-      throw error::usage("a graph can upload " + mebibytes(part * copied_.size()) +
-                         " and this one wants to upload more; upload before it");
+      throw error::usage("a graph can make " + std::to_string(copied_.size()) + " uploads of " +
+                         std::to_string(part >> 10) + " KiB and this one wants more; upload before it");
     }
     for (std::size_t first = 0; first < bytes; first += part) {
       const std::size_t n = std::min(part, bytes - first);

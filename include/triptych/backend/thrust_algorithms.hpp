@@ -93,6 +93,8 @@ class thrust_algorithms {
   void clip(double limit, const real* norm, real* scale);
   void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient, double rate,
             real momentum, const real* gradient_scale, real* momentum_buffer, real* weight);
+  /// Throws error::usage where work() looks at a number, records a graph itself, or, on a GPU, uploads more
+  /// than 64 times 256 KiB; error::memory or error::runtime where the device does not take it.
   void as_graph(const std::function<void()>& work);
 
   // -- matrix product, convolution, linear layers -----------------------------------------------

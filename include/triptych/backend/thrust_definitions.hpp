@@ -234,6 +234,7 @@ void thrust_algorithms<System, ConvEngine, Map>::as_graph(const std::function<vo
     explicit recording(bool& flag) : now(flag) { now = true; }
     ~recording() { now = false; }
   };
+  if (recording_) throw error::usage("a graph cannot be recorded within another; end that one first");
   // What the graph refers to must not go back to the system before the graph has been launched.
   const typename stack_arena<memory>::hold kept(arena_);
   system_.as_graph([&] {

@@ -81,7 +81,9 @@ class host_system {
     }
     recorded_ = nullptr;
     for (const auto& each : launches) each();
+    ++graphs_;
   }
+  [[nodiscard]] std::int64_t graphs() const { return graphs_; }
 
   /// How often the host has looked: on a GPU it would have waited each time.
   [[nodiscard]] std::int64_t downloads() const { return downloads_; }
@@ -131,7 +133,7 @@ class host_system {
     if (!at && !bt) result.noalias() += alpha * (left * right);
   }
 
-  mutable std::int64_t downloads_ = 0;
+  mutable std::int64_t downloads_ = 0, graphs_ = 0;
   mutable std::vector<std::function<void()>>* recorded_ = nullptr;
 
   template <class Functor>

@@ -36,7 +36,8 @@ concept DeferringBackend = Backend<B> && requires(
   b.sgd(n, cx, s, s, s, cx, x, x);       // as on every backend, with the gradient's scale in memory
   // One tensor: gradient, lr, momentum, gradient's scale in memory, buffer, weights.
   b.lars(n, trust, cx, d, s, cx, x, x);
-  // work(), which looks at nothing, as one launch. Where it throws, nothing of it was launched.
+  // work(), which looks at nothing, as one launch. Where this throws, nothing of it was launched, though
+  // work() may have run on the host. See docs/design/0009.
   b.as_graph(work);
 };
 // clang-format on
@@ -51,7 +52,8 @@ void commit(B& backend, const typename B::real* cx, std::size_t n, typename B::r
   }
 }
 
-/// work(), which looks at nothing: as a graph, where the backend has them.
+/// work(): as a graph, where the backend has them. There it must not look at a number of the backend's, which
+/// throws error::usage; elsewhere it is simply called.
 template <class B, class Work>
 void as_graph(B& backend, const Work& work) {
   if constexpr (DeferringBackend<B>) {

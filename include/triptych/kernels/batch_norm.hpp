@@ -52,9 +52,9 @@ struct moments {
     }
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
-      const real shift = sum[i] / static_cast<real>(end - begin), spread = square[i] - sum[i] * shift;
+      const real shift = sum[i] / static_cast<real>(end - begin);
       mean[c + i] = origin[i] + shift;
-      squares[c + i] = spread > real(0) ? spread : spread * real(0);  // NaN stays
+      squares[c + i] = square[i] - sum[i] * shift;
     }
   }
 };

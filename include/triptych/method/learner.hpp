@@ -52,22 +52,22 @@ class learner {
   /// What the steps since the last call did, or since the last step with `options.read`. After one that
   /// was not finite the state is that before it, but for running statistics and the queue's counters.
   outcome settle() {
-    const std::int64_t steps = std::exchange(unread_, 0);
     if constexpr (DeferringBackend<B>) {
       std::array<real, record_size> record{};  // on the host
       backend_->download(record_.data(), record.size(), record.data());
-      backend_->fill(record_.data() + sound_at, 1, real(0));
+      backend_->fill(record_.data() + sound_at, 2, real(0));
       loss_list losses{};
       for (std::size_t i = 0; i < losses.size(); ++i) losses[i] = static_cast<double>(record[i]);
       last_ = reported(losses);
       last_.gradient_norm = static_cast<double>(record[norm_at]);
       const auto sound = static_cast<std::int64_t>(record[sound_at]);
-      if (sound != steps) {
-        backend_->open_gate();
-        return {last_, sound, false};
-      }
+      const auto made = static_cast<std::int64_t>(record[made_at]);
+      if (sound != made) backend_->open_gate();
+      return {last_, made, sound, sound == made};
+    } else {
+      const std::int64_t made = std::exchange(unread_, 0);
+      return {last_, made, made, true};
     }
-    return {last_, steps, true};
   }
 
   /// The loss of unrelated unit rows, for a batch of n: what the first steps should print.
@@ -100,6 +100,7 @@ class learner {
     if constexpr (DeferringBackend<B>) {
       record_ = buffer<real, typename B::memory>(record_size, "the numbers of a step");
       backend.fill(record_.data(), record_size, real(0));
+      backend.fill(record_.data() + one_at, 1, real(1));
     }
   }
 
@@ -155,7 +156,7 @@ class learner {
       online.update(options.rate, options.predictor_rate, record + norm_at);
       backend_->copy(losses[0], N, record);
       backend_->add(backend_->gate(), 1, record + sound_at);
-      ++unread_;
+      backend_->add(record + one_at, 1, record + made_at);
       return options.read ? read(online, x, options.step) : step_report{};
     } else {
       step_report report = reported(losses.read());
@@ -175,17 +176,18 @@ class learner {
   }
 
  private:
-  // Where the numbers of a step lie in `record_`, behind the losses.
+  // Where the numbers of a step lie in `record_`, behind the losses. Steps are counted where they are made:
+  // one that was recorded and not launched is none.
   static constexpr std::size_t norm_at = std::tuple_size_v<loss_list>, sound_at = norm_at + 1,
-                               record_size = norm_at + 2;
+                               made_at = norm_at + 2, one_at = norm_at + 3,
+                               record_size = norm_at + 4;
 
   /// Waits for the step that has been launched, and refuses it if it must be.
   template <class Online>
   step_report read(const Online& online, tensor<const real> x, std::int64_t step) {
-    const std::int64_t earlier = unread_ - 1;
     const outcome found = settle();
     if (found.finite) return found.last;
-    if (found.sound < earlier) {
+    if (found.sound + 1 < found.made) {
       throw error::non_finite("a step before step " + std::to_string(step + 1) +
                               " was not finite; settle before a step that is read");
     }
@@ -225,7 +227,7 @@ class learner {
   named_arena<real> gradients_;
 
   step_report last_;
-  std::int64_t unread_ = 0;  ///< steps since the last `settle`
+  std::int64_t unread_ = 0;  ///< steps since the last `settle`, where the backend does not defer
   bool spoilt_ = false;      ///< something that this step needs is not finite
   buffer<real, typename B::memory> record_;  ///< of the last step; where the backend defers
 };

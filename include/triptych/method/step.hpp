@@ -47,6 +47,7 @@ struct step_report {
 /// What the steps did that nobody has looked at yet.
 struct outcome {
   step_report last;        ///< of the last one, if `finite`
+  std::int64_t made = 0;   ///< how many
   std::int64_t sound = 0;  ///< of them, in order, were finite and moved the weights
   bool finite = true;      ///< all of them; else the one after `sound`, and none since, moved any
 };

@@ -213,12 +213,13 @@ class trainer {
     const data::batch& batch = loader_->next();
     const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
     const bool watched = watch.on_tensor || watch.on_indices;
-    const bool first = !std::exchange(begun_, true);
+    const bool first = !begun_;
     step_record r;
     r.rate = planned().rate;
     r.epoch = epoch();
     sight_.clear();
     launch(batch, look ? watching(watch) : watch, options_.graph && !(first || look || watched));
+    begun_ = true;
     r.step = ++step_;
     ++unread_;
     if (!DeferringBackend<B> || first || look || watched || step_ % options_.read_every == 0) {
@@ -237,11 +238,14 @@ class trainer {
     const auto x = views_of(batch);
     method::step_options plan = planned();
     plan.read = false;
-    const auto step = [&] { method_->step(x, plan, watch); };
-    if (graph) {
+    const auto step = [&] { static_cast<void>(method_->step(x, plan, watch)); };
+    if (!graph) return step();
+    const auto counters = method_->counters();
+    try {
       as_graph(backend, step);
-    } else {
-      step();
+    } catch (...) {
+      method_->restore_counters(counters);  // it was not launched
+      throw;
     }
   }
 
