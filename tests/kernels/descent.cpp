@@ -35,7 +35,7 @@ TEST_CASE("scalars in memory give the step of scalars in the functor") {
   const double factors[] = {0.25, 0.5, 0.125};
   double weights[] = {1, 2}, state[] = {3, 4}, there_weights[] = {1, 2}, there_state[] = {3, 4};
   using number = in_memory<double>;
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     sgd<double>{gradient, 0.25, 0.9, 0.5, 0.125, state, weights}(i);
     sgd<double, number, number>{
         gradient,    number{factors}, 0.9, number{factors + 1}, number{factors + 2},
