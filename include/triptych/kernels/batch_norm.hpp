@@ -21,8 +21,8 @@
 
 namespace triptych::kernels {
 
-/// Mean and sum of squared deviations of a run of rows, per channel, in one pass: over deviations from the
-/// mean of the run's first rows, so that a large mean costs no precision.
+/// Mean and sum of squared deviations of a run of rows, per channel: two passes over a run that
+/// stays in cache, so that a large mean costs no precision.
 template <class T>
 struct moments {
   using real = compute_type<T>;
@@ -34,27 +34,24 @@ struct moments {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    const std::int64_t few = end - begin < 8 ? end : begin + 8;
-    real origin[W] = {}, sum[W] = {}, square[W] = {};
-    for (std::int64_t r = begin; r < few; ++r) {
+    real sum[W] = {}, square[W] = {};
+    for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
-      for (int i = 0; i < W; ++i) origin[i] += x[r * channels + c + i];
+      for (int i = 0; i < W; ++i) sum[i] += x[r * channels + c + i];
     }
     TRIPTYCH_LANES
-    for (int i = 0; i < W; ++i) origin[i] /= static_cast<real>(few - begin);
+    for (int i = 0; i < W; ++i) sum[i] /= static_cast<real>(end - begin);
     for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
-        const real d = x[r * channels + c + i] - origin[i];
-        sum[i] += d;
+        const real d = x[r * channels + c + i] - sum[i];
         square[i] += d * d;
       }
     }
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
-      const real shift = sum[i] / static_cast<real>(end - begin);
-      mean[c + i] = origin[i] + shift;
-      squares[c + i] = square[i] - sum[i] * shift;
+      mean[c + i] = sum[i];
+      squares[c + i] = square[i];
     }
   }
 };
