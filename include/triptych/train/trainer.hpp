@@ -218,7 +218,8 @@ class trainer {
     r.rate = planned().rate;
     r.epoch = epoch();
     sight_.clear();
-    launch(batch, look ? watching(watch) : watch, options_.graph && !(first || look || watched));
+    launch(batch, look ? watching(watch) : watch,
+           DeferringBackend<B> && options_.graph && !(first || look || watched));
     begun_ = true;
     r.step = ++step_;
     ++unread_;

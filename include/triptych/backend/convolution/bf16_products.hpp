@@ -243,11 +243,10 @@ inline void lay_out_dy(const geometry& g, const gradient_band& b, std::int64_t c
 
 /// Adds a band's products to sums[out block][tap][in block][32 x 32].
 template <class Block>
-void add_band(const geometry& g, const gradient_band& b, std::int64_t out_blocks, const bf16* x_tile,
-              const bf16* dy_tile, float* sums) {
+void add_band(Block& block, const geometry& g, const gradient_band& b, std::int64_t out_blocks,
+              const bf16* x_tile, const bf16* dy_tile, float* sums) {
   const std::int64_t in_blocks = g.in / block_side;
   const std::int64_t x_pixel = in_blocks * block_size, dy_pixel = out_blocks * block_size;
-  Block block;
   for (std::int64_t o = 0; o < out_blocks; ++o) {
     for (int tap = 0; tap < g.kernel * g.kernel; ++tap) {
       const int r = tap / g.kernel, s = tap % g.kernel;
@@ -299,13 +298,14 @@ void weight_gradient(thread_pool& pool, Arena& scratch, const geometry& g, const
         std::fill_n(mine, out_count * out_size, 0.0f);
         bf16* const x_tile = reinterpret_cast<bf16*>(memory + pixel);
         bf16* const dy_tile = x_tile + cut.most_rows * cut.x_row;
+        Block block;
         for (std::int64_t group = share_begin(cut.groups, cut.shards, shard);
              group < share_begin(cut.groups, cut.shards, shard + 1); ++group) {
           for (std::int64_t i = 0; i < cut.bands; ++i) {
             const gradient_band band(g, cut, group, i);
             lay_out_x(g, band, x, memory, x_tile);
             lay_out_dy(g, band, out_begin * block_side, out_count, dy, dy_tile);
-            add_band<Block>(g, band, out_count, x_tile, dy_tile, mine);
+            add_band(block, g, band, out_count, x_tile, dy_tile, mine);
           }
         }
       });
