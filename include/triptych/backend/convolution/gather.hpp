@@ -202,7 +202,7 @@ template <int Depth, int Vectors, int Pixels>
     for (int d = 0; d < Depth; ++d) {
       const float x = pixel[p][c + d];
       TRIPTYCH_UNROLL
-      for (int v = 0; v < Vectors; ++v) sum[p][v] += weight[d][v] * x;
+      for (int v = 0; v < Vectors; ++v) sum[p][v] = simd::multiply_add(weight[d][v], x, sum[p][v]);
     }
   }
 }

@@ -77,7 +77,7 @@ void multiply(const product_block& p) {
     for (int r = 0; r < Rows; ++r) {
       const float x = a[r][at];
       TRIPTYCH_UNROLL
-      for (int v = 0; v < Vectors; ++v) sum[r][v] += row[v] * x;
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = simd::multiply_add(row[v], x, sum[r][v]);
     }
   }
   if (p.add) {

@@ -1,11 +1,15 @@
 // triptych/backend/convolution/simd.hpp
 //
 // The widest vector of floats that the compiler was told the machine has, as a plain C++ type with
-// + and * (a GCC and clang extension, no intrinsics), and how many of them make a register block.
+// + and * (a GCC and clang extension), and how many of them make a register block.
 #pragma once
 
 #include <cstddef>
 #include <cstring>
+
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
 
 namespace triptych::convolution::simd {
 
@@ -40,6 +44,23 @@ inline constexpr int most_rows(int vectors) {
 
 [[gnu::always_inline]] inline void store(const vector& v, float* p) {
   std::memcpy(p, &v, sizeof v);
+}
+
+/// sum + a b, rounded once where the machine can. Were it written with + and *, the compiler would choose
+/// for every loop by itself: g++ -march=znver3 rounds twice in a block of one sum and once in wider ones, and
+/// a pixel's bits would depend on the block that it falls into.
+[[gnu::always_inline]] inline vector multiply_add(const vector& a, const vector& b,
+                                                  const vector& sum) {
+#if defined(__FMA__) && defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, sum);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, sum);
+#else
+  return sum + a * b;
+#endif
+}
+[[gnu::always_inline]] inline vector multiply_add(const vector& a, float b, const vector& sum) {
+  return multiply_add(a, b - vector{}, sum);
 }
 
 }  // namespace triptych::convolution::simd

@@ -71,7 +71,7 @@ void outer(const outer_block& b) {
         TRIPTYCH_UNROLL
         for (int j = 0; j < Rows; ++j) {
           TRIPTYCH_UNROLL
-          for (int v = 0; v < Vectors; ++v) sum[j][v] += d[v] * x[j];
+          for (int v = 0; v < Vectors; ++v) sum[j][v] = simd::multiply_add(d[v], x[j], sum[j][v]);
         }
       }
     }
