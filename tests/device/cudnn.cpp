@@ -16,6 +16,7 @@
 #include "support/catch.hpp"
 #include "support/larger.hpp"
 #include "support/thrown.hpp"
+#include "support/seed.hpp"
 
 using namespace triptych;
 using conv_engine::cudnn_plans;
@@ -234,7 +235,7 @@ std::size_t w_size(const geometry& g) {
 
 /// -1, 0 and 1: their short sums are exact in every format.
 floats small_integers(std::size_t size, std::uint64_t seed) {
-  random_stream random(seed, stream::evaluate);
+  random_stream random(test::seeded(seed), stream::evaluate);
   floats numbers(size);
   for (float& v : numbers) v = static_cast<float>(static_cast<int>(random.uniform(0, 3))) - 1;
   return numbers;

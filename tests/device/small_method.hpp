@@ -42,7 +42,7 @@ struct small_method {
   typename Options::template method<B> method;
 
   explicit small_method(bool imagenet_stem = false)
-      : method(backend, layers(imagenet_stem), options(), 5) {}
+      : method(backend, layers(imagenet_stem), options(), seeded(5)) {}
 
   static nn::stack<> layers(bool imagenet_stem) {
     nn::resnet_options encoder{.width = 6, .blocks = {1, 1, 1, 1}};
@@ -72,7 +72,11 @@ struct small_method {
   std::vector<int> neighbours;
 
   method::step_report step(std::int64_t number, double rate = 0.05) {
-    const device_array<B> x(backend, images(number));
+    return step(number, images(number), rate);
+  }
+  /// Step `number` on other images.
+  method::step_report step(std::int64_t number, const std::vector<double>& views_of, double rate) {
+    const device_array<B> x(backend, views_of);
     neighbours.clear();
     method::trace<typename B::real> watch;
     watch.on_indices = [this](const std::string& name, const int* at, std::int64_t count) {
@@ -89,6 +93,17 @@ struct small_method {
     std::vector<double> all;
     for (const auto& arena : method.arenas()) append(arena, all);
     return all;
+  }
+  /// Puts back what `state` and the method's `counters` have given, here or on another backend.
+  void load(const std::vector<double>& numbers, const std::vector<std::int64_t>& counters) {
+    auto next = numbers.begin();
+    for (const auto& arena : method.arenas()) {
+      const auto end = next + static_cast<std::ptrdiff_t>(arena.list->size());
+      const std::vector<typename B::real> host(next, end);
+      backend.upload(host.data(), host.size(), arena.data);
+      next = end;
+    }
+    method.restore_counters(counters);
   }
   /// The online network's weights.
   std::vector<double> weights() {

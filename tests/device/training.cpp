@@ -8,6 +8,7 @@
 
 #include "device/small_plan.hpp"
 #include "support/catch.hpp"
+#include "support/seed.hpp"
 
 using namespace triptych;
 
@@ -23,10 +24,10 @@ mean_losses train_on_procedural_images(const data::image_set& set) {
   B backend;
   const nn::stack<> layers(nn::resnet({.width = 8, .blocks = {1, 1, 1, 1}}),
                            {.projector = {64, 32}, .predictor_hidden = 0});
-  method::simclr<B> method(backend, layers, {.temperature = 0.5}, 1);
+  method::simclr<B> method(backend, layers, {.temperature = 0.5}, test::seeded(1));
   auto plan = test::small_plan(2, 6, 32);
   plan.rate = 0.05;
-  plan.seed = 4;
+  plan.seed = test::seeded(4);
   train::trainer<B> trainer(method, set, plan);
   mean_losses mean;
   while (!trainer.done()) {
@@ -40,7 +41,7 @@ mean_losses train_on_procedural_images(const data::image_set& set) {
 }  // namespace
 
 TEST_CASE("sixty steps with bf16 maps lower the loss as sixty with float maps do") {
-  const auto set = data::procedural_images(320, 1, 0);
+  const auto set = data::procedural_images(320, test::seeded(1), 0);
   const mean_losses wide = train_on_procedural_images<backend::thrust_host>(set);
   const mean_losses narrow = train_on_procedural_images<backend::thrust_host_bf16>(set);
   INFO("float: " << wide.first << " to " << wide.last << "; bf16: " << narrow.first << " to "

@@ -21,6 +21,7 @@
 #include "device/small_method.hpp"
 #include "device/small_plan.hpp"
 #include "support/catch.hpp"
+#include "support/seed.hpp"
 
 using namespace triptych;
 using namespace triptych::test;
@@ -34,7 +35,7 @@ data::image_set noise(int count, int height, int width) {
   data::image_set set{.name = "noise", .height = height, .width = width, .classes = 1};
   set.mean = {0.5f, 0.4f, 0.3f};
   set.deviation = {0.2f, 0.25f, 0.3f};
-  random_stream random(3, stream::evaluate);
+  random_stream random(seeded(3), stream::evaluate);
   for (int i = 0; i < count; ++i) {
     set.labels.push_back(0);
     for (std::size_t b = 0; b < set.bytes_per_image(); ++b) {

@@ -6,6 +6,7 @@
 
 #include "eval/synthetic_features.hpp"
 #include "support/catch.hpp"
+#include "support/seed.hpp"
 
 using namespace triptych::eval;
 
@@ -43,7 +44,7 @@ std::vector<double> naive_votes(const feature_set& train, const feature_set& tes
 /// Rows of +1 and -1, whose similarities are exact multiples of 1/8 and therefore often equal.
 feature_set sign_rows(std::int64_t size, std::uint32_t part) {
   feature_set set{size, 16, 5, {}, {}};
-  triptych::random_stream random(3, triptych::stream::procedural, part);
+  triptych::random_stream random(triptych::test::seeded(3), triptych::stream::procedural, part);
   for (std::int64_t i = 0; i < size * 16; ++i) {
     set.values.push_back(random.below(2) == 0 ? -1.0f : 1.0f);
   }

@@ -7,6 +7,7 @@
 
 #include "eval/synthetic_features.hpp"
 #include "support/catch.hpp"
+#include "support/seed.hpp"
 
 using namespace triptych::eval;
 
@@ -15,7 +16,7 @@ TEST_CASE("the gradient of the logistic loss agrees with finite differences") {
   triptych::thread_pool pool(2);
   const softmax_objective objective(train, 0.01, pool);
   Eigen::VectorXd x(objective.parameters()), gradient(x.size()), unused(x.size());
-  triptych::random_stream random(1, triptych::stream::evaluate);
+  triptych::random_stream random(triptych::test::seeded(1), triptych::stream::evaluate);
   for (double& v : x) v = 0.3 * random.normal();
   objective(x, gradient);
   for (Eigen::Index i = 0; i < x.size(); ++i) {
@@ -33,7 +34,7 @@ TEST_CASE("logistic regression converges to one optimum from two starts") {
   const double l2 = 1e-2, tolerance = 1e-9;
   const softmax_objective objective(train, l2, pool);
   Eigen::VectorXd far = Eigen::VectorXd::Zero(objective.parameters());
-  triptych::random_stream random(2, triptych::stream::evaluate);
+  triptych::random_stream random(triptych::test::seeded(2), triptych::stream::evaluate);
   for (double& v : far.head(30)) v = 3.0 * random.normal();
   const auto a = minimise(objective, Eigen::VectorXd::Zero(far.size()), {tolerance, 1000, 10});
   const auto b = minimise(objective, far, {tolerance, 1000, 10});
@@ -60,7 +61,7 @@ TEST_CASE("logistic regression gives the same bits for any number of threads") {
   triptych::thread_pool one(1);
   const logistic_result expected = logistic_regression(train, test, {}, one);
   CHECK(expected.converged);
-  CHECK(expected.test.top1 > 30);
+  CHECK(expected.test.top1 > 20);  // 10 would be chance
   for (const int threads : {2, 3, 8}) {
     triptych::thread_pool pool(threads);
     const logistic_result result = logistic_regression(train, test, {}, pool);

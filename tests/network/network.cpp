@@ -18,13 +18,14 @@
 #include "support/device_array.hpp"
 #include "support/finite_differences.hpp"
 #include "support/thrown.hpp"
+#include "support/watched.hpp"
 
 using namespace triptych;
 using namespace triptych::test;
 
 namespace {
 
-using oracle = backend::reference<double>;
+using oracle = watched<backend::reference<double>>;
 using numbers = std::vector<double>;
 using online = online_network<oracle>;
 using momentum = momentum_network<oracle>;
@@ -79,6 +80,8 @@ void check_network(Network& n, std::span<const int> views, const forward_options
     n.zero_gradients();
     n.backward({p.shape, overwritten.data()});
   }
+  auto& choices = n.backend().choices;
+  n.backend().watching = true;
   const auto f = [&] {
     const stack_arena<>::frame scope(n.backend().arena());
     const auto p = n.forward(x.view(), views, draw).prediction;
@@ -102,7 +105,8 @@ void check_network(Network& n, std::span<const int> views, const forward_options
     // The middle of a convolution is its middle tap, which meets every pixel of any map.
     const std::size_t count = std::min<std::size_t>(p.size(), 16);
     const std::size_t first = p.offset + (p.size() - count) / 2;
-    check_gradient(f, weights.subspan(first, count), gradients.subspan(first, count), 1e-6, 1e-6);
+    check_gradient(f, weights.subspan(first, count), gradients.subspan(first, count),
+                   {1e-6, 1e-6, &choices, true});
   }
 }
 

@@ -11,12 +11,15 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/philox.hpp>
 
+#include "support/seed.hpp"
+
 namespace triptych::test {
 
-/// `n` numbers, uniform in [low, high), the same for the same seed; a float holds them exactly.
+/// `n` numbers, uniform in [low, high), the same for the same seed of the same run; a float holds them
+/// exactly.
 inline std::vector<double> random_numbers(std::int64_t n, std::uint64_t seed, float low = -1,
                                           float high = 1) {
-  random_stream random(seed, stream::evaluate);
+  random_stream random(seeded(seed), stream::evaluate);
   std::vector<double> numbers(static_cast<std::size_t>(n));
   for (double& x : numbers) x = double{random.uniform(low, high)};
   return numbers;
@@ -27,6 +30,18 @@ inline std::vector<double> unwritten(std::int64_t n) {
   return std::vector<double>(static_cast<std::size_t>(n), std::numeric_limits<double>::quiet_NaN());
 }
 
+/// `n` numbers of the memory of backend `B`, of weights and features or of a feature map.
+template <class B, class T>
+std::vector<T> downloaded(B& backend, const T* numbers, std::size_t n) {
+  std::vector<T> host(n);
+  if constexpr (std::is_same_v<T, typename B::real>) {
+    backend.download(numbers, n, host.data());
+  } else {
+    backend.system().download(numbers, n * sizeof(T), host.data());
+  }
+  return host;
+}
+
 /// An array in the memory of backend `B`.
 template <class B, class T = typename B::real>
 class device_array {
@@ -34,7 +49,7 @@ class device_array {
   device_array(B& backend, const std::vector<double>& numbers)
       : backend_(backend), array_(numbers.size()) {
     const std::vector<T> host(numbers.begin(), numbers.end());
-    if constexpr (is_real) {
+    if constexpr (std::is_same_v<T, typename B::real>) {
       backend_.upload(host.data(), host.size(), data());
     } else {
       backend_.system().upload(host.data(), host.size() * sizeof(T), data());
@@ -46,18 +61,11 @@ class device_array {
 
   /// The numbers, appended to `all`.
   void append_to(std::vector<double>& all) const {
-    std::vector<T> host(array_.size());
-    if constexpr (is_real) {
-      backend_.download(data(), host.size(), host.data());
-    } else {
-      backend_.system().download(data(), host.size() * sizeof(T), host.data());
-    }
+    const std::vector<T> host = downloaded(backend_, static_cast<const T*>(data()), array_.size());
     all.insert(all.end(), host.begin(), host.end());
   }
 
  private:
-  static constexpr bool is_real = std::is_same_v<T, typename B::real>;
-
   B& backend_;
   buffer<T, typename B::memory> array_;
 };

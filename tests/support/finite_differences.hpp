@@ -5,46 +5,60 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
-#include "support/larger.hpp"
 
 namespace triptych::test {
+
+struct difference_check {
+  double tolerance = 1e-6, step = 1e-5;
+  /// Those of the `watched` backend on which f is computed, if it has kinks. An element whose steps lead
+  /// across one is excused, at most every other.
+  std::vector<int>* choices = nullptr;
+  bool may_vanish = false;  ///< the gradient may be zero everywhere: no relu behind x is on
+};
 
 /// Checks that `gradient` is the gradient of the number `f()` with respect to `x`, which f reads
 /// and which is disturbed element by element and put back.
 ///
 /// The difference is divided by the largest element of the gradient, because elements near zero are
 /// differences of nearly equal numbers. At the default step, truncation (step^2 / 6 f''') and
-/// rounding (1e-16 |f| / step) both stay near 1e-11. No kink of f may lie within a step of x. A
-/// gradient that is zero everywhere shows nothing, and fails.
+/// rounding (1e-16 |f| / step) both stay near 1e-11. A gradient that is zero everywhere shows nothing,
+/// and fails.
 template <class F>
 void check_gradient(const F& f, std::span<double> x, std::span<const double> gradient,
-                    double tolerance = 1e-6, double step = 1e-5) {
+                    const difference_check& check = {}) {
   REQUIRE(x.size() == gradient.size());
-  double largest = 0, worst = 0;
-  std::size_t where = 0;
-  double difference_there = 0;
+  const auto value_at = [&](double& element, double to) {
+    const double here = std::exchange(element, to);
+    if (check.choices != nullptr) check.choices->clear();
+    const double value = f();
+    element = here;
+    return std::pair(value, check.choices != nullptr ? *check.choices : std::vector<int>());
+  };
+  double largest = 0;
+  std::vector<double> differences(x.size());
+  std::vector<bool> kinked(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double here = x[i];
-    x[i] = here + step;
-    const double above = f();
-    x[i] = here - step;
-    const double below = f();
-    x[i] = here;
-    const double difference = (above - below) / (2 * step);
-    largest = std::max({largest, std::abs(difference), std::abs(gradient[i])});
-    const double off = larger(0, std::abs(difference - gradient[i]));
-    if (off > worst) {
-      worst = off;
-      where = i;
-      difference_there = difference;
-    }
+    const auto [above, chosen_above] = value_at(x[i], x[i] + check.step);
+    const auto [below, chosen_below] = value_at(x[i], x[i] - check.step);
+    differences[i] = (above - below) / (2 * check.step);
+    kinked[i] = chosen_above != chosen_below;
+    REQUIRE((std::isfinite(differences[i]) && std::isfinite(gradient[i])));
+    largest = std::max({largest, std::abs(differences[i]), std::abs(gradient[i])});
   }
-  INFO("element " << where << " of " << x.size() << ": gradient " << gradient[where]
-                  << ", central difference " << difference_there);
-  REQUIRE(largest > 0);
-  CHECK(worst / largest <= tolerance);
+  std::size_t excused = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (std::abs(differences[i] - gradient[i]) <= check.tolerance * largest) continue;
+    INFO("element " << i << " of " << x.size() << ": gradient " << gradient[i]
+                    << ", central difference " << differences[i]);
+    REQUIRE(kinked[i]);
+    ++excused;
+  }
+  CHECK(2 * excused <= x.size());
+  if (!check.may_vanish) REQUIRE(largest > 0);
 }
 
 }  // namespace triptych::test

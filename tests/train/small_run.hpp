@@ -12,12 +12,14 @@
 #include <triptych/method/mncl.hpp>
 #include <triptych/train/trainer.hpp>
 
+#include "support/seed.hpp"
+
 namespace triptych::test {
 
 /// `count` images of noise, 12 x 12, in three classes.
 inline data::image_set noise_images(int count) {
   data::image_set set{.name = "noise", .height = 12, .width = 12, .classes = 3};
-  random_stream random(1, stream::evaluate);
+  random_stream random(seeded(1), stream::evaluate);
   for (int i = 0; i < count; ++i) {
     for (int b = 0; b < 12 * 12 * 3; ++b) {
       set.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
@@ -53,7 +55,7 @@ struct small_run {
         method(backend,
                nn::stack<>(nn::resnet({.stem = s.stem, .width = s.width, .blocks = {1, 1, 1, 1}}),
                            {s.projector, s.predictor_hidden}),
-               options(s), seed) {}
+               options(s), seeded(seed)) {}
 
   static method::mncl_options options(const sizes& s) {
     triptych::method::mncl_options o;

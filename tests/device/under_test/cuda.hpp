@@ -6,11 +6,12 @@
 #include <triptych/backend/cuda.hpp>
 
 #include "device/under_test/engine.hpp"
+#include "support/watched.hpp"
 
 namespace triptych::test {
 
-struct device : backend::cuda {
-  device() : backend::cuda(tested_options()) {}
+struct device : watched<backend::cuda> {
+  device() : watched<backend::cuda>(tested_options()) {}
 };
 
 /// Why there is nothing to test here; empty where there is.

@@ -7,11 +7,12 @@
 #include <triptych/backend/cuda.hpp>
 
 #include "device/under_test/engine.hpp"
+#include "support/watched.hpp"
 
 namespace triptych::test {
 
-struct device : backend::cuda_bf16 {
-  device() : backend::cuda_bf16(tested_options()) {}
+struct device : watched<backend::cuda_bf16> {
+  device() : watched<backend::cuda_bf16>(tested_options()) {}
 };
 
 /// Why there is nothing to test here; empty where there is.

@@ -6,9 +6,11 @@
 
 #include <triptych/backend/thrust_host.hpp>
 
+#include "support/watched.hpp"
+
 namespace triptych::test {
 
-using device = backend::thrust_host;
+using device = watched<backend::thrust_host>;
 
 /// Why there is nothing to test here; empty where there is.
 inline std::string missing() { return {}; }

@@ -5,9 +5,11 @@
 
 #include <triptych/backend/thrust_host.hpp>
 
+#include "support/watched.hpp"
+
 namespace triptych::test {
 
-using device = backend::thrust_host_bf16;
+using device = watched<backend::thrust_host_bf16>;
 
 /// Why there is nothing to test here; empty where there is.
 inline std::string missing() { return {}; }

@@ -1,0 +1,79 @@
+// A backend that writes down what a pass chooses: which relus are on, which pixel of a pool is the
+// largest, which row is the nearest. Numbers are smooth in the weights as long as no choice changes,
+// so two passes can be compared closely where their choices are the same, and only there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "support/device_array.hpp"
+
+namespace triptych::test {
+
+template <class B>
+struct watched : B {
+  using B::B;
+  using real = typename B::real;
+  using map = typename B::map;
+  /// The maps' numbers where they are not real; else nothing.
+  using narrow = std::conditional_t<std::is_same_v<map, real>, struct no_map, map>;
+
+  bool watching = false;
+  std::vector<int> choices;  ///< of the passes while it was watching
+
+  void batch_norm_forward(const norm_shape& s, const real* x, const real* weight, const real* bias,
+                          real eps, const real* residual, bool relu,
+                          const running_statistics<real>& running, real* mean,
+                          real* inverse_deviation, real* y) {
+    normalise(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+  }
+  void batch_norm_forward(const norm_shape& s, const narrow* x, const real* weight,
+                          const real* bias, real eps, const narrow* residual, bool relu,
+                          const running_statistics<real>& running, real* mean,
+                          real* inverse_deviation, narrow* y) {
+    normalise(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+  }
+
+  void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y) {
+    B::bias_forward(rows, channels, bias, relu, y);
+    if (watching && relu) note_relu(y, rows * channels);
+  }
+
+  void max_pool_forward(const shape& x_shape, int kernel, int stride, int padding, const map* x,
+                        map* y, int* largest) {
+    B::max_pool_forward(x_shape, kernel, stride, padding, x, y, largest);
+    const auto out = [&](std::int64_t side) { return (side + 2 * padding - kernel) / stride + 1; };
+    note(largest, x_shape.images * out(x_shape.height) * out(x_shape.width) * x_shape.channels);
+  }
+
+  void argmax_rows(std::int64_t rows, std::int64_t columns, const real* x, int* largest) {
+    B::argmax_rows(rows, columns, x, largest);
+    note(largest, rows);
+  }
+
+ private:
+  template <class T>
+  void normalise(const norm_shape& s, const T* x, const real* weight, const real* bias, real eps,
+            const T* residual, bool relu, const running_statistics<real>& running, real* mean,
+            real* inverse_deviation, T* y) {
+    B::batch_norm_forward(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation,
+                          y);
+    if (watching && relu) note_relu(y, s.rows * s.groups * s.channels);
+  }
+  template <class T>
+  void note_relu(const T* y, std::int64_t count) {
+    for (const T v : downloaded(static_cast<B&>(*this), y, static_cast<std::size_t>(count))) {
+      choices.push_back(static_cast<real>(v) > 0 ? 1 : 0);
+    }
+  }
+  void note(const int* indices, std::int64_t count) {
+    if (!watching) return;
+    const std::size_t before = choices.size();
+    choices.resize(before + static_cast<std::size_t>(count));
+    B::download_indices(indices, static_cast<std::size_t>(count), choices.data() + before);
+  }
+};
+
+}  // namespace triptych::test
