@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/file.h>
+
 #include <triptych/data/loader.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/eval/encode.hpp>
@@ -21,6 +23,8 @@
 #include <triptych/io/json.hpp>
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/metrics_log.hpp>
+#include <triptych/io/owned_names.hpp>
+#include <triptych/io/run_directory.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
@@ -60,10 +64,18 @@ class linear_evaluation {
     if (const auto warning = eval::probe_warning(options_.epochs * per_epoch_); !warning.empty()) {
       bar.note("warning: " + warning);
     }
+    io::make_directories(directory_);
+    io::owned_names owned(directory_);
+    if (!io::lock_directory(owned.in(), LOCK_EX)) {
+      throw error::busy("another process is at the linear evaluation in " + directory_.string() +
+                        "; wait until it ends");
+    }
+    owned.clear_leftovers();
     if (options_.resume) {
       restore(bar);
     } else {
-      io::remove_tree(directory_);
+      owned.remove_all();
+      refuse_unlisted();
     }
     auto& state = probe_.state_progress();
     data::loader loader(images_.train, {.recipes = {augment::recipes::linear},
@@ -123,6 +135,13 @@ class linear_evaluation {
                         {{"probe", std::move(tensors)}});
   }
 
+  void refuse_unlisted() const {
+    if (!io::newest_checkpoint(directory_)) return;
+    throw error::usage("the linear evaluation in " + directory_.string() + " is in no list (" +
+                       io::marker_name +
+                       ") of what was written there; continue it with --resume, or move it away");
+  }
+
   void restore(progress& bar) {
     const auto newest = io::newest_checkpoint(directory_);
     if (!newest) return;
@@ -136,6 +155,8 @@ class linear_evaluation {
       return std::strtod(saved.note.extra.at(key).c_str(), nullptr);
     };
     for (const auto& t : probe_.state_tensors()) saved.file("probe").copy_to(t.name, t.values);
+    io::adopt_checkpoints(
+        directory_, [this](const io::checkpoint_note& note) { return note.config == identity_; });
     auto& p = probe_.state_progress();
     p.step = saved.note.step;
     p.epochs = static_cast<int>(saved.note.epoch);
@@ -173,6 +194,21 @@ void print(const std::vector<judgement>& results) {
     t.add({r.features, r.protocol, fixed(r.accuracy.top1, 2), fixed(r.accuracy.top5, 2), r.note});
   }
   std::cout << t;
+}
+
+/// Lists eval.json as ours before the work begins. Throws error::usage where it is there, is not
+/// listed, and is no evaluation that an older version wrote.
+void own_result(const std::filesystem::path& run) {
+  io::owned_names owned(run);
+  const std::string name = "eval.json";
+  if (!owned.has(name) && owned.in().status(name)) {
+    try {
+      static_cast<void>(read_evaluation(run / name));
+      owned.adopt({name});
+    } catch (const error&) {  // something else
+    }
+  }
+  owned.claim({name});
 }
 
 }  // namespace
@@ -220,6 +256,7 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   const trained_run& run = subject.run;
   const data::split& images = subject.images;
   thread_pool& pool = subject.pool;
+  if (options.trained && state.empty()) own_result(run.directory);
   progress bar(options.quiet);
   const int size = view_size(run.options);
   const bool by_linear = options.trained && asks_for(options, choice::protocol::linear);

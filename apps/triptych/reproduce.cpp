@@ -14,6 +14,7 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
+#include <triptych/io/owned_names.hpp>
 #include <triptych/io/run_directory.hpp>
 #include <triptych/train/trainer.hpp>
 
@@ -78,6 +79,8 @@ class reproduction {
     }
     const io::run_directory directory(
         root_, begun ? io::existing_run::resume : io::existing_run::refuse);
+    if (!directory.listed()) directory.adopt({"config.toml"}, {});
+    own_tables(begun);
     if (!begun) directory.write_config(table_toml(options_));
     signals::install();
     bool diverged = false;
@@ -192,7 +195,7 @@ class reproduction {
         how.untrained_baseline = how.raw_pixels = false;
         if (!keep(how, state, record)) return stopped();
       }
-      io::remove_tree(state);
+      io::remove_owned(state);
     }
     if (is_there(baselines(c.seed))) return 0;
     auto how = judging(c.directory());
@@ -238,6 +241,9 @@ class reproduction {
     const auto found = judge(how, state);
     if (!found) return false;
     io::make_directories(record.parent_path());
+    io::owned_names owned(record.parent_path());
+    owned.claim({record.filename().string()});
+    owned.clear_leftovers();
     io::replace_file(record, to_json(*found));
     return true;
   }
@@ -326,6 +332,20 @@ class reproduction {
 
   [[nodiscard]] fs::path table_file(const char* extension) const {
     return fs::path(options_.out) / (plan_.name + extension);
+  }
+
+  /// Lists the files of the table, which lie in a directory that others may use as well. Those of a
+  /// table that was begun are its own, also where an older version has not listed them.
+  void own_tables(bool begun) const {
+    std::vector<std::string> names;
+    for (const char* extension : extensions) names.push_back(plan_.name + extension);
+    io::owned_names beside(options_.out);
+    if (begun) {
+      beside.adopt(names);
+    } else {
+      beside.claim(names);
+    }
+    beside.clear_leftovers(names);
   }
 
   void write() {

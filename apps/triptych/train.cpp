@@ -11,6 +11,7 @@
 #include "console.hpp"
 #include "cuda.hpp"
 #include "device.hpp"
+#include "run_target.hpp"
 #include "train_backends.hpp"
 
 namespace triptych::app {
@@ -20,26 +21,35 @@ namespace fs = std::filesystem;
 namespace {
 
 /// The run that --resume continues, as it was configured. PATH may be a run directory, and then its
-/// newest checkpoint is meant, or a checkpoint, which goes on in the run that it lies in.
+/// newest checkpoint is meant, or a checkpoint. It goes on in --out or where it lies.
 train_options continued(const train_options& asked) {
-  const auto is_run = [](const fs::path& path) {
-    std::error_code ignored;
-    return fs::exists(path / "config.toml", ignored);
-  };
   const fs::path given = asked.resume == "auto" ? run_directory(asked) : asked.resume;
   if (asked.resume != "auto" && !is_run(given)) {
     const auto saved = io::load_checkpoint(given);
     auto options = resumed(config_from_toml(saved.note.config, asked.resume), asked);
-    const auto run = saved.path.parent_path().parent_path();
-    std::error_code ignored;
-    const bool moved = !fs::equivalent(run, run_directory(options), ignored);
-    if (!asked.from.has("out") && moved && is_run(run)) options.out = run.string();
+    options.out = target_of(asked, given, saved);
+    if (is_run(options.out)) {
+      refuse_unknown_run(options.out);
+      refuse_foreign(saved, options.out);
+    }
     return options;
   }
   if (!is_run(given)) {
     throw error::usage("there is no run to resume in " + given.string() +
                        "; start one without --resume, or correct --out");
   }
+  std::error_code ignored;
+  if (asked.from.has("out") && !fs::equivalent(given, run_directory(asked), ignored)) {
+    auto other = asked;
+    const auto newest = io::newest_checkpoint(given / "checkpoints");
+    if (!newest) {
+      throw error::usage("the run in " + given.string() + " has no checkpoint to start from in " +
+                         run_directory(asked) + "; leave --out out, or --resume");
+    }
+    other.resume = newest->string();
+    return continued(other);
+  }
+  refuse_unknown_run(given);
   const auto config = given / "config.toml";
   const auto contents = io::read_file(config);
   auto options = resumed(config_from_toml(contents.text(), config.string()), asked);

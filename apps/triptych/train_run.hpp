@@ -33,16 +33,11 @@
 #include "console.hpp"
 #include "metrics_file.hpp"
 #include "run_config.hpp"
+#include "run_target.hpp"
 #include "signals.hpp"
 #include "train_backends.hpp"
 
 namespace triptych::app {
-
-/// What --resume and --overwrite say about a run that is there already.
-inline io::existing_run entry(const train_options& options) {
-  if (!options.resume.empty()) return io::existing_run::resume;
-  return options.overwrite ? io::existing_run::overwrite : io::existing_run::refuse;
-}
 
 template <class B>
 class train_run {
@@ -91,6 +86,7 @@ class train_run {
       if (resumed_from_) {
         bar.note("resuming " + directory_->root().string() + " after step " +
                  std::to_string(trainer_->step()) + " on " + where_);
+        if (!continues_) save();  // its first
         export_encoder();  // the one that is there may be of another step
       } else {
         describe(*trainer_);
@@ -150,27 +146,42 @@ class train_run {
   void begin() {
     make_trainer(0);
     directory_.emplace(run_directory(options_), entry(options_));
+    directory_->claim(io::run_directory::files());
     directory_->write_config(config_toml(options_));
     open_logs(std::nullopt);
   }
 
-  /// The run that is there, after the checkpoint that --resume means; from its beginning where it
-  /// was killed before its first one.
+  /// The run that is there, after the checkpoint that --resume means, from its beginning where it
+  /// was killed before its first one; or a new run that starts from a checkpoint of another place.
   void resume() {
+    continues_ = entry(options_) == io::existing_run::resume;
     directory_.emplace(run_directory(options_), entry(options_));
+    if (continues_) refuse_unknown_run(directory_->root());
     resumed_from_ = options_.resume == "auto" ? io::newest_checkpoint(directory_->checkpoints())
                                               : std::filesystem::path(options_.resume);
     if (resumed_from_) {
       const auto saved = io::load_checkpoint(*resumed_from_);
       refuse_other_configuration(saved);
+      if (continues_ && options_.resume != "auto") refuse_foreign(saved, directory_->root());
       make_trainer(saved.note.step);
       train::restore(saved, *method_, trainer_->queue_labels());
+      own_files();
       io::mark_latest(directory_->checkpoints(), saved.path);
     } else {
       make_trainer(0);
+      own_files();
     }
     directory_->write_config(config_toml(options_));
-    open_logs(trainer_->step());
+    open_logs(continues_ ? std::optional(trainer_->step()) : std::nullopt);
+  }
+
+  /// Nothing is written before that is known to be ours; a run without lists gets them now.
+  void own_files() const {
+    const auto files = io::run_directory::files();
+    if (directory_->listed()) return directory_->claim(files);
+    directory_->adopt(files, [this](const io::checkpoint_note& note) {
+      return differences(config_from_toml(note.config, "MANIFEST.json"), options_).empty();
+    });
   }
 
   /// Tensors of the right shapes do not yet make a checkpoint one of this run.
@@ -241,6 +252,7 @@ class train_run {
   }
 
   void save() {
+    directory_->check_held();
     metrics_->sync();
     train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_, config_toml(options_));
     export_encoder();
@@ -249,6 +261,7 @@ class train_run {
 
   void export_encoder() {
     io::make_directories(directory_->exports());
+    io::owned_names(directory_->exports()).claim({"encoder.safetensors"});
     train::export_encoder(directory_->exports() / "encoder.safetensors", *method_,
                           trainer_->step() * method_->about().views);
   }
@@ -373,6 +386,7 @@ class train_run {
   std::optional<io::metrics_log> metrics_;
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
+  bool continues_ = false;  ///< the run that is there
   progress* bar_ = nullptr;
   double before_ = 0;  // seconds of training before this call
 };

@@ -160,3 +160,36 @@ TEST_CASE("A run in use is busy at once, and free as soon as its process is kill
   CHECK(first.wait().code == 128 + SIGKILL);
   CHECK(run.train({"--resume", "--max-steps", "5"}).code == 0);
 }
+
+TEST_CASE("A lock file that was removed lets no second process in") {
+  const tiny_run run;
+  running_app first(TRIPTYCH_APP, run.line(longer));
+  REQUIRE(run.reaches(3, first));
+  fs::remove(run.root() / "lock");
+  CHECK(run.train({"--resume"}).code == 4);
+  CHECK(first.wait().code == 0);
+}
+
+TEST_CASE("A run whose directory is removed ends with a sentence and code 74") {
+  for (const bool moved : {false, true}) {
+    const tiny_run run;
+    running_app program(TRIPTYCH_APP, run.line(longer));
+    REQUIRE(run.reaches(3, program));
+    program.send(SIGSTOP);
+    if (moved) {
+      fs::rename(run.root(), run.beside("moved"));
+    } else {
+      fs::remove_all(run.root());
+    }
+    program.send(SIGCONT);
+    const auto result = program.wait();
+    INFO(result.err);
+    CHECK(result.code == 74);
+    CHECK(result.err.find("was removed or moved away while the run was going on") !=
+          std::string::npos);
+    CHECK_FALSE(fs::exists(run.root()));
+    if (moved) {  // the advice helps
+      CHECK(call_app({"train", "--quiet", "--resume", run.beside("moved").string()}).code == 0);
+    }
+  }
+}

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <utility>
@@ -197,6 +198,61 @@ TEST_CASE("A full disk and a read-only one end with code 74, and the run goes on
   const auto left = outcome(run);
   CHECK(run.train(tiny_model + words{"--epochs", "4", "--width", "6", "--overwrite"}).code == 0);
   CHECK(differing(left, outcome(run)) == words{});
+}
+
+TEST_CASE("Files of other people in the run's place are refused by name and left alone") {
+  for (const std::string name :
+       {"config.toml", "checkpoints/step-000010/model.safetensors", "eval.json", "notes"}) {
+    const temporary_directory box;
+    box.write("run/" + name, std::string("mine"));
+    box.write("run/.tmp-cache", std::string("mine"));
+    const auto before = everything_in(box.path());
+    for (const words& how : {words{}, words{"--overwrite"}}) {
+      const auto result = call_app(
+          words{"train", "--quiet", "--out", (box.path() / "run").string()} + tiny_options + how);
+      INFO(result.err);
+      CHECK(result.code == 2);
+      CHECK(result.err.find("choose another --out") != std::string::npos);
+      CHECK(everything_in(box.path()) == before);
+    }
+  }
+}
+
+TEST_CASE("An evaluation replaces what it wrote, never another file of that name") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const words knn{"eval", run.root().string(), "--quiet", "--protocol", "knn"};
+  std::ofstream(run.root() / "eval.json") << "{\"my\": \"notes\"}";
+  const auto refused = call_app(knn);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("eval.json is there and was not written by triptych") !=
+        std::string::npos);
+  CHECK(text_of(run.root() / "eval.json") == "{\"my\": \"notes\"}");
+  fs::remove(run.root() / "eval.json");
+  CHECK(call_app(knn).code == 0);
+  remove_lists(run.root());  // as an older version leaves it
+  CHECK(call_app(knn).code == 0);
+
+  const words linear{
+      "eval", run.root().string(), "--quiet", "--protocol",           "linear", "--batch",
+      "16",   "--epochs",          "2",       "--untrained-baseline", "off"};
+  const auto state = run.root() / "eval/linear";
+  REQUIRE(call_app(linear).code == 0);
+  for (const char* left :
+       {".tmp-step-000008-12/probe.safetensors", ".tmp-latest-12", ".tmp-mine"}) {
+    fs::create_directories((state / left).parent_path());
+    std::ofstream(state / left) << "x";
+  }
+  REQUIRE(call_app(linear + words{"--resume"}).code == 0);
+  CHECK_FALSE(fs::exists(state / ".tmp-step-000008-12"));
+  CHECK_FALSE(fs::exists(state / ".tmp-latest-12"));
+  CHECK(fs::exists(state / ".tmp-mine"));
+  remove_lists(run.root());
+  const auto before = everything_in(state);
+  CHECK(call_app(linear).code == 2);
+  CHECK(everything_in(state) == before);
+  CHECK(call_app(linear + words{"--resume"}).code == 0);  // the advice helps
+  CHECK(call_app(linear).code == 0);
 }
 
 TEST_CASE("A missing or empty data set is refused with the place that was searched") {

@@ -264,3 +264,34 @@ TEST_CASE("A row that diverges does not keep the others from their end") {
   CHECK(result.err.find("mncl-seed1") != std::string::npos);
   CHECK(result.out.find("| NNCLR | 4 | 0 |") != std::string::npos);
 }
+
+TEST_CASE("What a killed table left unfinished is removed by the next call, and nothing else") {
+  const words one{"--methods", "moco", "--seeds", "1", "--evaluator", "linear"};
+  const tiny_table table("table1");
+  REQUIRE(table.make(one).code == 0);
+  const auto cell = table.root() / "moco-seed1";
+  fs::remove(cell / "eval/step-000016.json");
+  const words ours{"out/.tmp-table1.md-12", "out/table1/.tmp-baselines-seed1.json-12",
+                   "out/table1/moco-seed1/eval/.tmp-step-000016.json-12"};
+  const words foreign{"out/.tmp-table2.md-12", "out/.tmp-cache", "out/table1/.tmp-cache",
+                      "out/table1/moco-seed1/eval/.tmp-cache"};
+  const auto box = table.out().parent_path();
+  for (const auto& name : ours + foreign) std::ofstream(box / name) << "x";
+  const auto result = table.make(one);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  for (const auto& name : ours) CHECK_FALSE(fs::exists(box / name));
+  for (const auto& name : foreign) CHECK(fs::exists(box / name));
+}
+
+TEST_CASE("A table that an older version began without lists goes on") {
+  const words one{"--methods", "moco", "--seeds", "1"};
+  const tiny_table table("table1");
+  REQUIRE(table.make(one).code == 0);
+  const auto expected = timeless(table);
+  remove_lists(table.out());
+  const auto again = table.make(one);
+  INFO(again.err);
+  CHECK(again.code == 0);
+  CHECK(timeless(table) == expected);
+}

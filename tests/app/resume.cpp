@@ -168,3 +168,130 @@ TEST_CASE("What is no checkpoint is refused by train, eval and embed") {
   CHECK(call_app({"eval", nothing}).code == 2);
   CHECK(call_app({"embed", nothing, "--out", run.beside("x").string()}).code == 2);
 }
+
+TEST_CASE("A path in a checkpoint decides nothing: one that lies in no run needs --out") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto expected = outcome(run);
+  const auto before = everything_in(run.root());
+  fs::create_directory(run.beside("downloads"));
+  const auto given = run.beside("downloads/step-000012");
+  fs::copy(run.checkpoints() / "step-000012", given);
+  const auto refused = resumed_at(given);
+  INFO(refused.err);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("give --out") != std::string::npos);
+  CHECK(everything_in(run.root()) == before);
+
+  // In a new directory a run starts from it, and in one of somebody else none.
+  const auto begun = run.beside("begun");
+  const words from{"train", "--quiet", "--resume", given.string(), "--out"};
+  fs::create_directory(begun);
+  std::ofstream(begun / "diary.txt") << "dear";
+  CHECK(call_app(from + words{begun.string()}).code == 2);
+  fs::remove(begun / "diary.txt");
+  const auto result = call_app(from + words{begun.string()});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  for (const char* file : {"checkpoints/latest/model.safetensors", "export/encoder.safetensors"}) {
+    CHECK(text_of(begun / file) == text_of(run.root() / file));
+  }
+  CHECK(text_of(begun / "metrics.jsonl").starts_with("{\"step\":13,"));
+  CHECK(everything_in(run.root()) == before);
+
+  // The same by the run in which it lies.
+  const auto other = run.beside("other");
+  CHECK(call_app({"train", "--quiet", "--resume", run.root().string(), "--out", other.string()})
+            .code == 0);
+  CHECK(text_of(other / "checkpoints/latest/model.safetensors") ==
+        text_of(run.latest() / "model.safetensors"));
+  CHECK(everything_in(run.root()) == before);
+
+  // In its own run it goes on there, and what came later is abandoned.
+  CHECK(call_app(from + words{run.root().string(), "--max-steps", "14"}).code == 0);
+  CHECK(run.latest().filename() == "step-000014");
+  CHECK_FALSE(fs::exists(run.checkpoints() / "step-000016"));
+  CHECK(run.train({"--resume"}).code == 0);
+  CHECK(differing(expected, outcome(run)) == words{});
+}
+
+TEST_CASE("A checkpoint that is not one of the run's is refused, and the run is untouched") {
+  const tiny_run run, other;
+  REQUIRE(run.train().code == 0);
+  const auto before = everything_in(run.root());
+  const auto refused = [&](const fs::path& checkpoint, const std::string& why) {
+    expect_refusal(call_app({"train", "--quiet", "--resume", checkpoint.string(), "--out",
+                             run.root().string()}),
+                   {checkpoint.string() + " is not one of the run in " + run.root().string(), why});
+    CHECK(everything_in(run.root()) == before);
+  };
+  REQUIRE(other.train(tiny_options + words{"--seed", "3"}).code == 0);
+  refused(other.checkpoints() / "step-000012", "its seed is 3, not 0");
+  REQUIRE(other.train(tiny_options + words{"--overwrite", "--max-steps", "9"}).code == 0);
+  refused(other.checkpoints() / "step-000008", "keeps none of step 8");
+  // Of the same configuration and step, but another.
+  const auto changed = other.beside("step-000012");
+  fs::copy(run.checkpoints() / "step-000012", changed);
+  const auto saved = io::load_checkpoint(changed);
+  std::vector<io::checkpoint_file> files{{"model", {}, {}}};
+  fs::create_directory(other.beside("changed"));
+  io::save_checkpoint(other.beside("changed"), saved.note, files);
+  refused(other.beside("changed/step-000012"), "that of step 12 there is another");
+}
+
+TEST_CASE("A copied run goes on in the copy") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto before = everything_in(run.root());
+  const auto copy = run.beside("copy");
+  fs::copy(run.root(), copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  CHECK(call_app({"train", "--quiet", "--resume", (copy / "checkpoints/step-000012").string(),
+                  "--max-steps", "13"})
+            .code == 0);
+  CHECK(fs::exists(copy / "checkpoints/step-000013"));
+  CHECK_FALSE(fs::exists(copy / "checkpoints/step-000016"));
+  CHECK(everything_in(run.root()) == before);
+}
+
+TEST_CASE("A run without lists is not overwritten or pruned before it was resumed") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "8"}).code == 0);
+  remove_lists(run.root());
+  std::ofstream(run.root() / "checkpoints/.tmp-notes") << "mine";
+  fs::create_directory(run.checkpoints() / "step-000002");
+  std::ofstream(run.checkpoints() / "step-000002/MANIFEST.json") << "mine";
+  const auto before = everything_in(run.root());
+  const auto refused = run.train(tiny_options + words{"--overwrite"});
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("continue it with --resume, after which --overwrite can replace it") !=
+        std::string::npos);
+  CHECK(everything_in(run.root()) == before);
+  // A resume that fails changes nothing either.
+  CHECK(run.train({"--resume", "--width", "8"}).code == 6);
+  CHECK(everything_in(run.root()) == before);
+
+  CHECK(run.train({"--resume"}).code == 0);
+  CHECK(fs::exists(run.root() / io::marker_name));
+  CHECK_FALSE(fs::exists(run.checkpoints() / "step-000004"));  // now pruned
+  CHECK(run.train(tiny_options + words{"--overwrite", "--max-steps", "1"}).code == 0);
+  CHECK(text_of(run.root() / "checkpoints/.tmp-notes") == "mine");
+  CHECK(text_of(run.checkpoints() / "step-000002/MANIFEST.json") == "mine");
+  CHECK_FALSE(fs::exists(run.checkpoints() / "step-000016"));
+}
+
+TEST_CASE("A configuration file of another program is no run to resume") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const auto site = run.beside("site");
+  fs::create_directory(site);
+  fs::copy(run.root() / "config.toml", site / "config.toml");  // even one that reads as ours
+  const auto before = everything_in(site);
+  for (const words& how : {words{"--resume"}, words{"--resume", run.latest().string()},
+                           words{"--overwrite"}, words{}}) {
+    const auto refused = call_app(words{"train", "--quiet", "--out", site.string()} + how);
+    INFO(refused.err);
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("another --out") != std::string::npos);
+    CHECK(everything_in(site) == before);
+  }
+}

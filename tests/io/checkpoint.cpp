@@ -133,6 +133,45 @@ TEST_CASE("a checkpoint of another run does not become the latest") {
   CHECK(sound_step(*io::newest_checkpoint(box.path() / "b")) == 20);
 }
 
+TEST_CASE("checkpoints that are not listed are neither pruned nor replaced") {
+  const temporary_directory box;
+  save(box.path() / "b", 10);
+  for (const std::int64_t step : {10, 20}) save(box.path() / "a", step);
+  fs::copy(box.path() / "b/step-000010", box.path() / "a/step-000005");
+  fs::copy(box.path() / "b/step-000010", box.path() / "a/step-000040");
+  box.write("a/step-000010/notes", std::string("mine"));
+  save(box.path() / "a", 30, {.keep = 1});
+  CHECK(steps(box.path() / "a") == std::vector<std::int64_t>{5, 30, 40});
+  CHECK(text_of(box.path() / "a/step-000010/notes") == "mine");
+  const auto thrown = thrown_by([&] { save(box.path() / "a", 40); });
+  CHECK(thrown.kind == error_kind::usage);
+  CHECK(thrown.says("step-000040/"));
+  CHECK(thrown.says("not written by triptych"));
+  CHECK(sound_step(*io::newest_checkpoint(box.path() / "a")) == 30);
+  CHECK(leftovers(box.path() / "a") == 0);
+}
+
+TEST_CASE("what lies in a checkpoint that is replaced moves to the new one") {
+  const temporary_directory box;
+  save(box.path(), 10);
+  box.write("step-000010/notes", std::string("mine"));
+  save(box.path(), 10, {}, 7);
+  CHECK(text_of(box.path() / "step-000010/notes") == "mine");
+  CHECK(sound_step(box.path() / "step-000010") == 10);
+  CHECK(leftovers(box.path()) == 0);
+}
+
+TEST_CASE("a listing that fails is no empty one") {
+  const temporary_directory box;
+  save(box.path(), 10);
+  ::setenv("TRIPTYCH_FAILPOINT", "list#2:EIO", 1);
+  CHECK(thrown_by([&] { static_cast<void>(io::newest_checkpoint(box.path())); }).kind ==
+        error_kind::io);
+  ::setenv("TRIPTYCH_FAILPOINT", "list#2:EINTR", 1);
+  CHECK(io::newest_checkpoint(box.path()));
+  ::unsetenv("TRIPTYCH_FAILPOINT");
+}
+
 TEST_CASE("a checkpoint of the same step is replaced") {
   const temporary_directory box;
   save(box.path(), 10);

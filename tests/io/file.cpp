@@ -2,8 +2,11 @@
 
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <support/catch.hpp>
 #include <support/child_process.hpp>
@@ -33,6 +36,82 @@ TEST_CASE("a file is replaced as a whole, and nothing else is left behind") {
   io::replace_file(path, "");
   CHECK(text_of(path).empty());
   CHECK(entries(box.path()) == 1);
+}
+
+TEST_CASE("a file that is replaced keeps who may read it, also while it is written") {
+  const temporary_directory box;
+  const auto path = box.path() / "note.txt";
+  for (const mode_t mode : {0600u, 0640u, 0666u, 0400u}) {
+    io::replace_file(path, "old");
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    io::replace_file_with(path, [&](const io::descriptor& fd, const fs::path& name) {
+      struct stat status {};
+      REQUIRE(::fstat(fd.get(), &status) == 0);
+      CHECK((status.st_mode & 07777) == mode);
+      io::write_all(fd, "new", name);
+    });
+    CHECK(static_cast<mode_t>(fs::status(path).permissions()) == mode);
+    CHECK(text_of(path) == "new");
+    fs::remove(path);
+  }
+}
+
+TEST_CASE("a link in the place of what is not finished is neither followed nor in the way") {
+  const temporary_directory box;
+  const auto precious = box.write("precious", std::string("mine"));
+  const std::string temporary = ".tmp-note.txt-" + std::to_string(::getpid());
+  fs::create_symlink(precious, box.path() / temporary);
+  box.write(temporary + ".1", std::string("of an earlier process of this number"));
+  io::replace_file(box.path() / "note.txt", "text");
+  CHECK(text_of(precious) == "mine");
+  CHECK(text_of(box.path() / "note.txt") == "text");
+  CHECK_FALSE(fs::is_symlink(box.path() / "note.txt"));
+  CHECK(io::name_of_temporary(temporary) == "note.txt");
+}
+
+TEST_CASE("a name that is a link is replaced, and where it leads stays as it is") {
+  const temporary_directory box;
+  const auto precious = box.write("precious", std::string("mine"));
+  fs::create_symlink(precious, box.path() / "note.txt");
+  io::replace_file(box.path() / "note.txt", "text");
+  CHECK(text_of(precious) == "mine");
+  CHECK(text_of(box.path() / "note.txt") == "text");
+}
+
+TEST_CASE(
+    "what a directory that is held open is asked for happens there, wherever its path leads") {
+  const temporary_directory box;
+  fs::create_directory(box.path() / "here");
+  fs::create_directory(box.path() / "elsewhere");
+  const io::held_directory here(box.path() / "here");
+  fs::rename(box.path() / "here", box.path() / "moved");
+  fs::create_directory_symlink("elsewhere", box.path() / "here");
+  io::replace_in(here, "note", [](const io::descriptor& fd, const fs::path& name) {
+    io::write_all(fd, "text", name);
+  });
+  CHECK(text_of(box.path() / "moved/note") == "text");
+  CHECK(fs::is_empty(box.path() / "elsewhere"));
+  CHECK(here.names() == std::vector<std::string>{"note"});
+}
+
+TEST_CASE("an interrupted listing or removal goes on") {
+  const temporary_directory box;
+  for (const char* name : {"a", "b", "c"}) box.write(name, std::string("x"));
+  const io::held_directory held(box.path());
+  for (const char* point : {"list#1", "list#2", "list#4", "open", "stat", "remove"}) {
+    ::setenv("TRIPTYCH_FAILPOINT", (std::string(point) + ":EINTR").c_str(), 1);
+    box.write("c", std::string("x"));
+    CHECK(held.names().size() == 3);
+    CHECK(held.status("c"));
+    held.remove("c");
+    ::unsetenv("TRIPTYCH_FAILPOINT");
+    CHECK(io::names_in(box.path()).size() == 2);
+  }
+  ::setenv("TRIPTYCH_FAILPOINT", "list#2:EIO", 1);
+  CHECK(thrown_by([&] {
+          static_cast<void>(held.names());
+        }).says("cannot list " + box.path().string()));
+  ::unsetenv("TRIPTYCH_FAILPOINT");
 }
 
 TEST_CASE("whenever replacing fails or dies, the old or the whole new file is there") {

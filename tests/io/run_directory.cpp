@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,15 +31,44 @@ thrown_error refusal(const fs::path& root, existing_run policy) {
 /// What a short run leaves behind.
 void make_run(const temporary_directory& box) {
   const io::run_directory run(box.path() / "run");
+  run.claim(io::run_directory::files());
+  run.claim({"eval.json"});
   run.write_config("seed = 1\n");
   run.write_status(io::run_state::done, 10);
-  for (const char* name :
-       {"metrics.jsonl", "metrics.csv", "train.log", "eval.json", "export/encoder.safetensors",
-        "checkpoints/step-000010/model.safetensors", "checkpoints/step-000010/MANIFEST.json",
-        "eval/linear/step-000003/MANIFEST.json"}) {
+  const auto add = [&](const fs::path& directory, const std::vector<std::string>& names) {
+    io::make_directories(directory);
+    io::owned_names(directory).claim(names);
+    for (const auto& name : names) {
+      box.write(fs::relative(directory / name, box.path()).string(), std::string("x"));
+    }
+  };
+  for (const char* name : {"metrics.jsonl", "metrics.csv", "train.log", "eval.json"}) {
     box.write(std::string("run/") + name, std::string("x"));
   }
+  add(run.exports(), {"encoder.safetensors"});
+  add(run.root() / "eval/linear", {"step-000003/MANIFEST.json"});
+  add(run.root() / "eval", {"step-000010.json"});
+  add(run.checkpoints(), {"step-000010/MANIFEST.json", "step-000010/model.safetensors"});
+  io::owned_names(run.checkpoints()).claim({"latest"});
   fs::create_directory_symlink("step-000010", run.checkpoints() / "latest");
+}
+
+/// Makes of it what a version without lists left.
+void remove_lists(const fs::path& root) {
+  std::vector<fs::path> lists;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (entry.path().filename() == ".triptych") lists.push_back(entry.path());
+  }
+  for (const auto& list : lists) fs::remove(list);
+}
+
+/// Every file and link below a directory, with its contents.
+std::map<std::string, std::string> everything(const fs::path& root) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    all[entry.path().string()] = entry.is_regular_file() ? text_of(entry.path()) : std::string();
+  }
+  return all;
 }
 
 }  // namespace
@@ -60,15 +90,158 @@ TEST_CASE("a new run directory holds what is written to it") {
   CHECK(status.ends_with("\"process\": " + std::to_string(::getpid()) + "\n}\n"));
 }
 
-TEST_CASE("a directory that is not empty is refused, names both ways out, and is left alone") {
+TEST_CASE("a directory with other people's files is refused and left alone, whatever their names") {
+  for (const char* name : {"diary.txt", "config.toml", "checkpoints/step-000010/model.safetensors",
+                           "export/encoder.safetensors", "status.json"}) {
+    for (const auto policy : {existing_run::refuse, existing_run::overwrite}) {
+      const temporary_directory box;
+      box.write(std::string("run/") + name, std::string("dear"));
+      box.write("run/.tmp-cache", std::string("dear"));
+      const auto before = everything(box.path());
+      const auto thrown = refusal(box.path() / "run", policy);
+      CHECK(thrown.kind == error_kind::usage);
+      CHECK(thrown.says(fs::path(name).begin()->string()));
+      CHECK(thrown.says("choose another --out"));
+      CHECK_FALSE(thrown.says("--resume"));  // it would not work
+      CHECK(everything(box.path()) == before);
+    }
+  }
+}
+
+TEST_CASE("what only looks unfinished stays where a new run begins") {
   const temporary_directory box;
-  box.write("run/diary.txt", std::string("dear"));
-  const auto thrown = refusal(box.path() / "run", existing_run::refuse);
-  CHECK(thrown.kind == error_kind::usage);
-  CHECK(thrown.says("diary.txt"));
-  CHECK(thrown.says("--resume"));
-  CHECK(thrown.says("--overwrite"));
-  CHECK_FALSE(fs::exists(box.path() / "run/lock"));
+  for (const char* name : {".tmp-cache", ".tmp-photo.jpg-12", ".tmp-step-000010-3/notes"}) {
+    box.write(std::string("run/") + name, std::string("mine"));
+  }
+  const io::run_directory run(box.path() / "run");
+  run.claim(io::run_directory::files());
+  run.write_config("seed = 1\n");
+  for (const char* name : {".tmp-cache", ".tmp-photo.jpg-12", ".tmp-step-000010-3/notes"}) {
+    CHECK(text_of(run.root() / name) == "mine");
+  }
+}
+
+TEST_CASE("a run without lists can be resumed and is listed then, and is not overwritten before") {
+  const temporary_directory box;
+  const auto root = box.path() / "run";
+  {
+    const io::run_directory run(root);
+    run.claim(io::run_directory::files());
+    run.write_config("seed = 1\n");
+    run.write_status(io::run_state::done, 20);
+    for (const std::int64_t step : {10, 20}) {
+      io::save_checkpoint(run.checkpoints(), {step, 0, "seed = 1\n", {}}, {{"model", {}, {}}});
+    }
+  }
+  remove_lists(root);
+  // Of somebody else, and damaged.
+  io::save_checkpoint(box.path() / "b", {15, 0, "seed = 2\n", {}}, {{"model", {}, {}}});
+  fs::copy(box.path() / "b/step-000015", root / "checkpoints/step-000015");
+  box.write("run/checkpoints/step-000005/MANIFEST.json", std::string("mine"));
+  box.write("run/.tmp-status.json-123", std::string("x"));
+  const auto before = everything(root);
+  for (const auto policy : {existing_run::refuse, existing_run::overwrite}) {
+    const auto thrown = refusal(root, policy);
+    CHECK(thrown.kind == error_kind::usage);
+    CHECK(thrown.says("as an older triptych made it; continue it with --resume, after which "
+                      "--overwrite can replace it"));
+    CHECK(everything(root) == before);
+  }
+  CHECK(io::run_directory::has_run_without_list(root));
+  {
+    const io::run_directory run(root, existing_run::resume);
+    CHECK_FALSE(run.listed());
+    CHECK(thrown_by([&] { run.write_config("seed = 3\n"); }).kind == error_kind::usage);
+    CHECK(fs::exists(root / ".tmp-status.json-123"));
+    run.adopt(io::run_directory::files(),
+              [](const io::checkpoint_note& note) { return note.config == "seed = 1\n"; });
+    CHECK(run.listed());
+    CHECK_FALSE(fs::exists(root / ".tmp-status.json-123"));
+    io::save_checkpoint(run.checkpoints(), {30, 0, "seed = 1\n", {}}, {{"model", {}, {}}});
+  }
+  const io::run_directory run(root, existing_run::overwrite);
+  for (const char* gone : {"config.toml", "status.json", "checkpoints/step-000010",
+                           "checkpoints/step-000020", "checkpoints/latest"}) {
+    CHECK_FALSE(fs::exists(fs::symlink_status(root / gone)));
+  }
+  CHECK(fs::exists(root / "checkpoints/step-000015/MANIFEST.json"));
+  CHECK(text_of(root / "checkpoints/step-000005/MANIFEST.json") == "mine");
+}
+
+TEST_CASE("a lock that is a link or no lock is refused, and where it leads stays as it is") {
+  const temporary_directory box;
+  const auto thesis = box.write("thesis", std::string("precious"));
+  const auto root = box.path() / "run";
+  fs::create_directory(root);
+  const auto check = [&] {
+    for (const auto policy : {existing_run::refuse, existing_run::overwrite}) {
+      const auto thrown = refusal(root, policy);
+      CHECK(thrown.kind == error_kind::usage);
+      CHECK(thrown.says((root / "lock").string()));
+      CHECK(thrown.says("move it away"));
+    }
+    CHECK(text_of(thesis) == "precious");
+    fs::remove(root / "lock");
+    CHECK_FALSE(refusal(root, existing_run::refuse).any);  // the advice helps
+    fs::remove(root / "lock");
+  };
+  fs::create_symlink(thesis, root / "lock");
+  check();
+  fs::create_hard_link(thesis, root / "lock");
+  check();
+  box.write("run/lock", std::string("a poem"));
+  check();
+  REQUIRE(::mkfifo((root / "lock").c_str(), 0600) == 0);
+  check();
+}
+
+TEST_CASE("a lock file that was removed lets nobody in") {
+  const temporary_directory box;
+  const io::run_directory run(box.path() / "run");
+  run.write_config("seed = 1\n");
+  fs::remove(run.root() / "lock");
+  for (const auto policy : {existing_run::resume, existing_run::overwrite}) {
+    const auto thrown = refusal(run.root(), policy);
+    CHECK(thrown.kind == error_kind::busy);
+  }
+  CHECK_NOTHROW(run.check_held());  // and its owner has one again
+  CHECK(text_of(run.root() / "lock") == std::to_string(::getpid()));
+}
+
+TEST_CASE("the owner notices when another process has a new lock, and when its directory is gone") {
+  const temporary_directory box;
+  const io::run_directory run(box.path() / "run");
+  CHECK_NOTHROW(run.check_held());
+  {  // as one does that knows the lock file alone
+    fs::remove(run.root() / "lock");
+    const io::descriptor other = io::open_file(run.root() / "lock", O_RDWR | O_CREAT);
+    REQUIRE(::flock(other.get(), LOCK_EX | LOCK_NB) == 0);
+    CHECK(thrown_by([&] { run.check_held(); }).kind == error_kind::busy);
+  }
+  CHECK_NOTHROW(run.check_held());
+  fs::rename(run.root(), box.path() / "moved");
+  for (int made = 0; made < 2; ++made) {  // nothing is there; another directory is
+    const auto thrown = thrown_by([&] { run.check_held(); });
+    CHECK(thrown.kind == error_kind::io);
+    CHECK(thrown.says("was removed or moved away"));
+    fs::create_directory(run.root());
+  }
+  fs::remove(run.root());
+  fs::rename(box.path() / "moved", run.root());
+  CHECK_NOTHROW(run.check_held());
+}
+
+TEST_CASE("an interrupted call does not keep anybody from a run") {
+  for (const char* point : {"truncate", "lock#1", "lock#2", "list", "remove", "stat", "*#30"}) {
+    const temporary_directory box;
+    make_run(box);
+    box.write("run/.tmp-status.json-123", std::string("x"));
+    ::setenv("TRIPTYCH_FAILPOINT", (std::string(point) + ":EINTR").c_str(), 1);
+    const auto refused = refusal(box.path() / "run", existing_run::overwrite);
+    ::unsetenv("TRIPTYCH_FAILPOINT");
+    CHECK_FALSE(refused.any);
+    CHECK_FALSE(fs::exists(box.path() / "run/checkpoints"));
+  }
 }
 
 TEST_CASE("an existing run is refused unless it is resumed or overwritten") {
@@ -95,7 +268,13 @@ TEST_CASE("overwriting removes what a run writes and never a foreign file") {
                            "export/mine.safetensors",
                            "checkpoints/notes",
                            "checkpoints/step-000010/notes",
+                           "checkpoints/step-000010/mine.safetensors",
+                           "checkpoints/step-000011/model.safetensors",
+                           "checkpoints/step-000011/MANIFEST.json",
                            "checkpoints/step-best/model.safetensors",
+                           "eval/linear/step-000004/MANIFEST.json",
+                           "eval/step-000011.json",
+                           ".tmp-cache",
                            "samples/cat.png"};
   for (const char* name : foreign) box.write(std::string("run/") + name, std::string("mine"));
   const io::run_directory run(box.path() / "run", existing_run::overwrite);
@@ -104,16 +283,16 @@ TEST_CASE("overwriting removes what a run writes and never a foreign file") {
        {"config.toml", "status.json", "metrics.jsonl", "metrics.csv", "train.log",
         "export/encoder.safetensors", "checkpoints/latest",
         "checkpoints/step-000010/model.safetensors", "checkpoints/step-000010/MANIFEST.json",
-        "eval.json", "eval/linear/step-000003/MANIFEST.json"}) {
+        "eval.json", "eval/step-000010.json", "eval/linear/step-000003/MANIFEST.json"}) {
     CHECK_FALSE(fs::exists(fs::symlink_status(run.root() / name)));
   }
 }
 
-TEST_CASE("overwriting a plain run leaves nothing but the lock") {
+TEST_CASE("overwriting a plain run leaves nothing but the lock and the list") {
   const temporary_directory box;
   make_run(box);
   const io::run_directory run(box.path() / "run", existing_run::overwrite);
-  CHECK(std::distance(fs::directory_iterator(run.root()), fs::directory_iterator()) == 1);
+  CHECK(std::distance(fs::directory_iterator(run.root()), fs::directory_iterator()) == 2);
 }
 
 TEST_CASE("a preview refuses what a run would be refused for, and makes nothing") {
@@ -137,6 +316,7 @@ TEST_CASE("a preview refuses what a run would be refused for, and makes nothing"
 TEST_CASE("what an interrupted process left is removed by the next owner") {
   const temporary_directory box;
   make_run(box);
+  io::owned_names(box.path() / "run/checkpoints").claim({"step-000020/model.safetensors"});
   box.write("run/.tmp-status.json-123", std::string("x"));
   box.write("run/checkpoints/.tmp-step-000020-123/model.safetensors", std::string("x"));
   box.write("run/export/.tmp-encoder.safetensors-1", std::string("x"));

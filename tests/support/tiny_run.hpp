@@ -113,6 +113,27 @@ inline std::map<std::string, std::string> outcome(const tiny_run& run) {
   return left;
 }
 
+/// Every file below a directory, by its path there, and where each link leads.
+inline std::map<std::string, std::string> everything_in(const fs::path& root) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const auto name = entry.path().lexically_relative(root).string();
+    if (entry.is_symlink()) {
+      all[name] = fs::read_symlink(entry.path()).string();
+    } else if (entry.is_regular_file()) {
+      all[name] = text_of(entry.path());
+    }
+  }
+  return all;
+}
+
+/// Makes of a run what a version without lists left.
+inline void remove_lists(const fs::path& root) {
+  for (const auto& [name, text] : everything_in(root)) {
+    if (fs::path(name).filename() == io::marker_name) fs::remove(root / name);
+  }
+}
+
 /// The names of the files in which two outcomes differ; readable where the bytes are not.
 inline words differing(const std::map<std::string, std::string>& a,
                        const std::map<std::string, std::string>& b) {

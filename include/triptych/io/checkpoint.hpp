@@ -8,7 +8,8 @@
 //
 // Saving: make .tmp-step-N-<pid>, write and sync each file, the manifest last, rename the directory
 // into place, sync its parent, swing `latest` by rename, prune. `latest` is the commit: until it is
-// swung the previous checkpoint is the newest. Loading: the manifest, then sizes, then checksums,
+// swung the previous checkpoint is the newest. Only what the directory's list (owned_names.hpp)
+// names is replaced or pruned. Loading: the manifest, then sizes, then checksums,
 // then the files' own structure; the caller sees nothing before all has passed.
 // The manifest ends in a seal, the XXH64 of its own text before it, so that no bit can change
 // unseen. Failpoints (failpoint.hpp), in order: checkpoint.begun, .files, .manifest, .renamed,
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,6 +37,7 @@
 #include <triptych/io/hash.hpp>
 #include <triptych/io/json.hpp>
 #include <triptych/io/json_text.hpp>
+#include <triptych/io/owned_names.hpp>
 #include <triptych/io/safetensors.hpp>
 #include <triptych/version.hpp>
 
@@ -106,13 +109,11 @@ inline std::optional<std::int64_t> step_of_name(std::string_view name) {
 /// Every complete checkpoint in `directory`, by ascending step; complete, not yet proven sound.
 inline std::map<std::int64_t, fs::path> list_checkpoints(const fs::path& directory) {
   std::map<std::int64_t, fs::path> found;
-  std::error_code code;
-  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const auto step = step_of_name(entry->path().filename().string());
+  for (const std::string& name : names_in(directory)) {
+    const auto step = step_of_name(name);
     std::error_code ignored;
-    if (step && fs::exists(entry->path() / "MANIFEST.json", ignored)) {
-      found.emplace(*step, entry->path());
+    if (step && fs::exists(directory / name / "MANIFEST.json", ignored)) {
+      found.emplace(*step, directory / name);
     }
   }
   return found;
@@ -167,37 +168,54 @@ inline void protocol_step(std::string_view name, const fs::path& path) {
 }
 
 /// Puts the finished directory `from` at `to`. If `to` exists the two change places, so that there
-/// is no moment without either.
-inline void place_directory(const fs::path& from, const fs::path& to) {
-  std::error_code ignored;
-  if (!fs::exists(to, ignored)) return rename_path(from, to);
+/// is no moment without either; what is not ours in it moves along.
+inline void place_directory(const owned_names& owned, const std::string& from,
+                            const std::string& to) {
+  const held_directory& in = owned.in();
+  if (!in.status(to)) return in.rename(from, to);
   const int result = repeat_call("rename", [&] {
-    return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE);
+    return ::renameat2(in.get(), from.c_str(), in.get(), to.c_str(), RENAME_EXCHANGE);
   });
-  if (result == 0) return remove_tree(from);
-  if (errno != EINVAL && errno != ENOSYS) throw_io("replace", to, errno);
-  remove_tree(to);  // this file system cannot exchange
-  rename_path(from, to);
+  if (result < 0) {
+    if (errno != EINVAL && errno != ENOSYS) throw_io("replace", in.path() / to, errno);
+    owned.clear(to, to);  // this file system cannot exchange
+    return in.rename(from, to);
+  }
+  if (owned.clear(from, to)) return;
+  const held_directory before(in, from), now(in, to);
+  for (const std::string& name : before.names()) {
+    repeat_call("rename", [&] {
+      return ::renameat2(before.get(), name.c_str(), now.get(), name.c_str(), RENAME_NOREPLACE);
+    });
+  }
+  in.remove_directory(from);
 }
 
-/// Removes a checkpoint; it is gone as a whole or there as a whole.
-inline void remove_checkpoint(const fs::path& path) {
-  const fs::path doomed = temporary_sibling(path);
-  remove_tree(doomed);
-  rename_path(path, doomed);
-  remove_tree(doomed);
-}
-
-inline void prune_checkpoints(const fs::path& directory, std::int64_t newest,
-                              const retention& policy) {
-  auto all = list_checkpoints(directory);
+inline void prune_checkpoints(owned_names& owned, std::int64_t newest, const retention& policy) {
+  auto all = list_checkpoints(owned.in().path());
+  std::erase_if(all, [&](const auto& one) { return !owned.has(checkpoint_name(one.first)); });
+  std::vector<std::string> doomed;
   std::size_t kept = 0;
   for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
-    const auto& [step, path] = *entry;
+    const std::int64_t step = entry->first;
     const bool current = step <= newest && kept < std::max<std::size_t>(policy.keep, 1);
     if (current) ++kept;
-    if (!current && policy.best != step) remove_checkpoint(path);
+    if (!current && policy.best != step) doomed.push_back(checkpoint_name(step));
   }
+  owned.remove(doomed);
+}
+
+inline void swing_latest(owned_names& owned, const std::string& name) {
+  owned.claim({"latest"});
+  const held_directory& in = owned.in();
+  const std::string link = make_temporary("latest", [&](const std::string& tried) {
+    const int result =
+        repeat_call("symlink", [&] { return ::symlinkat(name.c_str(), in.get(), tried.c_str()); });
+    if (result < 0 && errno != EEXIST) throw_io("make the link", in.path() / tried, errno);
+    return result == 0;
+  });
+  in.rename(link, "latest");
+  in.sync();
 }
 
 }  // namespace detail
@@ -208,55 +226,60 @@ inline void mark_latest(const fs::path& directory, const fs::path& path) {
   std::error_code ignored;
   const fs::path name = path.filename();
   if (!step_of_name(name.string()) || !fs::equivalent(directory / name, path, ignored)) return;
-  const fs::path link = temporary_sibling(directory / "latest");
-  remove_tree(link);
-  const int result =
-      detail::repeat_call("symlink", [&] { return ::symlink(name.c_str(), link.c_str()); });
-  if (result < 0) throw_io("make the link", link, errno);
-  rename_path(link, directory / "latest");
-  sync_directory(directory);
+  owned_names owned(directory);
+  detail::swing_latest(owned, name.string());
 }
 
 /// Saves a checkpoint under `directory` and prunes: what stays is the newest `keep` up to this
 /// step, and the best; checkpoints of later steps belong to an abandoned future and go. Returns its
 /// path. Throws error::io; the previous checkpoint is then untouched, and no half-written one is
-/// left.
+/// left. Throws error::usage where something that we did not write has the checkpoint's name.
 inline fs::path save_checkpoint(const fs::path& directory, const checkpoint_note& note,
                                 const std::vector<checkpoint_file>& files,
                                 const retention& policy = {}) {
-  const fs::path target = directory / checkpoint_name(note.step);
-  const fs::path temporary = temporary_sibling(target);
+  const std::string step = checkpoint_name(note.step), manifest(detail::manifest_name);
+  const fs::path target = directory / step;
   make_directories(directory);
+  owned_names owned(directory);
+  std::vector<std::string> names{"latest", step + "/" + manifest};
+  for (const checkpoint_file& file : files)
+    names.push_back(step + "/" + file.name + ".safetensors");
+  owned.claim(names);
+  const std::string temporary =
+      make_temporary(step, [&](const std::string& tried) { return owned.in().make(tried); });
   try {
-    remove_tree(temporary);
-    make_directory(temporary);
     detail::protocol_step("checkpoint.begun", target);
 
+    const held_directory inside(owned.in(), temporary);
     std::map<std::string, digest> written;
     for (const checkpoint_file& file : files) {
       const std::string name = file.name + ".safetensors";
-      const fs::path path = temporary / name;
-      const descriptor fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL);
+      const fs::path path = inside.path() / name;
+      const descriptor fd = inside.open(name, O_WRONLY | O_CREAT | O_EXCL);
       written[name] = write_safetensors(fd, path, file.tensors, file.metadata);
       sync_file(fd, path);
     }
     detail::protocol_step("checkpoint.files", target);
 
-    replace_file(temporary / detail::manifest_name, detail::manifest_text(note, written));
+    replace_in(inside, manifest, [&](const descriptor& fd, const fs::path& path) {
+      write_all(fd, detail::manifest_text(note, written), path);
+    });
     detail::protocol_step("checkpoint.manifest", target);
 
-    detail::place_directory(temporary, target);
-    sync_directory(directory);
+    detail::place_directory(owned, temporary, step);
+    owned.in().sync();
     detail::protocol_step("checkpoint.renamed", target);
   } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
+    try {
+      owned.clear(temporary, step);
+    } catch (const error&) {  // the reason itself matters more
+    }
     throw;
   }
-  mark_latest(directory, target);
+  detail::swing_latest(owned, step);
   detail::protocol_step("checkpoint.latest", target);
 
-  detail::prune_checkpoints(directory, note.step, policy);
+  detail::prune_checkpoints(owned, note.step, policy);
   detail::protocol_step("checkpoint.pruned", target);
   return target;
 }
@@ -273,6 +296,36 @@ class checkpoint_reader {
 
   [[nodiscard]] loaded_checkpoint read() const {
     const auto json = manifest();
+    loaded_checkpoint loaded = head(json);
+    const auto& files = member(json, "files", value_kind::object);
+    std::map<std::string, input_file> opened;
+    for (const auto& [name, entry] : files.items()) {
+      opened.emplace(name, open_listed(name, entry));
+    }
+    for (const auto& [name, file] : opened) {
+      const std::string stem = name.substr(0, name.size() - extension.size());
+      loaded.files.emplace(stem, read_listed(file, text(files[name], "xxh64")));
+    }
+    return loaded;
+  }
+
+  /// What the manifest says, and the names of the files that it lists; no file is opened.
+  [[nodiscard]] std::pair<checkpoint_note, std::vector<std::string>> outline() const {
+    const auto json = manifest();
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : member(json, "files", value_kind::object).items()) {
+      refuse_strange_name(name);
+      names.push_back(name);
+    }
+    return {head(json).note, names};
+  }
+
+ private:
+  using value_kind = nlohmann::json::value_t;
+  static constexpr std::string_view extension = ".safetensors";
+  static constexpr std::uint64_t longest_manifest = 16u << 20;
+
+  [[nodiscard]] loaded_checkpoint head(const nlohmann::json& json) const {
     loaded_checkpoint loaded;
     loaded.path = path_;
     loaded.format = count(json, "format");
@@ -290,22 +343,8 @@ class checkpoint_reader {
       if (!value.is_string()) throw bad_member("extra");
       loaded.note.extra.emplace(key, value.template get<std::string>());
     }
-    const auto& files = member(json, "files", value_kind::object);
-    std::map<std::string, input_file> opened;
-    for (const auto& [name, entry] : files.items()) {
-      opened.emplace(name, open_listed(name, entry));
-    }
-    for (const auto& [name, file] : opened) {
-      const std::string stem = name.substr(0, name.size() - extension.size());
-      loaded.files.emplace(stem, read_listed(file, text(files[name], "xxh64")));
-    }
     return loaded;
   }
-
- private:
-  using value_kind = nlohmann::json::value_t;
-  static constexpr std::string_view extension = ".safetensors";
-  static constexpr std::uint64_t longest_manifest = 16u << 20;
 
   [[nodiscard]] error damaged(const std::string& file, const std::string& what) const {
     const auto other = advise_ ? sound_sibling() : std::nullopt;
@@ -366,11 +405,17 @@ class checkpoint_reader {
     return value.get<std::int64_t>();
   }
 
-  /// Opens a file of the list, whose name must not lead elsewhere and whose size must be right.
-  [[nodiscard]] input_file open_listed(const std::string& name, const nlohmann::json& entry) const {
+  /// A name in the list of files must not lead elsewhere.
+  void refuse_strange_name(const std::string& name) const {
     const bool plain = name.size() > extension.size() && name.ends_with(extension) &&
                        name.find('/') == name.npos && name.front() != '.';
-    if (!plain || !entry.is_object()) throw bad_member("files");
+    if (!plain) throw bad_member("files");
+  }
+
+  /// Opens a file of the list, whose size must be right.
+  [[nodiscard]] input_file open_listed(const std::string& name, const nlohmann::json& entry) const {
+    refuse_strange_name(name);
+    if (!entry.is_object()) throw bad_member("files");
     const auto size = static_cast<std::uint64_t>(count(entry, "bytes"));
     std::error_code ignored;
     if (!fs::exists(path_ / name, ignored)) throw damaged(name, "is missing");
@@ -396,6 +441,29 @@ class checkpoint_reader {
 };
 
 }  // namespace detail
+
+/// Lists the checkpoints that a version of triptych without lists left in `directory`: those with a
+/// sealed manifest and a note that `belongs` accepts, and `latest`.
+inline void adopt_checkpoints(const fs::path& directory,
+                              const std::function<bool(const checkpoint_note&)>& belongs) {
+  std::vector<std::string> names;
+  for (const auto& [step, path] : list_checkpoints(directory)) {
+    try {
+      const auto [note, files] = detail::checkpoint_reader(path, false).outline();
+      if (note.step != step || !belongs(note)) continue;
+      const std::string name = path.filename().string();
+      names.push_back(name + "/" + std::string(detail::manifest_name));
+      for (const std::string& file : files) names.push_back(name + "/" + file);
+    } catch (const error&) {  // damaged, or never one of ours
+    }
+  }
+  if (names.empty()) return;
+  std::error_code ignored;
+  if (step_of_name(fs::read_symlink(directory / "latest", ignored).string())) {
+    names.emplace_back("latest");
+  }
+  owned_names(directory).adopt(names);
+}
 
 /// Reads a checkpoint: its directory, or a link to it. Throws error::checkpoint if anything about
 /// it is wrong, naming a sound one beside it if there is any, and error::io if it cannot be read.

@@ -2,7 +2,9 @@
 //
 // The few things asked of the file system, each with its failure turned into one sentence that
 // names the file and says what to do. Interrupted calls are repeated and short writes completed;
-// whoever needs a file to survive a power cut syncs it and then its directory.
+// whoever needs a file to survive a power cut syncs it and then its directory. What is replaced or
+// removed is named within a directory that is held open, so that no link and no exchanged path can
+// lead elsewhere meanwhile.
 #pragma once
 
 #include <cerrno>
@@ -11,12 +13,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -130,15 +135,111 @@ inline void sync_file(const descriptor& fd, const fs::path& path) {
   if (result < 0 && errno != EINVAL) throw_io("sync", path, errno);
 }
 
-/// Forces the names in a directory (creations, renames) to the disk.
-inline void sync_directory(const fs::path& path) {
-  sync_file(open_file(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY), path);
-}
+/// A directory that is held open. What is done through it happens in it, wherever its path leads
+/// meanwhile. Names are those of its own entries; a link is taken as itself and never followed.
+class held_directory {
+ public:
+  explicit held_directory(fs::path path)
+      : path_(std::move(path)),
+        fd_(open_file(path_.empty() ? "." : path_, O_RDONLY | O_DIRECTORY)) {}
+  held_directory(const held_directory& above, const std::string& name)
+      : path_(above.path_ / name), fd_(above.open(name, O_RDONLY | O_DIRECTORY)) {}
 
-inline void rename_path(const fs::path& from, const fs::path& to) {
-  if (detail::repeat_call("rename", [&] { return ::rename(from.c_str(), to.c_str()); }) < 0) {
-    throw_io("rename " + from.string() + " to", to, errno);
+  [[nodiscard]] const fs::path& path() const noexcept { return path_; }
+  [[nodiscard]] int get() const noexcept { return fd_.get(); }
+
+  /// Opens a file; its descriptor is negative, and errno says why, if that fails.
+  [[nodiscard]] descriptor try_open(const std::string& name, int flags, mode_t mode = 0666) const {
+    return descriptor(detail::repeat_call("open", [&] {
+      return ::openat(fd_.get(), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode);
+    }));
   }
+  [[nodiscard]] descriptor open(const std::string& name, int flags, mode_t mode = 0666) const {
+    descriptor fd = try_open(name, flags, mode);
+    if (fd.get() < 0) throw_io("open", path_ / name, errno);
+    return fd;
+  }
+
+  /// What an entry is; nothing if it is not there.
+  [[nodiscard]] std::optional<struct stat> status(const std::string& name) const {
+    struct stat found {};
+    const int result = detail::repeat_call(
+        "stat", [&] { return ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW); });
+    if (result == 0) return found;
+    if (errno != ENOENT) throw_io("look at", path_ / name, errno);
+    return {};
+  }
+
+  /// The names of all entries.
+  [[nodiscard]] std::vector<std::string> names() const {
+    const int fd = detail::repeat_call(
+        "open", [&] { return ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (fd < 0) throw_io("list", path_, errno);
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
+    if (!stream) {
+      const descriptor closed(fd);
+      throw_io("list", path_, errno);
+    }
+    std::vector<std::string> found;
+    for (;;) {
+      const dirent* entry = nullptr;
+      const int result = detail::repeat_call("list", [&] {
+        errno = 0;
+        entry = ::readdir(stream.get());
+        return entry == nullptr && errno != 0 ? -1 : 0;
+      });
+      if (result < 0) throw_io("list", path_, errno);
+      if (entry == nullptr) return found;
+      const std::string name(entry->d_name);
+      if (name != "." && name != "..") found.push_back(name);
+    }
+  }
+
+  /// False if the name is taken.
+  [[nodiscard]] bool make(const std::string& name) const {
+    const int result =
+        detail::repeat_call("mkdir", [&] { return ::mkdirat(fd_.get(), name.c_str(), 0777); });
+    if (result < 0 && errno != EEXIST) throw_io("make the directory", path_ / name, errno);
+    return result == 0;
+  }
+
+  void rename(const std::string& from, const std::string& to) const {
+    const int result = detail::repeat_call(
+        "rename", [&] { return ::renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()); });
+    if (result < 0) throw_io("rename " + (path_ / from).string() + " to", path_ / to, errno);
+  }
+
+  /// Removes a file or a link; a missing one is fine.
+  void remove(const std::string& name) const {
+    if (!unlink(name, 0) && errno != ENOENT) throw_io("remove", path_ / name, errno);
+  }
+
+  /// Removes a directory if it is empty; false if it is not, and for a link to one.
+  bool remove_directory(const std::string& name) const {
+    if (unlink(name, AT_REMOVEDIR) || errno == ENOENT) return true;
+    if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+      throw_io("remove", path_ / name, errno);
+    return false;
+  }
+
+  /// Forces the names (creations, renames) to the disk.
+  void sync() const { sync_file(fd_, path_); }
+
+ private:
+  [[nodiscard]] bool unlink(const std::string& name, int flags) const {
+    return detail::repeat_call("remove",
+                               [&] { return ::unlinkat(fd_.get(), name.c_str(), flags); }) == 0;
+  }
+
+  fs::path path_;
+  descriptor fd_;
+};
+
+/// The names of all entries of a directory; none if there is no such directory.
+inline std::vector<std::string> names_in(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::status(path, ignored).type() == fs::file_type::not_found) return {};
+  return held_directory(path).names();
 }
 
 /// Makes one directory; an existing one is fine.
@@ -159,23 +260,59 @@ inline void make_directories(const fs::path& path) {
   if (!path.filename().empty()) make_directory(path);
 }
 
-/// Removes a file or a whole directory tree; a missing one is fine.
-inline void remove_tree(const fs::path& path) {
-  std::error_code code;
-  fs::remove_all(path, code);
-  if (code) throw_io("remove", path, code.value());
+/// Makes something under a name that nothing has, for what is not finished: `.tmp-<name>-<pid>`, or
+/// with a number behind that where an earlier process of this pid left one. `make(temporary)`
+/// returns false where the name is taken.
+template <class Make>
+std::string make_temporary(const std::string& name, const Make& make) {
+  const std::string temporary = ".tmp-" + name + "-" + std::to_string(::getpid());
+  for (int again = 0;; ++again) {
+    std::string tried = temporary + (again == 0 ? "" : "." + std::to_string(again));
+    if (make(tried)) return tried;
+  }
 }
 
-/// A name beside `path` for what is not finished: `.tmp-<name>-<pid>`. Whoever holds the run's lock
-/// may remove such leftovers.
-inline fs::path temporary_sibling(const fs::path& path) {
-  return path.parent_path() /
-         (".tmp-" + path.filename().string() + "-" + std::to_string(::getpid()));
+/// The name for which `temporary` was made; nothing for a name of another form.
+inline std::optional<std::string> name_of_temporary(std::string_view temporary) {
+  constexpr std::string_view opening = ".tmp-";
+  const auto dash = temporary.rfind('-');
+  if (!temporary.starts_with(opening) || dash <= opening.size()) return {};
+  const auto number = temporary.substr(dash + 1);
+  if (number.empty() || number.find_first_not_of("0123456789.") != number.npos) return {};
+  return std::string(temporary.substr(opening.size(), dash - opening.size()));
 }
 
-/// Replaces `path` in one step: readers see the old file or the whole new one, also after a power
-/// cut. `write(fd, path)` fills it. What is not a regular file (a device, a pipe) is written to
-/// directly.
+/// Replaces a file in one step: readers see the old file or the whole new one, also after a power
+/// cut. `write(fd, path)` fills it. A file that was there passes on who may read it.
+template <class Write>
+void replace_in(const held_directory& in, const std::string& name, const Write& write) {
+  const fs::path path = in.path() / name;
+  std::error_code ignored;
+  const auto old = fs::status(path, ignored);
+  const bool exists = old.type() == fs::file_type::regular;
+  const auto mode = static_cast<mode_t>(old.permissions() & fs::perms::all);
+  descriptor fd;
+  const std::string temporary = make_temporary(name, [&](const std::string& tried) {
+    fd = in.try_open(tried, O_WRONLY | O_CREAT | O_EXCL, exists ? 0600 : 0666);
+    if (fd.get() < 0 && errno != EEXIST) throw_io("open", in.path() / tried, errno);
+    return fd.get() >= 0;
+  });
+  try {
+    if (exists && detail::repeat_call("chmod", [&] { return ::fchmod(fd.get(), mode); }) < 0 &&
+        errno != EPERM && errno != ENOTSUP) {
+      throw_io("set the permissions of", path, errno);
+    }
+    write(fd, path);
+    sync_file(fd, path);
+    in.rename(temporary, name);
+  } catch (...) {
+    ::unlinkat(in.get(), temporary.c_str(), 0);
+    throw;
+  }
+  in.sync();
+}
+
+/// Replaces `path` so. What is not a regular file (a device, a pipe) is written to directly.
 template <class Write>
 void replace_file_with(const fs::path& path, const Write& write) {
   std::error_code ignored;
@@ -184,19 +321,7 @@ void replace_file_with(const fs::path& path, const Write& write) {
     write(open_file(path, O_WRONLY), path);
     return;
   }
-  const fs::path temporary = temporary_sibling(path);
-  try {
-    {
-      const descriptor fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-      write(fd, path);
-      sync_file(fd, path);
-    }
-    rename_path(temporary, path);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_directory(path.parent_path());
+  replace_in(held_directory(path.parent_path()), path.filename().string(), write);
 }
 
 inline void replace_file(const fs::path& path, std::string_view text) {

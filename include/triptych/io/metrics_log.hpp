@@ -93,7 +93,7 @@ class metrics_log {
   /// Opens a file whose first line is `heading` and whose records begin with `opening` and a step.
   static void open(file& target, const std::string& heading, std::string_view opening,
                    std::optional<std::int64_t> resume_step) {
-    target.fd = open_file(target.path, O_RDWR | O_CREAT | O_APPEND);
+    target.fd = open_file(target.path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW);
     std::size_t kept = 0;
     if (resume_step) {
       const file_bytes contents = read_file(target.path);

@@ -18,7 +18,7 @@ class train_log {
  public:
   /// Appends to `path`; lines also go to `console` unless it is null. Throws error::io.
   explicit train_log(fs::path path, std::FILE* console = stderr)
-      : path_(std::move(path)), fd_(open_file(path_, O_WRONLY | O_CREAT | O_APPEND)),
+      : path_(std::move(path)), fd_(open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW)),
         console_(console) {}
 
   /// Writes `text` and a line break. Throws error::io if the file cannot take it.
