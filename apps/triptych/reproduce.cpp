@@ -189,8 +189,9 @@ class reproduction {
       if (!is_there(record)) {
         note(c.row.title + ", seed " + std::to_string(c.seed) + ", to epoch " +
              std::to_string(epochs_at(c, point)));
-        const fs::path checkpoint = c.directory() / "checkpoints" / io::checkpoint_name(step);
-        if (!is_there(checkpoint) && !train_to(c, step)) return stopped();
+        const fs::path saved = c.directory() / "checkpoints";
+        const fs::path checkpoint = saved / io::checkpoint_name(step);
+        if (!io::is_committed(saved, step) && !train_to(c, step)) return stopped();
         auto how = judging(checkpoint);
         how.untrained_baseline = how.raw_pixels = false;
         if (!keep(how, state, record)) return stopped();

@@ -265,6 +265,23 @@ TEST_CASE("A row that diverges does not keep the others from their end") {
   CHECK(result.out.find("| NNCLR | 4 | 0 |") != std::string::npos);
 }
 
+TEST_CASE("A cell that was killed while it saved for the last time is not finished") {
+  const words one{"--seeds", "1"};
+  const tiny_table whole("table4"), parts("table4");
+  REQUIRE(whole.make(one).code == 0);
+  CHECK(call_app(parts.line(one), {"TRIPTYCH_FAILPOINT=checkpoint.renamed#5"}).code ==
+        128 + SIGKILL);
+  const auto cell = parts.root() / "k-1-seed1";
+  REQUIRE(fs::exists(cell / "checkpoints/step-000016"));
+  REQUIRE(fs::read_symlink(cell / "checkpoints/latest") == "step-000012");
+  const auto result = parts.make(one);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(fs::read_symlink(cell / "checkpoints/latest") == "step-000016");
+  CHECK(nlohmann::json::parse(text_of(cell / "status.json"))["state"] == "done");
+  CHECK(timeless(parts) == timeless(whole));
+}
+
 TEST_CASE("What a killed table left unfinished is removed by the next call, and nothing else") {
   const words one{"--methods", "moco", "--seeds", "1", "--evaluator", "linear"};
   const tiny_table table("table1");

@@ -161,6 +161,22 @@ TEST_CASE("what lies in a checkpoint that is replaced moves to the new one") {
   CHECK(leftovers(box.path()) == 0);
 }
 
+TEST_CASE("a checkpoint is committed once it was the latest") {
+  const temporary_directory box;
+  CHECK_FALSE(io::is_committed(box.path() / "absent", 10));
+  save(box.path(), 10);
+  for (const char* point : {"checkpoint.renamed", "checkpoint.latest"}) {
+    CHECK(exit_code_of_child([&] {
+            ::setenv("TRIPTYCH_FAILPOINT", point, 1);
+            save(box.path(), 20);
+          }) == 137);
+    CHECK(io::list_checkpoints(box.path()).contains(20));
+    CHECK(io::is_committed(box.path(), 20) == (std::string(point) == "checkpoint.latest"));
+    CHECK(io::is_committed(box.path(), 10));
+  }
+  CHECK_FALSE(io::is_committed(box.path(), 15));
+}
+
 TEST_CASE("a listing that fails is no empty one") {
   const temporary_directory box;
   save(box.path(), 10);

@@ -129,6 +129,14 @@ inline std::optional<fs::path> newest_checkpoint(const fs::path& directory) {
   return named != all.end() ? named->second : all.rbegin()->second;
 }
 
+/// True if the checkpoint of a step is there and was made the newest once: a process that is killed
+/// before that has not saved it.
+inline bool is_committed(const fs::path& directory, std::int64_t step) {
+  const auto newest = newest_checkpoint(directory);
+  return newest && step_of_name(newest->filename().string()).value_or(-1) >= step &&
+         list_checkpoints(directory).contains(step);
+}
+
 // ----------------------------------------------------------------------------------------- saving
 
 namespace detail {
