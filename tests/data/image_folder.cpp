@@ -39,6 +39,17 @@ TEST_CASE("a tree of train and val becomes two sets in sorted order") {
   CHECK(s.test.mean == s.train.mean);
 }
 
+TEST_CASE("an interrupted listing goes on, and one that fails is refused by name") {
+  const temporary_directory dir;
+  for (const char* name : {"a.ppm", "b.ppm"}) dir.write(name, grey(4, 4, 10));
+  ::setenv("TRIPTYCH_FAILPOINT", "list:EINTR", 1);
+  CHECK(image_files(dir.path()).size() == 2);
+  ::setenv("TRIPTYCH_FAILPOINT", "list:EIO", 1);
+  CHECK(thrown_by([&] { static_cast<void>(image_files(dir.path())); })
+            .says("cannot list " + dir.path().string()));
+  ::unsetenv("TRIPTYCH_FAILPOINT");
+}
+
 TEST_CASE("a root of classes is a training set alone, and a root of images one class") {
   const temporary_directory dir;
   dir.write("classes/a/1.ppm", grey(2, 2, 1));

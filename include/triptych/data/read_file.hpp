@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
+#include <triptych/io/failpoint.hpp>
 
 namespace triptych::data {
 
@@ -50,10 +51,15 @@ template <class Keep>
 std::vector<fs::path> listing(const fs::path& directory, const Keep& keep) {
   std::vector<fs::path> found;
   std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    const bool hidden = it->path().filename().string().starts_with('.');
-    if (!hidden && keep(*it)) found.push_back(it->path());
-  }
+  do {  // again from the start where it was interrupted
+    found.clear();
+    code = std::error_code(std::max(io::failpoint("list"), 0), std::generic_category());
+    if (code) continue;
+    for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+      const bool hidden = it->path().filename().string().starts_with('.');
+      if (!hidden && keep(*it)) found.push_back(it->path());
+    }
+  } while (code == std::errc::interrupted);
   if (code) {
     throw error::data("cannot list " + directory.string() + ": " + code.message() +
                       "; check that it is a readable directory");
