@@ -40,7 +40,8 @@ inline byte_vector ppm_file(int height, int width, const byte_vector& pixels) {
 
 #if defined(TRIPTYCH_HAS_JPEG)
 /// `channels` 1: greyscale.
-inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, int channels = 3) {
+inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, int channels = 3,
+                             bool progressive = false) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
   info.err = jpeg_std_error(&errors);
@@ -54,6 +55,7 @@ inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, i
   info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, 95, TRUE);
+  if (progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
   for (int y = 0; y < height; ++y) {
     byte_vector line(pixels.begin() + static_cast<std::ptrdiff_t>(y) * width * channels,
@@ -65,6 +67,17 @@ inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, i
   jpeg_destroy_compress(&info);
   byte_vector bytes(memory, memory + size);
   std::free(memory);
+  return bytes;
+}
+
+/// The same file with its last scan `count` times more.
+inline byte_vector with_scans(const byte_vector& jpeg, int count) {
+  std::size_t begin = jpeg.size() - 2;  // where the end marker lies
+  while (jpeg[begin] != 0xFF || jpeg[begin + 1] != 0xDA) --begin;
+  const auto at = jpeg.begin() + static_cast<std::ptrdiff_t>(begin), end = jpeg.end() - 2;
+  byte_vector bytes(jpeg.begin(), end);
+  for (int i = 0; i < count; ++i) bytes.insert(bytes.end(), at, end);
+  bytes.insert(bytes.end(), end, jpeg.end());
   return bytes;
 }
 #endif
@@ -82,5 +95,76 @@ inline byte_vector png_file(int height, int width, const byte_vector& pixels) {
   png_image_write_to_memory(&info, bytes.data(), &size, 0, pixels.data(), 0, nullptr);
   bytes.resize(size);
   return bytes;
+}
+
+/// A file of any of PNG's forms, with a pattern in it, or black. `gamma` 0: none is written.
+struct png_form {
+  int colour = PNG_COLOR_TYPE_RGB, depth = 8;
+  bool interlaced = false, transparent = false;
+  double gamma = 0;
+  bool black = false;
+};
+
+inline byte_vector png_file(int height, int width, const png_form& form) {
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  byte_vector bytes;
+  png_set_write_fn(
+      png, &bytes,
+      [](png_structp p, png_bytep data, png_size_t size) {
+        auto& to = *static_cast<byte_vector*>(png_get_io_ptr(p));
+        to.insert(to.end(), data, data + size);
+      },
+      nullptr);
+  png_set_compression_level(png, 1);
+  png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height),
+               form.depth, form.colour, form.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  if (form.colour == PNG_COLOR_TYPE_PALETTE) {
+    std::vector<png_color> palette;
+    for (int i = 0; i < 1 << form.depth; ++i) {
+      const auto level = [&](int k) { return static_cast<png_byte>((i * k) % 256); };
+      palette.push_back({level(37), level(91), level(143)});
+    }
+    png_set_PLTE(png, info, palette.data(), static_cast<int>(palette.size()));
+  }
+  const png_byte alphas[]{0, 128};
+  const png_color_16 clear{1, 1, 1, 1, 1};
+  if (form.transparent) png_set_tRNS(png, info, alphas, 2, &clear);
+  if (form.gamma > 0) png_set_gAMA(png, info, form.gamma);
+  png_write_info(png, info);
+  std::vector<byte_vector> lines(form.black ? 1 : 16, byte_vector(png_get_rowbytes(png, info)));
+  std::uint32_t state = 1;
+  for (auto& line : lines) {
+    for (auto& byte : line) {
+      state = state * 1664525u + 1013904223u;
+      if (!form.black) byte = static_cast<std::uint8_t>(state >> 24);
+    }
+  }
+  std::vector<png_bytep> rows;
+  for (int y = 0; y < height; ++y) {
+    rows.push_back(lines[static_cast<std::size_t>(y) % lines.size()].data());
+  }
+  png_write_image(png, rows.data());
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  return bytes;
+}
+
+/// The same file saying that it has `height` rows.
+inline byte_vector with_height(byte_vector png, std::uint32_t height) {
+  const auto put = [&](std::size_t at, std::uint32_t number) {
+    for (std::size_t i = 0; i < 4; ++i)
+      png[at + i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+  };
+  put(20, height);
+  std::uint32_t crc = 0xFFFFFFFF;  // of the first chunk's name and content
+  for (std::size_t i = 12; i < 29; ++i) {
+    crc ^= png[i];
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xEDB88320 : 0);
+  }
+  put(29, ~crc);
+  return png;
 }
 #endif
