@@ -1,6 +1,7 @@
 #include <triptych/io/json.hpp>
 
 #include <string>
+#include <vector>
 
 #include <support/catch.hpp>
 #include <support/thrown.hpp>
@@ -74,7 +75,31 @@ TEST_CASE("hostile depth and floods of values are refused quickly") {
 TEST_CASE("large objects take linear time") {
   std::string text = "{\"first\":{}";
   for (int i = 0; i < 200'000; ++i) text += ",\"" + std::to_string(i) + "\":{}";
-  CHECK(io::parse_json_object(text + "}", "file.json", "").size() == 200'001);
+  CHECK(io::parse_json_object(text + "}", "file.json", "", 0, {.values = 500'000}).size() ==
+        200'001);
+}
+
+TEST_CASE("no more is held at once than the limit, unless members are visited") {
+  std::string text = "{\"first\":{}";
+  for (int i = 0; i < 100'000; ++i) text += ",\"" + std::to_string(i) + "\":{}";
+  text += "}";
+  CHECK(refusal_to_parse(text).says("too many values"));
+
+  const auto visited = [](const std::string& json) {
+    std::vector<std::string> seen;
+    io::visit_json_object(json, "file.json", "do this", 0,
+                          [&](const std::string& key, const nlohmann::json& value) {
+                            seen.push_back(key + "=" + value.dump());
+                          });
+    return seen;
+  };
+  CHECK(visited(text).size() == 100'001);
+  CHECK(visited(R"({"z":1,"a":[{"b":[]},2],"n":null})") ==
+        std::vector<std::string>{"z=1", "a=[{\"b\":[]},2]", "n=null"});
+  CHECK(thrown_by([&] { visited(R"({"a":{},"b":1,"a":2})"); }).says("comes twice"));
+  std::string flood = "{\"a\":[0";
+  for (int i = 0; i < 100'000; ++i) flood += ",0";
+  CHECK(thrown_by([&] { visited(flood + "]}"); }).says("too many values"));
 }
 
 TEST_CASE("a count is a whole number that is not negative and fits") {

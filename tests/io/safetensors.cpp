@@ -209,6 +209,15 @@ TEST_CASE("too many tensors are refused") {
   CHECK(refusal_of_bytes(raw_file(header + "}", 0)).says("too many"));
 }
 
+TEST_CASE("a header is refused at its first wrong tensor, not built up to its last") {
+  std::string header = "{\"first\":{}";
+  for (int i = 0; i < 10; ++i) header += ",\"" + std::to_string(i) + "\":{}";
+  CHECK(refusal_of_bytes(raw_file(header + " and no JSON", 0)).says("\"first\" does not have"));
+  std::string entry = "{\"a\":{\"dtype\":[[]";
+  for (int i = 0; i < 100'000; ++i) entry += ",[]";
+  CHECK(refusal_of_bytes(raw_file(entry + "]}}", 0)).says("too many values"));
+}
+
 TEST_CASE("hostile names do not reach the terminal") {
   const auto thrown = refusal_of_bytes(
       raw_file("{" + tensor("\\u001b[31m" + std::string(500, 'n'), "F32", "1", "0,8") + "}", 8));

@@ -1,12 +1,14 @@
 // triptych/io/json.hpp
 //
 // Reads JSON that may be hostile: on top of nlohmann-json's strictness, duplicate keys, bytes
-// before or after the object, deep nesting and floods of tiny values are refused. Numbers are taken
-// only where they are what they should be, never converted.
+// before or after the object, deep nesting and floods of tiny values are refused (docs/limits.md).
+// Numbers are taken only where they are what they should be, never converted. A large object need
+// not be held as a whole: its members can be visited one by one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -21,9 +23,12 @@
 namespace triptych::io {
 
 struct json_limits {
-  std::size_t depth = 4;           ///< nested objects and arrays
-  std::size_t values = 3'000'000;  ///< objects, arrays and values in all
+  std::size_t depth = 4;         ///< nested objects and arrays
+  std::size_t values = 100'000;  ///< objects, arrays and values that are held at once
 };
+
+/// Takes a member of an object: its key and its value.
+using member_visitor = std::function<void(const std::string&, const nlohmann::json&)>;
 
 /// A name from a file, made fit for a message: quoted, escaped, not too long.
 inline std::string shown(std::string_view name) {
@@ -39,8 +44,11 @@ class json_builder final : public nlohmann::json_sax<nlohmann::json> {
  public:
   using json = nlohmann::json;
 
-  json_builder(const json_limits& limits, std::string before, std::string after, std::size_t offset)
-      : limits_(limits), before_(std::move(before)), after_(std::move(after)), offset_(offset) {}
+  /// With `visit`, members of the root are handed to it and then dropped.
+  json_builder(const json_limits& limits, std::string before, std::string after, std::size_t offset,
+               member_visitor visit = {})
+      : limits_(limits), before_(std::move(before)), after_(std::move(after)), offset_(offset),
+        visit_(std::move(visit)) {}
 
   [[nodiscard]] error refuse(const std::string& what) const {
     return error::checkpoint(before_ + what + after_);
@@ -48,12 +56,14 @@ class json_builder final : public nlohmann::json_sax<nlohmann::json> {
 
   [[nodiscard]] json take() { return std::move(root_); }
 
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(number_integer_t value) override { return add(value); }
-  bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
-  bool string(string_t& value) override { return add(std::move(value)); }
+  bool null() override { return add(nullptr) && complete(); }
+  bool boolean(bool value) override { return add(value) && complete(); }
+  bool number_integer(number_integer_t value) override { return add(value) && complete(); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value) && complete(); }
+  bool number_float(number_float_t value, const string_t&) override {
+    return add(value) && complete();
+  }
+  bool string(string_t& value) override { return add(std::move(value)) && complete(); }
   bool binary(binary_t&) override { return false; }  // not in JSON text
   bool start_object(std::size_t) override { return open(json::object()); }
   bool start_array(std::size_t) override { return open(json::array()); }
@@ -64,6 +74,7 @@ class json_builder final : public nlohmann::json_sax<nlohmann::json> {
     const auto [place, added] = open_.back()->emplace(name, nullptr);
     if (!added) throw refuse("the key " + shown(name) + " comes twice");
     slot_ = &*place;
+    if (open_.size() == 1) member_ = &place.key();
     return true;
   }
 
@@ -96,27 +107,32 @@ class json_builder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool close() {
+    slot_ = open_.back();
     open_.pop_back();
+    return complete();
+  }
+
+  /// The value in slot_ is whole.
+  bool complete() {
+    if (!visit_ || open_.size() != 1) return true;
+    visit_(*member_, *slot_);
+    *slot_ = nullptr;  // the key stays, so that it cannot come twice
+    values_ = 0;
     return true;
   }
 
   json_limits limits_;
   std::string before_, after_;  // of a message
   std::size_t offset_;
+  member_visitor visit_;
   std::size_t values_ = 0;
   json root_;
-  std::vector<json*> open_;  // objects and arrays that have begun and not ended
-  json* slot_ = nullptr;     // where the next value goes
+  std::vector<json*> open_;              // objects and arrays that have begun and not ended
+  json* slot_ = nullptr;                 // where the next value goes
+  const std::string* member_ = nullptr;  // the last key of the root
 };
 
-}  // namespace detail
-
-/// Parses `text`, which must be one JSON object. Throws error::checkpoint: "<source>: <what>";
-/// `advice` ends the sentence, and `offset` is where `text` begins in its file.
-inline nlohmann::json parse_json_object(std::string_view text, const std::string& source,
-                                        const std::string& advice, std::size_t offset = 0,
-                                        const json_limits& limits = {}) {
-  detail::json_builder builder(limits, source + ": ", "; " + advice, offset);
+inline void parse_json(std::string_view text, std::size_t offset, json_builder& builder) {
   // The parser would skip a byte order mark, and take a NUL for the end.
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == text.npos || text[begin] != '{') {
@@ -126,7 +142,27 @@ inline nlohmann::json parse_json_object(std::string_view text, const std::string
     throw builder.refuse("a NUL lies inside the JSON at byte " + std::to_string(offset + nul));
   }
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+}
+
+}  // namespace detail
+
+/// Parses `text`, which must be one JSON object. Throws error::checkpoint: "<source>: <what>";
+/// `advice` ends the sentence, and `offset` is where `text` begins in its file.
+inline nlohmann::json parse_json_object(std::string_view text, const std::string& source,
+                                        const std::string& advice, std::size_t offset = 0,
+                                        const json_limits& limits = {}) {
+  detail::json_builder builder(limits, source + ": ", "; " + advice, offset);
+  detail::parse_json(text, offset, builder);
   return builder.take();
+}
+
+/// Likewise, but calls visit(key, value) for each member in its order and holds one at a time: the
+/// limit of values is that of a member. How many members there may be is for `visit` to say.
+inline void visit_json_object(std::string_view text, const std::string& source,
+                              const std::string& advice, std::size_t offset,
+                              const member_visitor& visit, const json_limits& limits = {}) {
+  detail::json_builder builder(limits, source + ": ", "; " + advice, offset, visit);
+  detail::parse_json(text, offset, builder);
 }
 
 /// Whether `value` is a whole number that fits std::int64_t and is not negative.

@@ -199,19 +199,20 @@ class header_reader {
   }
 
   [[nodiscard]] safetensors_header parse(std::string_view text) const {
-    const auto json = parse_json_object(text, file_, advice, 8);
     safetensors_header header;
     header.file = file_;
     header.data_offset = 8 + text.size();
-    if (json.size() > most_tensors + 1) throw refuse("the header at byte 8 lists too many tensors");
-    header.tensors.reserve(json.size());
-    for (const auto& [name, entry] : json.items()) {
-      if (name == "__metadata__") {
-        header.metadata = metadata(entry);
-      } else {
-        header.tensors.push_back(tensor(name, entry));
-      }
-    }
+    visit_json_object(text, file_, advice, 8,
+                      [&](const std::string& name, const nlohmann::json& entry) {
+                        if (name == "__metadata__") {
+                          header.metadata = metadata(entry);
+                          return;
+                        }
+                        if (header.tensors.size() == most_tensors) {
+                          throw refuse("the header at byte 8 lists too many tensors");
+                        }
+                        header.tensors.push_back(tensor(name, entry));
+                      });
     check_layout(header);
     for (std::size_t i = 0; i < header.tensors.size(); ++i) {
       header.index.emplace(header.tensors[i].name, i);
