@@ -75,6 +75,8 @@ inline std::string join(std::span<const std::string_view> words, std::string_vie
 
 /// " (did you mean lr?)", or nothing if no known name is near.
 inline std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> known) {
+  constexpr std::size_t longest = 100;  // no name is near to a longer word
+  if (wrong.size() > longest) return {};
   const auto nearest = nearest_name(wrong, known);
   if (edit_distance(wrong, nearest) > 1 + nearest.size() / 3) return {};
   return " (did you mean " + std::string(nearest) + "?)";

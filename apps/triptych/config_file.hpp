@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@
 #include "options.hpp"
 
 namespace triptych::app {
+
+inline constexpr std::size_t longest_config_line = 16'384;  ///< bytes
+inline constexpr std::size_t most_config_keys = 1000;
 
 namespace detail {
 
@@ -142,7 +146,8 @@ class config_line {
 }  // namespace detail
 
 /// The values of a configuration file's text, in its order; `name` is the file's, for messages.
-/// Throws error::usage for what is not of the form above, and for a key given twice.
+/// Throws error::usage for what is not of the form above, for a key given twice, and beyond the
+/// limits above.
 inline std::vector<given_value> parse_config(std::string_view text, const std::string& name) {
   if (!io::is_utf8(text) || text.find('\0') != std::string_view::npos) {
     throw error::usage(name +
@@ -156,8 +161,16 @@ inline std::vector<given_value> parse_config(std::string_view text, const std::s
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
 
     const std::string where = name + ":" + std::to_string(number);
+    if (line.size() > longest_config_line) {
+      throw error::usage(where +
+                         " is longer than 16,384 bytes; give a file of lines like lr = 0.1");
+    }
     detail::config_line reader(line, where);
     if (reader.blank()) continue;
+    if (values.size() == most_config_keys) {
+      throw error::usage(where + " is the 1001st option of a file, and there are not so many; give "
+                                 "a file that `triptych train --print-config` wrote");
+    }
     if (line.find_first_not_of(" \t") == line.find('[')) {
       throw reader.refuse("begins a table, but options are not grouped");
     }

@@ -138,6 +138,8 @@ field<Options> whole(Whole Options::*member, std::type_identity_t<Whole> low,
           .example = {}};
 }
 
+inline constexpr std::size_t most_elements = 100;  ///< of a list
+
 /// Whole numbers with commas between them; an array demands its size.
 template <class Options, class List>
 field<Options> wholes(List Options::*member, int low, int high, std::string hint) {
@@ -152,6 +154,7 @@ field<Options> wholes(List Options::*member, int low, int high, std::string hint
               if (auto complaint = read_whole(item, low, high, number); !complaint.empty()) {
                 return "has the element '" + std::string(item) + "', which " + complaint;
               }
+              if (numbers.size() == most_elements) return "has more than 100 elements";
               numbers.push_back(number);
               at = comma + 1;
             }

@@ -375,6 +375,23 @@ TEST_CASE("Whatever a configuration file holds, it is read or refused") {
   }
 }
 
+TEST_CASE("A configuration is refused where it holds more than there are options") {
+  const auto refusal = [](const std::string& text) {
+    return thrown_by([&] { static_cast<void>(config_from_toml(text, "many.toml")); });
+  };
+  std::string many;
+  for (int i = 0; i < 50'000; ++i) many += "key-" + std::to_string(i) + " = 1\n";
+  CHECK(refusal(many).kind == error_kind::usage);
+  CHECK(refusal(many).says("many.toml:1001 is the 1001st option"));
+  CHECK(refusal("lr = 0.1\n" + std::string(20'000, 'k') + " = 1").says("many.toml:2 is longer"));
+  CHECK(refusal("lr = 0.1\n#" + std::string(20'000, '-')).says("many.toml:2 is longer"));
+  const std::string word(10'000, 'k');  // no name is sought that it could have meant
+  CHECK_FALSE(refusal(word + " = 1").says("did you mean"));
+  std::string list = "head = [1";
+  for (int i = 0; i < 100; ++i) list += ",1";
+  CHECK(refusal(list + "]").says("has more than 100 elements"));
+}
+
 TEST_CASE("What does not go together is refused before anything starts") {
   struct bad {
     pairs flags;
