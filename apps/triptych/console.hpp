@@ -132,9 +132,12 @@ inline std::string size_text(double bytes) {
   return fixed(bytes, 1) + " " + units[unit];
 }
 
-/// Text in columns: the first aligned left, the others as `right` says.
+/// Text in columns: the first aligned left, the others as `right` says. A very long cell moves the
+/// rest of its own row only: else one long name would be as many blanks in every row.
 class table {
  public:
+  static constexpr std::size_t widest = 120;
+
   explicit table(std::vector<std::string> header, bool right = true) : right_(right) {
     rows_.push_back(std::move(header));
   }
@@ -145,12 +148,14 @@ class table {
     std::vector<std::size_t> widths;
     for (const auto& row : t.rows_) {
       widths.resize(std::max(widths.size(), row.size()));
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        widths[i] = std::max(widths[i], std::min(row[i].size(), widest));
+      }
     }
     for (const auto& row : t.rows_) {
       std::string line;
       for (std::size_t i = 0; i < row.size(); ++i) {
-        const std::string gap(widths[i] - row[i].size(), ' ');
+        const std::string gap(widths[i] - std::min(row[i].size(), widths[i]), ' ');
         line += (i == 0 ? "" : "  ") + (t.right_ && i > 0 ? gap + row[i] : row[i] + gap);
       }
       line.erase(line.find_last_not_of(' ') + 1);

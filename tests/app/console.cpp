@@ -21,6 +21,16 @@ TEST_CASE("A table has columns of equal width") {
                       "kNN        9.00\n");
 }
 
+TEST_CASE("One very long cell does not widen every row of a table") {
+  table t({"tensor", "bytes"});
+  t.add({std::string(100'000, 'n'), "1"});
+  for (int i = 0; i < 1000; ++i) t.add({"short", "2"});
+  std::ostringstream text;
+  text << t;
+  CHECK(text.str().size() < 300'000);
+  CHECK(text.str().find(std::string(100'000, 'n') + "      1\n") != std::string::npos);
+}
+
 TEST_CASE("Durations and sizes read well") {
   CHECK(duration_text(0.4) == "0 s");
   CHECK(duration_text(59.6) == "1 min 00 s");
