@@ -71,6 +71,15 @@ TEST_CASE("a damaged TinyImageNet says which file is wrong") {
   dir.write("val/val_annotations.txt", std::string("../../wnids.txt\tn01\t0\n"));
   CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("line 1"));
 
+  dir.write("val/val_annotations.txt",
+            std::string("val_0.JPEG\tn02\nval_1.JPEG\tn01\nval_0.JPEG\tn02\n"));
+  CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("line 3: an image that was named"));
+
+  std::string lines;
+  for (int i = 0; i <= 1'000'000; ++i) lines += "n\n";
+  dir.write("wnids.txt", lines);
+  CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("more than 1,000,000 lines"));
+
   dir.write("wnids.txt", std::string("n01\nn01\n"));
   CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("wnids.txt"));
 

@@ -79,10 +79,12 @@ class image_collector {
 /// Sets `mean` and `deviation` from the pixels themselves, in exact integer sums.
 inline void measure_normalisation(image_set& set) {
   std::array<std::uint64_t, 3> sum{}, squares{};
-  for (std::size_t i = 0; i < set.pixels.size(); ++i) {
-    const std::uint64_t v = set.pixels[i];
-    sum[i % 3] += v;
-    squares[i % 3] += v * v;
+  for (std::size_t i = 0; i < set.pixels.size(); i += 3) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const std::uint64_t v = set.pixels[i + c];
+      sum[c] += v;
+      squares[c] += v * v;
+    }
   }
   const double n = static_cast<double>(set.pixels.size()) / 3;
   for (std::size_t c = 0; c < 3; ++c) {

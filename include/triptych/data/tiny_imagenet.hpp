@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include <triptych/core/error.hpp>
@@ -21,16 +22,23 @@
 
 namespace triptych::data {
 
+inline constexpr std::uintmax_t longest_list = std::uintmax_t{16} << 20;  ///< bytes
+inline constexpr std::size_t most_lines = 1'000'000;
+
 namespace detail {
 
 /// The lines of a small text file, without empty ones and line ends.
 inline std::vector<std::string> read_lines(const fs::path& path) {
-  const auto bytes = read_file(path, std::uintmax_t{16} << 20);
+  const auto bytes = read_file(path, longest_list);
   std::istringstream text(std::string(bytes.begin(), bytes.end()));
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) lines.push_back(line);
+    if (line.empty()) continue;
+    if (lines.size() == most_lines) {
+      throw error::data(path.string() + " has more than 1,000,000 lines; unpack the archive again");
+    }
+    lines.push_back(line);
   }
   return lines;
 }
@@ -80,6 +88,7 @@ inline split read_tiny_imagenet(const fs::path& root, std::int64_t limit_per_cla
   const fs::path annotations = root / "val" / "val_annotations.txt";
   image_collector test(s.test, size);
   std::vector<std::int64_t> taken(wnids.size());
+  std::unordered_set<std::string> named;  // an image that came again would cost as much again
   std::int64_t number = 0;
   for (const std::string& line : detail::read_lines(annotations)) {
     ++number;
@@ -91,6 +100,10 @@ inline split read_tiny_imagenet(const fs::path& root, std::int64_t limit_per_cla
       throw error::data(annotations.string() + ", line " + std::to_string(number) +
                         ": expected an image and one of the classes of wnids.txt; unpack the "
                         "archive again");
+    }
+    if (!named.insert(file).second) {
+      throw error::data(annotations.string() + ", line " + std::to_string(number) +
+                        ": an image that was named before; unpack the archive again");
     }
     const auto label = static_cast<std::size_t>(c - wnids.begin());
     if (limit_per_class > 0 && taken[label]++ >= limit_per_class) continue;
