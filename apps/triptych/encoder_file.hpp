@@ -4,6 +4,8 @@
 // with, and a frozen network on the fast backend.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/network/network.hpp>
+#include <triptych/nn/parameters.hpp>
 #include <triptych/train/host_tensor.hpp>
 #include <triptych/update/ema.hpp>
 
@@ -51,6 +54,45 @@ inline trained_run open_run(const std::filesystem::path& path) {
 
 inline frozen_encoder make_encoder(backend::eigen<>& backend, const train_options& options) {
   return frozen_encoder(backend, nn::stack<>(encoder(options), {{}, 0}));
+}
+
+inline constexpr int largest_usual_view = 512;              ///< pixels on a side
+inline constexpr std::int64_t most_usual_images = 100'000;  ///< generated ones of a part
+
+/// A checkpoint of a few bytes can ask for any amount of work. Throws error::usage for sizes of
+/// images beyond the usual ones, which the user must have asked for.
+inline void require_usual(const trained_run& run, bool generated) {
+  const auto& o = run.options;
+  std::string unusual;
+  if (view_size(o) > largest_usual_view) {
+    unusual = "views of " + std::to_string(view_size(o)) + " pixels";
+  } else if (generated && std::max(o.procedural_train, o.procedural_test) > most_usual_images) {
+    unusual = std::to_string(std::max(o.procedural_train, o.procedural_test)) + " generated images";
+  } else {
+    return;
+  }
+  throw error::usage("the checkpoint " + run.checkpoint.path.string() + " asks for " + unusual +
+                     ", which may take very long; give --large if that is meant");
+}
+
+/// Throws error::checkpoint unless the checkpoint holds the encoder that its configuration
+/// describes. To be called before memory is taken for it.
+inline void require_encoder(const trained_run& run) {
+  nn::declaration d;
+  nn::stack<>(encoder(run.options), {{}, 0}).declare(d);
+  const auto& file = run.checkpoint.file("model");
+  for (const auto* list : {&d.weights, &d.statistics}) {
+    for (const auto& p : *list) {
+      const auto& found = file.info("online." + p.name);
+      const bool real = found.type == io::dtype::f32 || found.type == io::dtype::f64;
+      if (real && found.shape == p.shape) continue;
+      throw error::checkpoint(
+          "the checkpoint " + run.checkpoint.path.string() +
+          " does not hold the encoder of its own configuration: " + io::shown(found.name) + " is " +
+          io::describe(found.type, found.shape) + ", not " + io::describe(io::dtype::f32, p.shape) +
+          "; take another checkpoint");
+    }
+  }
 }
 
 /// Fills the encoder from the online network of a checkpoint of either precision.
@@ -92,6 +134,8 @@ struct frozen_run {
  private:
   static Options with_images_of(const trained_run& run, Options own) {
     inherit_data(own, run.options);
+    require_encoder(run);
+    if (!own.large) require_usual(run, own.data == choice::data::procedural);
     return own;
   }
 };

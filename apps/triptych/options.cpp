@@ -42,6 +42,8 @@ const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"}
 constexpr int most_threads = 1024, most_pixels = 4096, most_epochs = 1'000'000;
 constexpr int largest_batch = 1 << 20, most_devices = 1024;
 constexpr const char* limit_help = "take the first N records of each file, 0 = all";
+constexpr const char* large_help =
+    "take what the run says of views above 512 pixels and of more than 100000 generated images";
 constexpr const char* data_dir_help =
     "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych";
 
@@ -230,6 +232,7 @@ const settings<eval_options>& eval_settings() {
       {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
       {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"large", "Images", flag(&o::large), large_help},
       {"threads", "Output", whole(&o::threads, 0, most_threads), "0 = all"},
       {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
       {"json", "Output", flag(&o::json), "results as JSON"},
@@ -248,6 +251,7 @@ const settings<embed_options>& embed_settings() {
       {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
       {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"large", "Images", flag(&o::large), large_help},
       {"batch", "Machine", whole(&o::batch, 1, largest_batch), "images at a time"},
       {"threads", "Machine", whole(&o::threads, 0, most_threads), "0 = all"},
       {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},

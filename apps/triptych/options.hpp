@@ -170,6 +170,7 @@ struct eval_options {
   choice::data data = choice::data::cifar10;
   std::string data_dir;
   std::int64_t limit_per_file = 0;
+  bool large = false;  ///< see require_usual()
 
   // what is judged beside the untrained encoder; not for the command line, which shows it all
   bool trained = true, raw_pixels = true;
@@ -188,6 +189,7 @@ struct embed_options {
   choice::data data = choice::data::cifar10;
   std::string data_dir;
   std::int64_t limit_per_file = 0;
+  bool large = false;  ///< see require_usual()
 
   sources from{};
 };

@@ -231,6 +231,7 @@ class reproduction {
     how.data = o.data;
     how.data_dir = o.data_dir;
     how.limit_per_file = o.limit_per_file;
+    how.large = true;
     how.from.given["data"] = "reproduce";  // the images of this call, wherever they lie now
     return how;
   }

@@ -23,6 +23,23 @@ words evaluation(const tiny_run& run, const words& more = {}) {
   return words{"eval", run.root().string(), "--quiet", "--batch", "16", "--epochs", "10"} + more;
 }
 
+/// Puts `now` for `before` in the configuration of the newest checkpoint.
+void reconfigure(const tiny_run& run, const std::string& before, const std::string& now) {
+  const auto saved = io::load_checkpoint(run.latest());
+  std::vector<io::checkpoint_file> files;
+  for (const auto& [name, file] : saved.files) {
+    files.push_back({name, {}, {}});
+    for (const auto& t : file.header().tensors) {
+      files.back().tensors.push_back({t.name, t.type, t.shape, file.bytes(t.name)});
+    }
+  }
+  auto note = saved.note;
+  const auto at = note.config.find(before);
+  REQUIRE(at != std::string::npos);
+  note.config.replace(at, before.size(), now);
+  io::save_checkpoint(run.checkpoints(), note, files);
+}
+
 }  // namespace
 
 TEST_CASE("An evaluation prints the result beside the same encoder untrained and raw pixels") {
@@ -166,4 +183,30 @@ TEST_CASE("Features and labels of a split are written as safetensors") {
   }
   const auto refused = call_app({"embed", run.root().string(), "--out", "/nowhere/x", "--quiet"});
   CHECK(refused.code == 74);
+}
+
+TEST_CASE("What a checkpoint says of sizes is not believed beyond the usual") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--procedural-test", "2"}).code == 0);
+  const auto out = run.beside("features.safetensors").string();
+  const words features{"embed", run.root().string(), "--out", out};
+  const auto refusal = [&](const words& line, int code, const std::string& part) {
+    const auto result = call_app(line);
+    INFO(result.err);
+    CHECK(result.code == code);
+    CHECK(result.err.find(part) != std::string::npos);
+  };
+  const auto size = [](const std::string& n) { return "image-size = " + n + "\n"; };
+  reconfigure(run, size("16"), size("513"));
+  refusal(features, 2, "views of 513 pixels");
+  refusal(evaluation(run), 2, "give --large if that is meant");
+  CHECK(call_app(features + words{"--large"}).code == 0);
+  reconfigure(run, size("513"), size("16"));
+  reconfigure(run, "procedural-train = 64\n", "procedural-train = 10000000\n");
+  refusal(features, 2, "10000000 generated images");
+  // An encoder that is not there takes no memory either.
+  reconfigure(run, "procedural-train = 10000000\n", "procedural-train = 64\n");
+  reconfigure(run, "width = 4\n", "width = 4096\n");
+  refusal(features, 6, "does not hold the encoder of its own configuration");
+  refusal(evaluation(run), 6, "conv1.weight\" is F32 [4,3,3,3], not F32 [4096,3,3,3]");
 }
