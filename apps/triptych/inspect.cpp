@@ -22,10 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::int64_t elements(const io::tensor_info& tensor) {
-  std::int64_t count = 1;
-  for (const auto extent : tensor.shape) count *= extent;
-  return count;
+/// From its bytes, which lie in the file: a product of extents may overflow on the way to 0.
+std::uint64_t elements(const io::tensor_info& tensor) {
+  return (tensor.end - tensor.begin) * 8 / io::bits_of(tensor.type);
 }
 
 std::string shape_text(const io::tensor_info& tensor) {
@@ -40,8 +39,7 @@ std::string shape_text(const io::tensor_info& tensor) {
 
 void print(const io::safetensors_header& header) {
   table tensors({"tensor", "type", "shape", "bytes"});
-  std::int64_t numbers = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t numbers = 0, bytes = 0;
   for (const auto& tensor : header.tensors) {
     tensors.add({tensor.name, std::string(io::name_of(tensor.type)), shape_text(tensor),
                  std::to_string(tensor.end - tensor.begin)});

@@ -39,6 +39,22 @@ TEST_CASE("A safetensors file shows its tensors and metadata") {
         "\"metadata\": {\"format\": \"pt\"}}\n");
 }
 
+TEST_CASE("Extents whose product overflows on its way to nothing are counted as nothing") {
+  // With the sanitizer for undefined behaviour this fails where they are multiplied.
+  const temporary_directory directory;
+  std::string header = R"({"none":{"dtype":"F32","shape":[4611686018427387904,3,0],)"
+                       R"("data_offsets":[0,0]},"two":{"dtype":"F4","shape":[2],)"
+                       R"("data_offsets":[0,1]}})";
+  header.append((8 - header.size() % 8) % 8, ' ');
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  const auto file = directory.write("model.safetensors", bytes + header + "x");
+  const auto shown = inspect(file.string());
+  INFO(shown.err);
+  CHECK(shown.code == 0);
+  CHECK(shown.out.find("2 tensors, 2 numbers, 1 B\n") != std::string::npos);
+}
+
 TEST_CASE("A run shows its checkpoints, and a damaged one ends with code 6") {
   const temporary_directory directory;
   const auto checkpoints = directory.path() / "checkpoints";

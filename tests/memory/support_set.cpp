@@ -176,6 +176,7 @@ TEST_CASE("a queue refuses more rows than it has, other widths, and to be empty"
   CHECK(contents(s) == before);
   CHECK(s.pushed() == 0);
   CHECK(thrown_by([&] { set(b, 0, 2); }).says("at least one row"));
+  CHECK(thrown_by([&] { set(b, -1, 2); }).says("at least one row"));
 }
 
 TEST_CASE("a queue continues where a saved one stood, and refuses positions outside") {
@@ -188,7 +189,11 @@ TEST_CASE("a queue continues where a saved one stood, and refuses positions outs
   CHECK(s.data()[6] == 1);  // row 3
   CHECK(s.data()[2] == 4);  // row 1
   for (const auto& [head, pushed] :
-       std::vector<std::pair<std::int64_t, std::int64_t>>{{5, 5}, {-1, 0}, {0, -1}}) {
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{5, 5},
+                                                          {-1, 0},
+                                                          {0, -1},
+                                                          {3, 14},
+                                                          {2, INT64_MAX}}) {  // would overflow
     const auto thrown = thrown_by([&s, head = head, pushed = pushed] { s.restore(head, pushed); });
     CHECK(thrown.kind == error_kind::checkpoint);
   }

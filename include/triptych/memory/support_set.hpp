@@ -37,8 +37,7 @@ class support_set {
       : backend_(&backend),
         size_(size),
         features_(features),
-        rows_(static_cast<std::size_t>(size) * static_cast<std::size_t>(features), "the queue") {
-    if (size < 1) throw error::usage("support_set: a queue needs at least one row; raise --queue");
+        rows_(numbers_of(size, features), "the queue") {
     backend_->fill(rows_.data(), rows_.size(), real(0));
   }
 
@@ -130,18 +129,30 @@ class support_set {
   [[nodiscard]] real* data() { return rows_.data(); }
   [[nodiscard]] std::size_t numbers() const { return rows_.size(); }
 
-  /// Continues a saved queue; its rows are written through data().
+  /// Continues a saved queue; its rows are written through data(). Throws error::checkpoint for a
+  /// position that no queue of this size can have.
   void restore(std::int64_t head, std::int64_t pushed) {
-    if (head < 0 || head >= size_ || pushed < 0) {
+    if (head < 0 || head >= size_) {
       throw error::checkpoint("support_set: saved position " + std::to_string(head) +
                               " lies outside a queue of " + std::to_string(size_) +
                               " rows; resume from another checkpoint");
+    }
+    constexpr std::int64_t most = std::int64_t{1} << 62;  // no run gets through the other half
+    if (pushed < 0 || pushed > most || pushed % size_ != head) {
+      throw error::checkpoint("support_set: after " + std::to_string(pushed) + " rows a queue of " +
+                              std::to_string(size_) + " is not at position " +
+                              std::to_string(head) + "; resume from another checkpoint");
     }
     head_ = head;
     pushed_ = pushed;
   }
 
  private:
+  static std::size_t numbers_of(std::int64_t size, int features) {
+    if (size < 1) throw error::usage("support_set: a queue needs at least one row; raise --queue");
+    return static_cast<std::size_t>(size) * static_cast<std::size_t>(features);
+  }
+
   void answer_as_told(std::int64_t n, int* indices) {
     const auto told = std::exchange(imposed_, {});
     const bool inside = std::all_of(told.begin(), told.end(),
