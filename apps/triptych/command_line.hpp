@@ -73,6 +73,12 @@ inline std::string join(std::span<const std::string_view> words, std::string_vie
   return text;
 }
 
+/// The failure with another next step: it is what stands behind a sentence's last semicolon.
+inline error with_advice(const error& failure, const std::string& advice) {
+  const std::string sentence = failure.what();
+  return {failure.kind(), sentence.substr(0, sentence.rfind("; ")) + "; " + advice};
+}
+
 /// " (did you mean lr?)", or nothing if no known name is near.
 inline std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> known) {
   constexpr std::size_t longest = 100;  // no name is near to a longer word

@@ -22,6 +22,7 @@
 
 #include "options.hpp"
 #include "run_config.hpp"
+#include "saved_run.hpp"
 
 namespace triptych::app {
 
@@ -47,7 +48,7 @@ inline trained_run open_run(const std::filesystem::path& path) {
     throw error::usage(path.string() + " holds no checkpoint; give the --out of a training run");
   }
   auto checkpoint = io::load_checkpoint(newest.value_or(path));
-  const auto options = config_from_toml(checkpoint.note.config, checkpoint.path.string());
+  const auto options = config_of(checkpoint);
   const auto run = newest ? path : checkpoint.path.parent_path().parent_path();
   return {is_run(run) ? run : path, std::move(checkpoint), options};
 }

@@ -146,23 +146,39 @@ class linear_evaluation {
     const auto newest = io::newest_checkpoint(directory_);
     if (!newest) return;
     const auto saved = io::load_checkpoint(*newest);
+    const std::string advice = "; remove " + directory_.string() + " to begin anew";
     if (saved.note.config != identity_) {
       throw error::checkpoint("the linear evaluation in " + directory_.string() +
                               " is another: " + saved.note.config + " where " + identity_ +
-                              " is asked for; leave --resume out to begin anew");
+                              " is asked for" + advice);
     }
-    const auto number = [&](const char* key) {
-      return std::strtod(saved.note.extra.at(key).c_str(), nullptr);
+    const auto damaged = [&](const std::string& field) {
+      return error::checkpoint("the linear evaluation " + saved.path.string() +
+                               " has no proper \"" + field + "\" in MANIFEST.json" + advice);
     };
+    const auto number = [&]<class Number>(const char* key, Number low, Number high) {
+      const auto found = saved.note.extra.find(key);
+      const auto value = found == saved.note.extra.end() ? std::nullopt
+                                                         : io::number_in<Number>(found->second);
+      if (!value || *value < low || *value > high) throw damaged(key);
+      return *value;
+    };
+    const auto accuracy = [&](const std::string& key) {
+      return eval::accuracy{number((key + ".top1").c_str(), 0.0, eval::most_percent),
+                            number((key + ".top5").c_str(), 0.0, eval::most_percent)};
+    };
+    eval::linear_probe::progress p;
+    if (saved.note.epoch < 1 || saved.note.epoch > options_.epochs) throw damaged("epoch");
+    p.epochs = static_cast<int>(saved.note.epoch);
+    p.step = saved.note.step;
+    if (p.step != p.epochs * per_epoch_) throw damaged("step");
+    p.best_epoch = number("best_epoch", 1, p.epochs);
+    p.last = accuracy("last");
+    p.best = accuracy("best");
     for (const auto& t : probe_.state_tensors()) saved.file("probe").copy_to(t.name, t.values);
     io::adopt_checkpoints(
         directory_, [this](const io::checkpoint_note& note) { return note.config == identity_; });
-    auto& p = probe_.state_progress();
-    p.step = saved.note.step;
-    p.epochs = static_cast<int>(saved.note.epoch);
-    p.best_epoch = static_cast<int>(number("best_epoch"));
-    p.last = {number("last.top1"), number("last.top5")};
-    p.best = {number("best.top1"), number("best.top5")};
+    probe_.state_progress() = p;
     bar.note("resuming the linear evaluation after epoch " + std::to_string(p.epochs));
   }
 
@@ -229,25 +245,25 @@ std::string to_json(const evaluation& e) {
   return text + "\n  ]\n}\n";
 }
 
-evaluation read_evaluation(const std::filesystem::path& path) {
-  const std::string advice = "remove the file, then give the command again";
+evaluation read_evaluation(const std::filesystem::path& path, const std::string& advice) {
   const auto contents = io::read_file(path);
   const auto json = io::parse_json_object(contents.text(), path.string(), advice);
-  try {
-    evaluation e{.run = {},
-                 .checkpoint = json.at("checkpoint"),
-                 .data = json.at("data"),
-                 .train_images = json.at("train_images"),
-                 .test_images = json.at("test_images"),
-                 .results = {}};
-    for (const auto& r : json.at("results")) {
-      e.results.push_back(
-          {r.at("features"), r.at("protocol"), {r.at("top1"), r.at("top5")}, r.at("note")});
-    }
-    return e;
-  } catch (const nlohmann::json::exception&) {
-    throw error::checkpoint(path.string() + " is no evaluation; " + advice);
+  const io::json_fields all(json, path.string(), advice);
+  evaluation e{.run = {},
+               .checkpoint = all.text("checkpoint"),
+               .data = all.text("data"),
+               .train_images = all.count("train_images"),
+               .test_images = all.count("test_images"),
+               .results = {}};
+  constexpr double most = eval::most_percent;
+  for (const auto& one : all.array("results")) {
+    const io::json_fields result(one, path.string() + ", results", advice);
+    e.results.push_back({result.text("features"),
+                         result.text("protocol"),
+                         {result.number("top1", 0, most), result.number("top5", 0, most)},
+                         result.text("note")});
   }
+  return e;
 }
 
 std::optional<evaluation> judge(const eval_options& asked, const std::filesystem::path& state) {

@@ -55,7 +55,8 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
 
 std::string to_json(const evaluation& e);
 
-/// What to_json() wrote to `path`. Throws error::checkpoint if that is damaged.
-evaluation read_evaluation(const std::filesystem::path& path);
+/// What to_json() wrote to `path`. Throws error::checkpoint if that is damaged; `advice` ends the
+/// sentence.
+evaluation read_evaluation(const std::filesystem::path& path, const std::string& advice);
 
 }  // namespace triptych::app

@@ -117,7 +117,8 @@ std::string status_of(const fs::path& run) {
   if (std::error_code failure; !fs::exists(path, failure))
     return "unknown: there is no status.json";
   const auto status = io::parse_json_object(io::read_file(path).text(), path.string(),
-                                            "the file is damaged, continue the run with --resume");
+                                            "continue the run with triptych train --resume " +
+                                                run.string());
   const auto state = status.find("state"), step = status.find("step");
   if (state == status.end() || !state->is_string() || step == status.end() ||
       !io::is_count(*step)) {

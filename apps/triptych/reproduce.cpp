@@ -262,7 +262,12 @@ class reproduction {
 
   [[nodiscard]] std::optional<cell_result> result_at(const cell& c, int point) const {
     if (!is_there(record_at(c, point))) return {};
-    const auto found = read_evaluation(record_at(c, point));
+    // It is made again from its checkpoint, where that is still there, or by training anew.
+    const bool again =
+        is_there(c.directory() / "checkpoints" / io::checkpoint_name(step_at(c, point)));
+    const std::string advice = "remove " + (again ? "the file" : c.directory().string()) +
+                               ", then give the command again";
+    const auto found = read_evaluation(record_at(c, point), advice);
     const auto last = found.of("trained", protocol_name(options_.evaluator));
     if (!last) {
       throw error::checkpoint(record_at(c, point).string() + " holds no result by " +
@@ -273,19 +278,18 @@ class reproduction {
     if (options_.evaluator == choice::protocol::linear) {
       result.best = found.of("trained", best_epoch_name);
     }
-    for (const auto& line : read_metrics(c.directory())) {
-      const auto step = line.value("step", std::int64_t{0});
-      if (step > step_at(c, point)) break;
-      if (line.contains("knn_top1") && line["knn_top1"].is_number()) {
-        result.knn_last = line["knn_top1"].get<double>();
-        result.knn_best = std::max(result.knn_best.value_or(0), *result.knn_last);
+    for (const auto& record : read_metrics(c.directory())) {
+      if (record.step > step_at(c, point)) break;
+      if (record.knn) {
+        result.knn_last = record.knn;
+        result.knn_best = std::max(result.knn_best.value_or(0), *record.knn);
       }
-      const double seconds = line.value("wall_s", 0.0);
+      const double seconds = record.seconds.value_or(0);
       if (!(seconds > 0)) continue;
       const auto images = [&](std::int64_t steps) {
         return static_cast<double>(steps * c.options.batch);
       };
-      result.images_per_second = images(step) / seconds;
+      result.images_per_second = images(record.step) / seconds;
       result.minutes = images(step_at(c, point)) / *result.images_per_second / 60;
     }
     return result;
@@ -312,8 +316,10 @@ class reproduction {
   void add_baselines() {
     std::vector<std::optional<evaluation>> found;
     for (const int seed : options_.seeds) {
-      found.push_back(is_there(baselines(seed)) ? std::optional(read_evaluation(baselines(seed)))
-                                              : std::nullopt);
+      const fs::path file = baselines(seed);
+      found.push_back(is_there(file) ? std::optional(read_evaluation(
+                                           file, "remove the file, then give the command again"))
+                                     : std::nullopt);
     }
     for (const char* features : {"untrained", "raw pixels"}) {
       for (const auto protocol : {choice::protocol::logistic, choice::protocol::knn}) {

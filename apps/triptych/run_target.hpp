@@ -15,6 +15,7 @@
 #include <triptych/io/run_directory.hpp>
 
 #include "options.hpp"
+#include "saved_run.hpp"
 
 namespace triptych::app {
 
@@ -73,7 +74,7 @@ inline void refuse_foreign(const io::loaded_checkpoint& saved, const std::filesy
   const auto config = run / "config.toml";
   const auto text = io::read_file(config);
   std::string list;
-  for (const auto& one : differences(config_from_toml(saved.note.config, saved.path.string()),
+  for (const auto& one : differences(config_of(saved),
                                      config_from_toml(text.text(), config.string()))) {
     list += (list.empty() ? "its " : ", ") + one;
   }

@@ -12,6 +12,7 @@
 #include "cuda.hpp"
 #include "device.hpp"
 #include "run_target.hpp"
+#include "saved_run.hpp"
 #include "train_backends.hpp"
 
 namespace triptych::app {
@@ -26,7 +27,7 @@ train_options continued(const train_options& asked) {
   const fs::path given = asked.resume == "auto" ? run_directory(asked) : asked.resume;
   if (asked.resume != "auto" && !is_run(given)) {
     const auto saved = io::load_checkpoint(given);
-    auto options = resumed(config_from_toml(saved.note.config, asked.resume), asked);
+    auto options = resumed(config_of(saved), asked);
     options.out = target_of(asked, given, saved);
     if (is_run(options.out)) {
       refuse_unknown_run(options.out);

@@ -34,6 +34,7 @@
 #include "metrics_file.hpp"
 #include "run_config.hpp"
 #include "run_target.hpp"
+#include "saved_run.hpp"
 #include "signals.hpp"
 #include "train_backends.hpp"
 
@@ -163,6 +164,7 @@ class train_run {
       const auto saved = io::load_checkpoint(*resumed_from_);
       refuse_other_configuration(saved);
       if (continues_ && options_.resume != "auto") refuse_foreign(saved, directory_->root());
+      refuse_step_beyond_the_end(saved);
       make_trainer(saved.note.step);
       train::restore(saved, *method_, trainer_->queue_labels());
       own_files();
@@ -187,8 +189,7 @@ class train_run {
   /// Tensors of the right shapes do not yet make a checkpoint one of this run.
   void refuse_other_configuration(const io::loaded_checkpoint& saved) const {
     std::string list;
-    const auto stored = config_from_toml(saved.note.config, saved.path.string());
-    for (const auto& one : differences(stored, options_)) list += (list.empty() ? "" : ", ") + one;
+    for (const auto& one : differences(config_of(saved), options_)) list += (list.empty() ? "" : ", ") + one;
     if (!list.empty()) {
       throw error::checkpoint("the checkpoint " + saved.path.string() +
                               " was trained otherwise: its " + list +
@@ -196,11 +197,22 @@ class train_run {
     }
   }
 
+  void refuse_step_beyond_the_end(const io::loaded_checkpoint& saved) const {
+    const std::int64_t steps = train::total_steps(recipe_, images_.train);
+    if (saved.note.step > steps) {
+      throw error::checkpoint("the checkpoint " + saved.path.string() + " is of step " +
+                              std::to_string(saved.note.step) + " in a run of " +
+                              std::to_string(steps) +
+                              "; resume another one of this run, or start anew in another --out");
+    }
+  }
+
   void open_logs(std::optional<std::int64_t> resume_step) {
     log_.emplace(directory_->root() / "train.log", nullptr);
     metrics_.emplace(directory_->root(), columns(), resume_step);
-    const auto lines = read_metrics(directory_->root());
-    before_ = lines.empty() ? 0.0 : lines.back().value("wall_s", 0.0);
+    for (const auto& record : read_metrics(directory_->root())) {
+      before_ = record.seconds.value_or(before_);
+    }
   }
 
   trained loop() {

@@ -1,6 +1,8 @@
 #include <triptych/io/json.hpp>
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -108,4 +110,57 @@ TEST_CASE("a count is a whole number that is not negative and fits") {
       "file", "");
   for (const auto& value : json["yes"]) CHECK(io::is_count(value));
   for (const auto& value : json["no"]) CHECK_FALSE(io::is_count(value));
+}
+
+TEST_CASE("a member of an object is taken as what it should be, or refused by its name") {
+  const auto json = io::parse_json_object(
+      R"({"t":"x","n":7,"r":1.5,"z":null,"b":true,"a":[1],"o":{},"m":-1,"big":1e300})", "file", "");
+  const io::json_fields fields(json, "file.json, line 3", "do this");
+  CHECK(fields.text("t") == "x");
+  CHECK(fields.count("n") == 7);
+  CHECK(fields.number("r", 0, 2) == 1.5);
+  CHECK(fields.number("n", 0, 7) == 7);
+  CHECK(fields.measured("r", 0, 2) == 1.5);
+  CHECK_FALSE(fields.measured("z", 0, 2));
+  CHECK_FALSE(fields.measured("none", 0, 2));
+  CHECK(fields.array("a").size() == 1);
+
+  const auto refused = [&](const thrown_error& thrown, const std::string& key) {
+    INFO(key << ": " << thrown.sentence);
+    CHECK(thrown.kind == triptych::error_kind::checkpoint);
+    CHECK(thrown.sentence.starts_with("file.json, line 3: \"" + key + "\" is "));
+    CHECK(thrown.sentence.ends_with(" is needed; do this"));
+  };
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"t", "nrzbaom"}, {"c", "trzbaom"}, {"n", "tzbaom"}, {"m", "tbaom"}, {"a", "tnrzbom"}};
+  for (const auto& [kind, keys] : wrong) {
+    for (const char letter : keys) {
+      const std::string key(1, letter);
+      refused(thrown_by([&, as = kind[0]] {
+                switch (as) {
+                case 't': static_cast<void>(fields.text(key.c_str())); break;
+                case 'c': static_cast<void>(fields.count(key.c_str())); break;
+                case 'n': static_cast<void>(fields.number(key.c_str(), 0, 9)); break;
+                case 'm': static_cast<void>(fields.measured(key.c_str(), 0, 9)); break;
+                default: static_cast<void>(fields.array(key.c_str())); break;
+                }
+              }),
+              key);
+    }
+  }
+  refused(thrown_by([&] { static_cast<void>(fields.number("big", 0, 100)); }), "big");
+  refused(thrown_by([&] { static_cast<void>(fields.text("none")); }), "none");
+  CHECK(thrown_by([&] { io::json_fields(json["a"], "file.json", "do this"); })
+            .says("an entry is an array where an object is needed"));
+}
+
+TEST_CASE("a text is a number as a whole or not at all") {
+  CHECK(io::number_in<int>("12") == 12);
+  CHECK(io::number_in<double>("-1.5e3") == -1500.0);
+  for (const char* text : {"", "x", "12x", " 1", "1 ", "1.5", "99999999999", "+1"}) {
+    CHECK_FALSE(io::number_in<int>(text));
+  }
+  for (const char* text : {"", "nan", "inf", "1e999", "1.5.", "--1"}) {
+    CHECK_FALSE(io::number_in<double>(text));
+  }
 }

@@ -192,6 +192,12 @@ TEST_CASE("a checkpoint without the queue's position, or with an impossible one,
   CHECK(thrown_by(restore).says("outside a queue of 16 rows"));
   loaded.note.extra["counter.0"] = "-3";
   CHECK(thrown_by(restore).says("no queue position"));
+  for (const char* text : {"6x", " 6", "", "6.0", "9223372036854775808"}) {
+    loaded.note.extra["counter.0"] = text;
+    CHECK(thrown_by(restore).says("no queue position, \"counter.0\" in MANIFEST.json"));
+  }
+  loaded.note.extra["counter.0"] = "7";  // not where 6 rows end
+  CHECK(thrown_by(restore).says("after 6 rows a queue of 16 is not at position 7"));
   loaded.note.extra["counter.0"] = "six";
   CHECK(thrown_by(restore).says("no queue position"));
   loaded.note.extra.erase("counter.0");

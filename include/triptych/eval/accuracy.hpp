@@ -17,6 +17,9 @@ struct accuracy {
   friend bool operator==(const accuracy&, const accuracy&) = default;
 };
 
+/// No accuracy is larger: 100 with a little for rounding. For what is read back from files.
+inline constexpr double most_percent = 100.000001;
+
 /// How many of `total` rows were hits.
 struct hit_count {
   std::int64_t top1 = 0;
@@ -43,7 +46,7 @@ struct hit_count {
     return *this;
   }
 
-  /// In percent; zero for no rows at all.
+  /// In percent, at most most_percent; zero for no rows at all.
   [[nodiscard]] accuracy percent() const {
     if (total == 0) return {};
     const double scale = 100.0 / static_cast<double>(total);

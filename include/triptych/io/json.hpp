@@ -6,12 +6,17 @@
 // not be held as a whole: its members can be visited one by one.
 #pragma once
 
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -169,6 +174,87 @@ inline void visit_json_object(std::string_view text, const std::string& source,
 inline bool is_count(const nlohmann::json& value) {
   constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   return value.is_number_unsigned() && value.get<std::uint64_t>() <= largest;
+}
+
+/// The members of an object from a file. What is missing or not as it should be throws
+/// error::checkpoint: "<place>: "wall_s" is null where a number is needed; <advice>".
+class json_fields {
+ public:
+  /// `place` and `advice` as for parse_json_object(); the object must outlive this.
+  json_fields(const nlohmann::json& object, std::string place, std::string advice)
+      : object_(&object), place_(std::move(place)), advice_(std::move(advice)) {
+    if (!object.is_object()) throw refuse("an entry is " + told(object) + " where an object");
+  }
+
+  [[nodiscard]] std::string text(const char* key) const {
+    const auto& value = at(key, "a text");
+    if (!value.is_string()) throw refuse(key, value, "a text");
+    return value.get<std::string>();
+  }
+
+  /// A whole number from 0 on.
+  [[nodiscard]] std::int64_t count(const char* key) const {
+    const auto& value = at(key, "a whole number");
+    if (!is_count(value)) throw refuse(key, value, "a whole number from 0 on");
+    return value.get<std::int64_t>();
+  }
+
+  [[nodiscard]] double number(const char* key, double low, double high) const {
+    const auto& value = at(key, "a number");
+    if (!value.is_number()) throw refuse(key, value, "a number");
+    const auto number = value.get<double>();
+    if (!(number >= low && number <= high)) throw refuse(key, value, "a possible number");
+    return number;
+  }
+
+  /// Nothing where the number is left out or null: it was not measured, or not finite.
+  [[nodiscard]] std::optional<double> measured(const char* key, double low, double high) const {
+    const auto found = object_->find(key);
+    if (found == object_->end() || found->is_null()) return {};
+    return number(key, low, high);
+  }
+
+  [[nodiscard]] const nlohmann::json& array(const char* key) const {
+    const auto& value = at(key, "an array");
+    if (!value.is_array()) throw refuse(key, value, "an array");
+    return value;
+  }
+
+ private:
+  /// A value in a message; what is large, by its kind.
+  static std::string told(const nlohmann::json& value) {
+    if (value.is_string()) return shown(value.get_ref<const std::string&>());
+    return value.is_structured() ? "an " + std::string(value.type_name()) : value.dump();
+  }
+
+  [[nodiscard]] error refuse(const std::string& what) const {
+    return error::checkpoint(place_ + ": " + what + " is needed; " + advice_);
+  }
+  [[nodiscard]] error refuse(const char* key, const nlohmann::json& value,
+                             const char* wanted) const {
+    return refuse(json_string(key) + " is " + told(value) + " where " + wanted);
+  }
+
+  [[nodiscard]] const nlohmann::json& at(const char* key, const char* wanted) const {
+    const auto found = object_->find(key);
+    if (found == object_->end()) throw refuse(json_string(key) + " is missing where " + wanted);
+    return *found;
+  }
+
+  const nlohmann::json* object_;
+  std::string place_, advice_;
+};
+
+/// The number that all of `text` is; nothing for other texts, and for what is not finite.
+template <class Number>
+std::optional<Number> number_in(std::string_view text) {
+  Number number{};
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc() || end != text.data() + text.size()) return {};
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!std::isfinite(number)) return {};
+  }
+  return number;
 }
 
 }  // namespace triptych::io

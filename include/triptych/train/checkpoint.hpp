@@ -7,17 +7,18 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <triptych/core/error.hpp>
 #include <triptych/io/checkpoint.hpp>
+#include <triptych/io/json.hpp>
 #include <triptych/train/host_tensor.hpp>
 
 namespace triptych::train {
@@ -102,13 +103,16 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
   }
   std::vector<std::int64_t> counters;
   for (std::size_t i = 0; i < method.counters().size(); ++i) {
-    const auto found = checkpoint.note.extra.find("counter." + std::to_string(i));
-    std::int64_t value = -1;
-    if (found != checkpoint.note.extra.end()) {
-      std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+    const std::string key = "counter." + std::to_string(i);
+    const auto found = checkpoint.note.extra.find(key);
+    const auto value = found == checkpoint.note.extra.end()
+                           ? std::nullopt
+                           : io::number_in<std::int64_t>(found->second);
+    if (value.value_or(-1) < 0) {
+      problems += (problems.empty() ? "" : "; ") + std::string("no queue position, \"") + key +
+                  "\" in MANIFEST.json";
     }
-    if (value < 0) problems += (problems.empty() ? "" : "; ") + std::string("no queue position");
-    counters.push_back(value);
+    counters.push_back(value.value_or(-1));
   }
   if (!problems.empty()) {
     throw error::checkpoint("the checkpoint " + checkpoint.path.string() +
