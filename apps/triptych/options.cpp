@@ -160,7 +160,10 @@ const settings<train_options>& train_settings() {
       {"epochs", "Optimiser", whole(&o::epochs, 1, most_epochs), "passes over the images"},
       {"batch", "Optimiser", whole(&o::batch, 2, largest_batch), "images in a step"},
       {"optimizer", "Optimiser", one_of(&o::optimizer, {"sgd", "lars"}), "update rule"},
-      {"lr", "Optimiser", real(&o::lr, positive), "learning rate"},
+      {"lr", "Optimiser", real(&o::lr, positive),
+       "learning rate; with --resume: from there on"},
+      {"lr-changes", "Optimiser", rate_changes(&o::lr_changes),
+       "another --lr from step N on, counted from 0; --resume --lr X adds one"},
       {"momentum", "Optimiser", real(&o::momentum, {.low = 0, .high = 1, .below = true}),
        "of the optimiser"},
       {"weight-decay", "Optimiser", real(&o::weight_decay, not_negative), "on all parameters"},
@@ -328,7 +331,7 @@ const settings<train_options>& shared_settings() {
   static const settings<train_options> table = [] {
     constexpr std::string_view others[]{"out",     "seed",      "method",  "resume",
                                         "json",    "overwrite", "dry-run", "print-config",
-                                        "max-steps", "dump-step", "dump-at"};
+                                        "max-steps", "dump-step", "dump-at", "lr-changes"};
     auto shared = train_settings();
     std::erase_if(shared, [&](const setting<train_options>& s) {
       return std::find(std::begin(others), std::end(others), s.name) != std::end(others);
@@ -533,8 +536,11 @@ std::vector<std::string> differences_in(const settings<Options>& table, const Op
                                         const Options& asked) {
   std::vector<std::string> list;
   for (const auto& s : table) {
-    const auto before = s.value.write(stored), after = s.value.write(asked);
+    auto before = s.value.write(stored), after = s.value.write(asked);
     if (s.use != role::result || before == after) continue;
+    for (auto* text : {&before, &after}) {
+      if (text->empty()) *text = "none";
+    }
     const bool given = asked.from.has(s.name);
     list.push_back(s.name + " is " + before + ", not " + after +
                    (given ? " (from " + asked.from.of(s.name) + ")" : ""));
@@ -823,8 +829,17 @@ std::string config_json(const train_options& given,
   return json + "}";
 }
 
-std::vector<std::string> differences(const train_options& stored, const train_options& asked) {
-  return differences_in(train_settings(), stored, asked);
+std::vector<std::string> differences(const train_options& stored, const train_options& asked,
+                                     std::int64_t done) {
+  const auto until = [done](train_options o) {
+    std::erase_if(o.lr_changes, [done](const auto& change) { return change.step >= done; });
+    return o;
+  };
+  return differences_in(train_settings(), until(stored), until(asked));
+}
+
+double base_rate(const train_options& o, std::int64_t step) {
+  return train::schedule{.base = o.lr, .changes = o.lr_changes}.base_at(step);
 }
 
 train_options cell_options(const reproduce_options& options, const std::vector<given_value>& own) {
@@ -867,8 +882,17 @@ std::vector<std::pair<std::string, std::string>> chosen(const train_options& opt
   return list;
 }
 
-train_options resumed(const train_options& stored, const train_options& asked) {
-  train_options merged = asked;
+train_options resumed(const train_options& before, const train_options& asked,
+                      std::int64_t done) {
+  train_options stored = before, merged = asked;
+  // A file or the environment may still say what the run began with: a flag alone means "from now".
+  if (asked.from.of("lr") == "flag --lr") {
+    merged.lr = stored.lr;
+    if (asked.lr != base_rate(stored, done)) {
+      std::erase_if(stored.lr_changes, [done](const auto& change) { return change.step >= done; });
+      if (asked.lr != base_rate(stored, done)) stored.lr_changes.push_back({done, asked.lr});
+    }
+  }
   for (const auto& s : train_settings()) {
     if (s.use == role::session || asked.from.has(s.name)) continue;
     s.value.read(merged, s.value.write(stored));

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include <triptych/backend/cuda_options.hpp>
+#include <triptych/train/schedule.hpp>
 
 namespace triptych::app {
 
@@ -107,6 +109,7 @@ struct train_options {
   int epochs = 200, batch = 256;
   choice::optimizer optimizer = choice::optimizer::sgd;
   double lr = 0.1, momentum = 0.9, weight_decay = 1e-4;
+  std::vector<train::rate_change> lr_changes;  ///< by ascending step
   choice::schedule schedule = choice::schedule::cosine;
   int warmup_epochs = 0;
 
@@ -275,12 +278,19 @@ std::string config_json(const train_options& options,
                         const std::vector<std::pair<std::string, double>>& more = {});
 
 /// What computes something else in `asked` than in `stored`: "lr is 0.1, not 0.2". Empty if a run
-/// with the one can be continued with the other.
-std::vector<std::string> differences(const train_options& stored, const train_options& asked);
+/// with the one can be continued with the other after `done` steps: changes of the learning rate
+/// after them are no difference.
+std::vector<std::string> differences(
+    const train_options& stored, const train_options& asked,
+    std::int64_t done = std::numeric_limits<std::int64_t>::max());
 
-/// What a resumed run goes on with: the stored configuration where `asked` is silent. An option
-/// that would compute something else throws error::checkpoint.
-train_options resumed(const train_options& stored, const train_options& asked);
+/// What a run resumed after `done` steps goes on with: the stored configuration where `asked` is
+/// silent. Its flag --lr is the base rate from there on. Another option that would compute
+/// something else throws error::checkpoint.
+train_options resumed(const train_options& stored, const train_options& asked, std::int64_t done);
+
+/// The base learning rate that holds at a step, counted from 0.
+double base_rate(const train_options& options, std::int64_t step);
 
 /// The options of one cell of a table: the shared ones under `own`, whose source is the table.
 train_options cell_options(const reproduce_options& options, const std::vector<given_value>& own);

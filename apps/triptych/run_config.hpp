@@ -146,6 +146,7 @@ inline train::trainer_options trainer_options(const train_options& o, int views)
           .batch = o.batch,
           .image_size = view_size(o),
           .rate = o.lr,
+          .rate_changes = o.lr_changes,
           .warmup_epochs = o.warmup_epochs,
           .constant_rate = o.schedule == choice::schedule::constant,
           .constant_predictor_rate = o.predictor_lr == choice::schedule::constant,

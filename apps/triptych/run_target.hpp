@@ -74,8 +74,8 @@ inline void refuse_foreign(const io::loaded_checkpoint& saved, const std::filesy
   const auto config = run / "config.toml";
   const auto text = io::read_file(config);
   std::string list;
-  for (const auto& one : differences(config_of(saved),
-                                     config_from_toml(text.text(), config.string()))) {
+  for (const auto& one : differences(
+           config_of(saved), config_from_toml(text.text(), config.string()), saved.note.step)) {
     list += (list.empty() ? "its " : ", ") + one;
   }
   if (!list.empty()) refuse(list);

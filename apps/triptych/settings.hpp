@@ -177,6 +177,48 @@ field<Options> wholes(List Options::*member, int low, int high, std::string hint
           .example = {}};
 }
 
+/// "N:X,N:X": numbers from later and later steps on; none is an empty text.
+template <class Options>
+field<Options> rate_changes(std::vector<train::rate_change> Options::*member) {
+  return {.hint = "N:X,...",
+          .read = [=](Options& o, std::string_view text) -> std::string {
+            std::vector<train::rate_change> list;
+            for (std::size_t at = 0; at <= text.size();) {
+              const auto comma = std::min(text.find(',', at), text.size());
+              const auto item = text.substr(at, comma - at);
+              const auto refuse = [&](const std::string& complaint) {
+                return "has the element '" + std::string(item) + "', which " + complaint;
+              };
+              const auto colon = item.find(':');
+              if (colon == item.npos) return refuse("has no colon");
+              train::rate_change change;
+              constexpr auto most = std::numeric_limits<std::int64_t>::max();
+              auto complaint =
+                  read_whole(item.substr(0, colon), std::int64_t{0}, most, change.step);
+              if (complaint.empty()) complaint = read_number(item.substr(colon + 1), change.base);
+              if (complaint.empty() && !(change.base > 0)) complaint = "is not above 0";
+              if (complaint.empty() && !list.empty() && change.step <= list.back().step) {
+                complaint = "is not of a later step";
+              }
+              if (!complaint.empty()) return refuse(complaint);
+              list.push_back(change);
+              at = comma + 1;
+            }
+            o.*member = std::move(list);
+            return {};
+          },
+          .write =
+              [=](const Options& o) {
+                std::string text;
+                for (const auto& change : o.*member) {
+                  text += (text.empty() ? "" : ",") + std::to_string(change.step) + ":" +
+                          io::number_text(change.base);
+                }
+                return text;
+              },
+          .example = "1000:0.01"};
+}
+
 /// The position of `text` among `names`, or a complaint that names the nearest.
 inline std::string read_choice(std::string_view text, std::span<const std::string_view> names,
                                std::size_t& index) {

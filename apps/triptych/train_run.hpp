@@ -87,6 +87,10 @@ class train_run {
       if (resumed_from_) {
         bar.note("resuming " + directory_->root().string() + " after step " +
                  std::to_string(trainer_->step()) + " on " + where_);
+        if (const double rate = base_rate(options_, trainer_->step()); rate != saved_rate_) {
+          bar.note("the learning rate's base is " + io::number_text(rate) + " from here on, not " +
+                   io::number_text(saved_rate_));
+        }
         if (!continues_) save();  // its first
         export_encoder();  // the one that is there may be of another step
       } else {
@@ -187,9 +191,13 @@ class train_run {
   }
 
   /// Tensors of the right shapes do not yet make a checkpoint one of this run.
-  void refuse_other_configuration(const io::loaded_checkpoint& saved) const {
+  void refuse_other_configuration(const io::loaded_checkpoint& saved) {
     std::string list;
-    for (const auto& one : differences(config_of(saved), options_)) list += (list.empty() ? "" : ", ") + one;
+    const auto stored = config_of(saved);
+    saved_rate_ = base_rate(stored, saved.note.step);
+    for (const auto& one : differences(stored, options_, saved.note.step)) {
+      list += (list.empty() ? "" : ", ") + one;
+    }
     if (!list.empty()) {
       throw error::checkpoint("the checkpoint " + saved.path.string() +
                               " was trained otherwise: its " + list +
@@ -255,10 +263,12 @@ class train_run {
     train::step_dump dump(*method_);
     const auto r = trainer_->advance(dump.observer());
     dump.finish(r.report);
+    auto as_it_was = options_;
+    as_it_was.lr = base_rate(options_, r.step - 1);
     dump.save(options_.dump_step,
-              config_json(options_, {{"step", static_cast<double>(r.step - 1)},
-                                     {"steps", static_cast<double>(trainer_->steps())},
-                                     {"image-size", static_cast<double>(view_size(options_))}}));
+              config_json(as_it_was, {{"step", static_cast<double>(r.step - 1)},
+                                      {"steps", static_cast<double>(trainer_->steps())},
+                                      {"image-size", static_cast<double>(view_size(options_))}}));
     bar_->note("wrote step " + std::to_string(r.step) + " to " + options_.dump_step);
     return r;
   }
@@ -399,6 +409,7 @@ class train_run {
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
   bool continues_ = false;  ///< the run that is there
+  double saved_rate_ = 0;  ///< base of the learning rate, as the checkpoint has it
   progress* bar_ = nullptr;
   double before_ = 0;  // seconds of training before this call
 };

@@ -168,21 +168,65 @@ TEST_CASE("A resumed run goes on with its own configuration, and habits may chan
                                {"clip-norm", "3"},
                                {"threads", "1"},
                                {"out", "there"}});
-  const auto silent = resumed(stored, train_with({{"resume", "true"}}));
+  const auto silent = resumed(stored, train_with({{"resume", "true"}}), 8);
   CHECK(silent.resume == "auto");
   CHECK(config_toml(silent) == config_toml(stored));
 
   const auto asked = train_with({{"resume", "auto"}, {"threads", "2"}, {"out", "here"}});
-  const auto moved = resumed(stored, asked);
+  const auto moved = resumed(stored, asked, 8);
   CHECK(moved.threads == 2);
   CHECK(moved.out == "here");
   CHECK(moved.width == 16);
 
   const auto other = thrown_by([&] {
-    resumed(stored, train_with({{"resume", "auto"}, {"width", "32"}}));
+    resumed(stored, train_with({{"resume", "auto"}, {"width", "32"}}), 8);
   });
   CHECK(other.kind == error_kind::checkpoint);
   CHECK(other.says("width is 16, not 32 (from flag --width)"));
+}
+
+TEST_CASE("A learning rate given with --resume counts from the step at which the run goes on") {
+  const auto with = [](const pairs& more) {
+    pairs flags{{"resume", "auto"}};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return train_with(flags);
+  };
+  const auto changes = [](const train_options& o) { return written(o, "lr-changes"); };
+  const auto begun = train_with({{"lr", "0.1"}});
+  CHECK(changes(resumed(begun, with({}), 8)).empty());
+  CHECK(changes(resumed(begun, with({{"lr", "0.1"}}), 8)).empty());
+
+  const auto once = resumed(begun, with({{"lr", "0.05"}}), 8);
+  CHECK(once.lr == 0.1);
+  CHECK(changes(once) == "8:0.05");
+  CHECK(base_rate(once, 7) == 0.1);
+  CHECK(base_rate(once, 8) == 0.05);
+  CHECK(changes(resumed(once, with({}), 12)) == "8:0.05");
+  CHECK(changes(resumed(once, with({{"lr", "0.02"}}), 12)) == "8:0.05,12:0.02");
+  CHECK(changes(resumed(once, with({{"lr", "0.02"}}), 8)) == "8:0.02");  // it was not yet in use
+  CHECK(changes(resumed(once, with({{"lr", "0.1"}}), 8)).empty());
+  CHECK(changes(resumed(once, with({{"lr", "0.1"}}), 12)) == "8:0.05,12:0.1");
+
+  // What is planned stays where nothing new is said.
+  const auto planned = train_with({{"lr", "0.1"}, {"lr-changes", "20:0.01"}});
+  CHECK(changes(resumed(planned, with({{"lr", "0.1"}}), 8)) == "20:0.01");
+  CHECK(changes(resumed(planned, with({{"lr", "0.05"}}), 8)) == "8:0.05");
+
+  // A file says what the run began with.
+  const temporary_directory directory;
+  const auto file = directory.write("run.toml", std::string("lr = 0.1\n")).string();
+  CHECK(changes(resumed(once, with({{"config", file}}), 12)) == "8:0.05");
+  const auto other = directory.write("run.toml", std::string("lr = 0.2\n")).string();
+  CHECK(thrown_by([&] {
+          resumed(once, with({{"config", other}}), 12);
+        }).says("lr is 0.1, not 0.2"));
+
+  // What has been computed must not differ; what comes after may.
+  CHECK(differences(begun, once, 8).empty());
+  CHECK(differences(begun, once, 9) ==
+        std::vector<std::string>{"lr-changes is none, not 8:0.05"});
+  CHECK(differences(begun, once).size() == 1);
+  CHECK(changes(config_from_toml(config_toml(once), "config.toml")) == "8:0.05");
 }
 
 TEST_CASE("Bad values are refused wherever they come from, naming option and source") {
@@ -202,6 +246,13 @@ TEST_CASE("Bad values are refused wherever they come from, naming option and sou
       {"lr", "0x10", "is not a number"},
       {"lr", "fast", "is not a number"},
       {"lr", "true", "is not a number"},
+      {"lr-changes", "8", "has the element '8', which has no colon"},
+      {"lr-changes", "x:1", "has the element 'x:1', which is not a whole number"},
+      {"lr-changes", "-1:1", "has the element '-1:1', which is below 0"},
+      {"lr-changes", "8:0", "has the element '8:0', which is not above 0"},
+      {"lr-changes", "8:nan", "has the element '8:nan', which is not a finite number"},
+      {"lr-changes", "8:1,8:2", "has the element '8:2', which is not of a later step"},
+      {"lr-changes", "8:1,", "has the element '', which has no colon"},
       {"momentum", "1", "is not below 1"},
       {"momentum", "-1", "is below 0"},
       {"momentum-m", "1.01", "is above 1"},

@@ -58,6 +58,36 @@ TEST_CASE("A run, a checkpoint of it, or its newest one can be resumed, also aft
   CHECK(differing(expected, outcome(run)) == words{"MANIFEST.json", "config.toml"});  // their `out`
 }
 
+TEST_CASE("A learning rate that was changed on the way stays, and its run can be made again") {
+  const tiny_run plain, run, again;
+  REQUIRE(plain.train().code == 0);
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "8"}).code == 0);
+  // It counts from the checkpoint on, also where the process dies before the next one.
+  CHECK(run.train({"--resume", "--lr", "0.05"}, {"TRIPTYCH_FAILPOINT=checkpoint.begun"}).code ==
+        128 + SIGKILL);
+  const auto dump = run.beside("step.safetensors");
+  const words dumped{"--dump-step", dump.string(), "--dump-at", "9"};
+  REQUIRE(run.train(words{"--resume", "--max-steps", "12"} + dumped).code == 0);
+  CHECK(io::read_safetensors_header(dump).metadata.at("config").find("\"lr\": 0.05,") !=
+        std::string::npos);
+  const auto older = run.checkpoints() / "step-000008";
+  fs::copy(run.root(), run.beside("kept"),
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  REQUIRE(run.train({"--resume"}).code == 0);
+
+  // The configuration that it leaves is that of a run with the same bits.
+  REQUIRE(again.train({"--config", (run.root() / "config.toml").string()}).code == 0);
+  CHECK(differing(outcome(run), outcome(again)) == words{"MANIFEST.json", "config.toml"});  // `out`
+  CHECK(differing(outcome(run), outcome(plain)).size() > 4);
+
+  // An older checkpoint goes on as it was, without what came after it.
+  fs::remove_all(run.root());
+  fs::rename(run.beside("kept"), run.root());
+  CHECK(resumed_at(older).code == 0);
+  CHECK(differing(outcome(run), outcome(plain)) == words{"MANIFEST.json", "config.toml"});
+  CHECK(text_of(run.root() / "config.toml").find("lr-changes") == std::string::npos);
+}
+
 TEST_CASE("Another configuration is refused with its differences, and the run is untouched") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "6"}).code == 0);

@@ -42,6 +42,17 @@ TEST_CASE("a constant schedule stays at the base after its warm-up") {
   for (int t = 3; t < 30; ++t) CHECK(s(t) == 0.4);
 }
 
+TEST_CASE("a change of the base counts from its step on, in every part of the schedule") {
+  const schedule one{.base = 0.4, .steps = 30, .warmup = 10},
+      other{.base = 0.1, .steps = 30, .warmup = 10};
+  for (const std::int64_t at : {0, 5, 10, 20}) {
+    const schedule s{.base = 0.4, .steps = 30, .warmup = 10, .changes = {{at, 0.1}}};
+    for (int t = 0; t < 30; ++t) CHECK(s(t) == (t < at ? one : other)(t));
+  }
+  const schedule s{.base = 1, .steps = 9, .constant = true, .changes = {{2, 0.5}, {4, 3}}};
+  for (int t = 0; t < 9; ++t) CHECK(s(t) == (t < 2 ? 1 : t < 4 ? 0.5 : 3));
+}
+
 TEST_CASE("a warm-up as long as the run only rises") {
   const schedule s{.base = 1, .steps = 5, .warmup = 5};
   CHECK(s(4) == 1);

@@ -38,6 +38,7 @@ struct trainer_options {
   int batch = 256;
   int image_size = 32;
   double rate = 0.1;               ///< base learning rate
+  std::vector<rate_change> rate_changes = {};  ///< of it, by ascending step
   int warmup_epochs = 0;
   bool constant_rate = false;
   bool constant_predictor_rate = false;  ///< the predictor keeps the base rate
@@ -116,7 +117,7 @@ class trainer {
     }
     load_from(first);
     schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
-                 options_.constant_rate};
+                 options_.constant_rate, options_.rate_changes};
     if (method.support() != nullptr) {
       queue_labels_.assign(static_cast<std::size_t>(method.support()->size()), -1);
     }
@@ -163,7 +164,8 @@ class trainer {
   /// What the schedule decides for the next step.
   [[nodiscard]] method::step_options planned() const {
     const double rate = schedule_(step_);
-    return {step_, rate, options_.constant_predictor_rate ? options_.rate : rate, options_.seed};
+    return {step_, rate, options_.constant_predictor_rate ? schedule_.base_at(step_) : rate,
+            options_.seed};
   }
 
   void load_from(std::int64_t step) {
