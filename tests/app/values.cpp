@@ -194,6 +194,28 @@ TEST_CASE("A checkpoint's note is refused where it cannot be of the run, by trai
   }
 }
 
+TEST_CASE("Tensors that are not those of a checkpoint's configuration are refused by name") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
+  const auto sound = text_of(run.latest() / "MANIFEST.json");
+  const auto out = run.beside("features.safetensors").string();
+  struct damage {
+    const char *from, *to, *named;
+  };
+  for (const auto& [from, to, named] : {damage{"width = 4\n", "width = 2\n", "conv1.weight"},
+                                        damage{"width = 4\n", "width = 8\n", "conv1.weight"},
+                                        damage{"1,1,1,1", "1,1,1,2", "layer4.1.conv1.weight"}}) {
+    rewrite(run.latest(), [&, was = from, is = to](io::checkpoint_note& note) {
+      note.config = altered(note.config, was, is);
+    });
+    for (const auto& line : {words{"eval", run.root().string(), "--quiet", "--protocol", "knn"},
+                             words{"embed", run.root().string(), "--quiet", "--out", out}}) {
+      expect_refused(call_app(line), 6, {run.latest().string(), named});
+    }
+    std::ofstream(run.latest() / "MANIFEST.json") << sound;
+  }
+}
+
 TEST_CASE("A linear evaluation's state is refused by the value, and removing it begins anew") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
