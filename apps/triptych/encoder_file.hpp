@@ -48,9 +48,10 @@ inline trained_run open_run(const std::filesystem::path& path) {
     throw error::usage(path.string() + " holds no checkpoint; give the --out of a training run");
   }
   auto checkpoint = io::load_checkpoint(newest.value_or(path));
-  const auto options = config_of(checkpoint);
+  auto options = config_of(checkpoint);
   const auto run = newest ? path : checkpoint.path.parent_path().parent_path();
-  return {is_run(run) ? run : path, std::move(checkpoint), options};
+  options.data_dir = data_dir_of(run, options.data_dir);
+  return {is_run(run) ? run : path, std::move(checkpoint), std::move(options)};
 }
 
 inline frozen_encoder make_encoder(backend::eigen<>& backend, const train_options& options) {

@@ -27,7 +27,9 @@ train_options continued(const train_options& asked) {
   const fs::path given = asked.resume == "auto" ? run_directory(asked) : asked.resume;
   if (asked.resume != "auto" && !is_run(given)) {
     const auto saved = io::load_checkpoint(given);
-    auto options = resumed(config_of(saved), asked, saved.note.step);
+    auto stored = config_of(saved);
+    stored.data_dir = data_dir_of(saved.path.parent_path().parent_path(), stored.data_dir);
+    auto options = resumed(stored, asked, saved.note.step);
     options.out = target_of(asked, given, saved);
     if (is_run(options.out)) {
       refuse_unknown_run(options.out);
@@ -55,8 +57,9 @@ train_options continued(const train_options& asked) {
   const auto contents = io::read_file(config);
   const auto newest = io::newest_checkpoint(given / "checkpoints");
   const auto done = newest ? io::step_of_name(newest->filename().string()) : std::nullopt;
-  auto options = resumed(config_from_toml(contents.text(), config.string()), asked,
-                         done.value_or(0));
+  auto stored = config_from_toml(contents.text(), config.string());
+  stored.data_dir = data_dir_of(given, stored.data_dir);
+  auto options = resumed(stored, asked, done.value_or(0));
   options.resume = "auto";
   if (run_directory(options) != given) options.out = given.string();
   return options;

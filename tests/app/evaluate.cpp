@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
 #include <regex>
 #include <string>
 #include <thread>
@@ -38,6 +39,29 @@ void reconfigure(const tiny_run& run, const std::string& before, const std::stri
   REQUIRE(at != std::string::npos);
   note.config.replace(at, before.size(), now);
   io::save_checkpoint(run.checkpoints(), note, files);
+}
+
+/// The app, called in another directory.
+app_result call_in(const fs::path& directory, const words& arguments) {
+  return run_app("/bin/sh",
+                 words{"-c", "cd \"$0\" && exec \"$@\"", directory.string(), TRIPTYCH_APP} +
+                     arguments);
+}
+
+/// A folder of noise: eight images of 8 x 8 in each of two classes.
+void write_pictures(const fs::path& directory) {
+  std::uint32_t state = 1;
+  for (const char* kind : {"cat", "dog"}) {
+    fs::create_directories(directory / kind);
+    for (const char* number : {"1", "2", "3", "4", "5", "6", "7", "8"}) {
+      std::ofstream file(directory / kind / (std::string(number) + ".ppm"), std::ios::binary);
+      file << "P6\n8 8\n255\n";
+      for (int i = 0; i < 8 * 8 * 3; ++i) {
+        state = state * 1664525u + 1013904223u;
+        file << static_cast<char>(state >> 24);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -209,4 +233,40 @@ TEST_CASE("What a checkpoint says of sizes is not believed beyond the usual") {
   reconfigure(run, "width = 4\n", "width = 4096\n");
   refusal(features, 6, "does not hold the encoder of its own configuration");
   refusal(evaluation(run), 6, "conv1.weight\" is F32 [4,3,3,3], not F32 [4096,3,3,3]");
+}
+
+TEST_CASE("The images of a run are found from any directory, wherever it was started") {
+  const tiny_run run;
+  const auto expect_done = [](const app_result& result) {
+    INFO(result.err);
+    CHECK(result.code == 0);
+  };
+  write_pictures(run.beside("pictures/train"));
+  const auto here = run.beside("");
+  const auto elsewhere = run.beside("elsewhere");
+  fs::create_directory(elsewhere);
+  auto options =
+      last_wins(tiny_model + words{"--data", "folder", "--data-dir", "pictures", "--batch", "8",
+                                   "--epochs", "4", "--quiet", "--out", "run"});
+  std::erase(options, "--procedural-train");
+  std::erase(options, "--procedural-test");
+  std::erase(options, "64");
+  std::erase(options, "32");
+  expect_done(call_in(here, words{"train", "--max-steps", "2"} + options));
+
+  const auto root = run.root().string();
+  const words judge{"eval", root, "--quiet", "--protocol", "knn"};
+  const auto none = call_in(elsewhere, judge);  // no test images
+  CHECK(none.code == 5);
+  CHECK(none.err.find("give images to both parts of the data set") != std::string::npos);
+  write_pictures(run.beside("pictures/test"));
+  expect_done(call_in(elsewhere, judge));
+  expect_done(call_in(elsewhere, {"embed", root, "--quiet", "--out", "x"}));
+  expect_done(call_in(elsewhere, {"train", "--quiet", "--resume", root, "--max-steps", "4"}));
+  expect_done(call_in("/", {"train", "--quiet", "--resume", root}));
+  expect_done(call_in(here, {"train", "--quiet", "--resume", "run"}));
+  // Where they were is gone: then the advice is to say where they are.
+  fs::rename(run.beside("pictures"), elsewhere / "pictures");
+  CHECK(call_in(here, judge).code == 5);
+  expect_done(call_in(here, judge + words{"--data-dir", "elsewhere/pictures"}));
 }

@@ -36,7 +36,8 @@ inline void check(const feature_set& set, const std::string& name) {
   if (set.size < 1 || set.dim < 1 || set.classes < 1) {
     throw error::data(name + ": " + std::to_string(set.size) + " rows of " +
                       std::to_string(set.dim) + " features in " + std::to_string(set.classes) +
-                      " classes cannot be evaluated; give a set that is not empty");
+                      " classes cannot be evaluated; give images to both parts of the data set, "
+                      "training and test");
   }
   const auto rows = static_cast<std::size_t>(set.size);
   const auto dim = static_cast<std::size_t>(set.dim);
