@@ -117,9 +117,13 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
   if (!problems.empty()) {
     throw error::checkpoint("the checkpoint " + checkpoint.path.string() +
                             " is of another architecture: " + problems +
-                            "; give the options that it was trained with, or another --out");
+                            "; take one of this architecture, or start anew in another --out");
   }
-  method.restore_counters(counters);
+  try {
+    method.restore_counters(counters);
+  } catch (const error& failure) {
+    throw error::checkpoint("the checkpoint " + checkpoint.path.string() + ": " + failure.what());
+  }
   for (const auto& arena : arenas) {
     const auto& file = checkpoint.file(detail::file_of(arena.prefix));
     upload(method.backend(), arena,
