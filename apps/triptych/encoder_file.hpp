@@ -45,7 +45,10 @@ inline trained_run open_run(const std::filesystem::path& path) {
   };
   const auto newest = io::newest_checkpoint(path / "checkpoints");
   if (!newest && (is_run(path) || !std::filesystem::is_directory(path, ignored))) {
-    throw error::usage(path.string() + " holds no checkpoint; give the --out of a training run");
+    const bool begun = std::filesystem::exists(path / "config.toml", ignored);
+    throw error::usage(path.string() + " holds no checkpoint; " +
+                       (begun ? "train first: triptych train --resume " + path.string()
+                              : std::string("give the --out of a training run")));
   }
   auto checkpoint = io::load_checkpoint(newest.value_or(path));
   auto options = config_of(checkpoint);

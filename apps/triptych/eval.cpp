@@ -337,7 +337,7 @@ int evaluate(const eval_options& options) {
   const auto done = judge(options);
   if (!done) {
     progress(options.quiet)
-        .note("stopped by a signal; go on with: triptych eval " + options.run + " --resume");
+        .note("stopped by a signal; the same command with --resume goes on from here");
     return 128 + signals::stop_requested();
   }
   const auto file = done->run / "eval.json";

@@ -710,9 +710,11 @@ std::vector<std::string> check(const train_options& o) {
   const bool cuts = traits_of(o.method).patches && (!mncl || this_configuration.local_branch);
   if (cuts) {
     if (pixels % o.grid != 0) {
+      const int larger = (pixels / o.grid + 1) * o.grid;
       throw error::usage("image-size: " + number(pixels) + from("image-size") +
                          " is not divisible by the grid " + number(o.grid) + from("grid") +
-                         "; give --image-size " + number((pixels / o.grid + 1) * o.grid));
+                         "; give --image-size " +
+                         number(larger <= most_pixels ? larger : larger - o.grid));
     }
     const int patches = o.grid * o.grid;
     if (o.combine_k > patches) {
@@ -743,8 +745,11 @@ std::vector<std::string> check(const train_options& o) {
   const bool global_learns = this_configuration.global_branch && o.lambda > 0;
   const bool local_learns = this_configuration.local_branch && o.lambda_s > 0 && o.local_gradient;
   if (mncl && !global_learns && !local_learns) {
-    throw error::usage("nothing would be learned: no loss has both a weight and a gradient; give "
-                       "e.g. --lambda 6, or --lambda-s 1 with --local-gradient on");
+    throw error::usage(
+        std::string("nothing would be learned: no loss has both a weight and a gradient; give ") +
+        "e.g. " +
+        (this_configuration.global_branch ? "--lambda 6"
+                                          : "--lambda-s 1 with --local-gradient on"));
   }
   if (o.warmup_epochs >= o.epochs) {
     throw error::usage("warmup-epochs: " + number(o.warmup_epochs) + from("warmup-epochs") +

@@ -88,8 +88,16 @@ class reproduction {
       try {
         if (const int code = finish(c); code != 0) return code;
       } catch (const error& failure) {  // a row that diverges is a result, too
+        const std::string what = failure.what();
+        if (failure.kind() == error_kind::checkpoint && what.find(" is damaged: ") != what.npos) {
+          throw with_advice(failure, "remove that directory, then give the same command");
+        }
         if (failure.kind() != error_kind::non_finite) throw;
-        say(c.directory().string() + ": " + failure.what());
+        say(c.directory().string() + ": " +
+            (what.ends_with("lower --lr")
+                 ? with_advice(failure, "make another table with a lower --lr, in another --out")
+                 : failure)
+                .what());
         diverged = true;
       }
       write();
@@ -271,8 +279,7 @@ class reproduction {
     const auto last = found.of("trained", protocol_name(options_.evaluator));
     if (!last) {
       throw error::checkpoint(record_at(c, point).string() + " holds no result by " +
-                              std::string(protocol_name(options_.evaluator)) +
-                              "; remove the file, then give the command again");
+                              std::string(protocol_name(options_.evaluator)) + "; " + advice);
     }
     cell_result result{.last = *last};
     if (options_.evaluator == choice::protocol::linear) {

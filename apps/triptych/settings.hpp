@@ -365,6 +365,23 @@ std::vector<std::string_view> names_of(const settings<Options>& table) {
   return names;
 }
 
+/// What to give in the place of a wrong value: where it came from decides how.
+template <class Options>
+std::string correction(const setting<Options>& s, const std::string& source) {
+  const auto example = s.value.example.empty() ? s.value.write(Options{}) : s.value.example;
+  constexpr std::string_view variable = "environment ";
+  if (source.starts_with(variable)) {
+    return "set e.g. " + source.substr(variable.size()) + "=" + example;
+  }
+  if (source.find(':') != source.npos) {  // a file and its line
+    return "write e.g. " + s.name + " = " + (s.value.number ? example : io::json_string(example));
+  }
+  return "give e.g. " + (s.value.shape == form::positional ? example
+                         : s.value.shape == form::flag     ? "--" + s.name
+                         : s.value.shape == form::maybe    ? "--" + s.name + "=" + example
+                                                           : "--" + s.name + " " + example);
+}
+
 /// Reads one value into its field and notes its source. Throws error::usage, naming both.
 template <class Options>
 void assign(const settings<Options>& table, Options& options, const given_value& given) {
@@ -374,13 +391,8 @@ void assign(const settings<Options>& table, Options& options, const given_value&
                        "; --help lists them all");
   }
   if (const auto complaint = s->value.read(options, given.text); !complaint.empty()) {
-    const auto example = s->value.example.empty() ? s->value.write(Options{}) : s->value.example;
-    const auto advice = s->value.shape == form::positional ? example
-                        : s->value.shape == form::flag     ? "--" + s->name
-                        : s->value.shape == form::maybe    ? "--" + s->name + "=" + example
-                                                           : "--" + s->name + " " + example;
     throw error::usage(s->name + ": '" + given.text + "' from " + given.source + " " + complaint +
-                       "; give e.g. " + advice);
+                       "; " + correction(*s, given.source));
   }
   options.from.given[given.name] = given.source;
 }

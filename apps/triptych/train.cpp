@@ -1,6 +1,9 @@
 // The command `train`: settles the options, then runs them on their backend.
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <string>
 
 #include <triptych/io/checkpoint.hpp>
@@ -72,10 +75,7 @@ train_options settled(const train_options& asked) {
   return options;
 }
 
-}  // namespace
-
-trained run_training(const train_options& asked) {
-  const train_options options = settled(asked);
+trained run_settled(const train_options& options) {
   const placement where = placed(options);
   for (const auto& warning : without_effect_there(options, where)) say("warning: " + warning);
   if (where.cuda) return train_cuda(options, where);
@@ -83,15 +83,47 @@ trained run_training(const train_options& asked) {
                                                    : train_reference(options, where);
 }
 
+std::string resuming(const std::string& run) { return "triptych train --out " + run + " --resume"; }
+
+/// The failure, with the command that takes its advice where the run has begun: what is there is no
+/// longer started, it is resumed.
+error with_command(const error& failure, const train_options& options) {
+  const std::string run = run_directory(options), what = failure.what();
+  std::error_code ignored;
+  if (!fs::exists(fs::path(run) / "config.toml", ignored)) return failure;
+  if (failure.kind() == error_kind::non_finite && what.ends_with("lower --lr")) {
+    const double rate = std::min(base_rate(options, std::numeric_limits<std::int64_t>::max()) / 2,
+                                 train_options{}.lr);
+    return error::non_finite(what + " (" + resuming(run) + " --lr " + io::number_text(rate) + ")");
+  }
+  if (failure.kind() == error_kind::io && what.ends_with("try again")) {
+    return error::io(what + " (" + resuming(run) + ")");
+  }
+  if (failure.kind() == error_kind::memory) {
+    return error::memory(what + "; these are of a new run, with --overwrite or in another --out");
+  }
+  return failure;
+}
+
+}  // namespace
+
+trained run_training(const train_options& asked) { return run_settled(settled(asked)); }
+
 int train(const train_options& asked) {
+  const train_options options = settled(asked);
   if (asked.print_config) {
-    std::cout << config_toml(settled(asked), true);
+    std::cout << config_toml(options, true);
     return 0;
   }
-  const trained done = run_training(asked);
+  trained done;
+  try {
+    done = run_settled(options);
+  } catch (const error& failure) {
+    throw with_command(failure, options);
+  }
   if (done.run.empty()) return done.code;
   if (done.code != 0) {
-    progress(asked.quiet).note("continue with: triptych train --out " + done.run + " --resume");
+    progress(asked.quiet).note("continue with: " + resuming(done.run));
     return done.code;
   }
   if (asked.json) {

@@ -306,21 +306,36 @@ TEST_CASE("Bad values are refused wherever they come from, naming option and sou
     const auto &option = one.option, &text = one.text;
     INFO(option << " = '" << text << "'");
     const std::string start = option + ": '" + text + "' from ";
-    const auto refuses = [&](const thrown_error& thrown, const std::string& source) {
+    // The sentence ends with what would be right where the value comes from.
+    const auto advice = [&](const thrown_error& thrown, const std::string& source,
+                            const std::string& opening) {
       INFO(source << ": " << thrown.sentence);
       CHECK(thrown.kind == error_kind::usage);
       CHECK(thrown.says(start + source));
       CHECK(thrown.says(one.complaint));
-      CHECK(thrown.says("; give e.g. "));
+      REQUIRE(thrown.says("; " + opening));
+      return thrown.sentence.substr(thrown.sentence.rfind(opening) + opening.size());
     };
-    refuses(thrown_by([&] { train_with({{option, text}}); }), "flag --" + option);
+    const auto flag = advice(thrown_by([&] { train_with({{option, text}}); }), "flag --" + option,
+                             "give e.g. --" + option);
+    CHECK_NOTHROW(train_with({{option, flag.empty() ? "true" : flag.substr(1)}}));
     {
-      const variable set(variable_of(option), text);
-      refuses(thrown_by([&] { train_with({}); }), "environment " + variable_of(option));
+      const auto name = variable_of(option);
+      std::string right;
+      {
+        const variable set(name, text);
+        right = advice(thrown_by([&] { train_with({}); }), "environment " + name,
+                       "set e.g. " + name + "=");
+      }
+      const variable set(name, right);
+      CHECK_NOTHROW(train_with({}));
     }
     const auto file =
         directory.write("run.toml", "# a comment\n" + option + " = \"" + text + "\"\n").string();
-    refuses(thrown_by([&] { train_with({{"config", file}}); }), file + ":2");
+    const auto line = advice(thrown_by([&] { train_with({{"config", file}}); }), file + ":2",
+                             "write e.g. ");
+    directory.write("run.toml", line);
+    CHECK_NOTHROW(train_with({{"config", file}}));
   }
 }
 
@@ -447,32 +462,65 @@ TEST_CASE("What does not go together is refused before anything starts") {
   struct bad {
     pairs flags;
     std::string complaint;
+    pairs advice;  ///< flags of the sentence's end; an empty value leaves the flag out
   };
   const std::vector<bad> cases{
-      {{{"image-size", "33"}}, "33 (from flag --image-size) is not divisible by the grid 2"},
-      {{{"grid", "3"}}, "32 (from the defaults) is not divisible by the grid 3 (from flag --grid)"},
-      {{{"combine-k", "5"}}, "is more than the 4 patches of the grid 2"},
-      {{{"grid", "8"}, {"combine-k", "32"}}, "are more than 10000 combinations"},
-      {{{"dtype", "f64"}}, "f64 (from flag --dtype) is not offered by the backend eigen"},
+      {{{"image-size", "33"}},
+       "33 (from flag --image-size) is not divisible by the grid 2",
+       {{"image-size", "34"}}},
+      {{{"image-size", "4096"}, {"grid", "3"}}, "divisible", {{"image-size", "4095"}}},
+      {{{"grid", "3"}},
+       "32 (from the defaults) is not divisible by the grid 3 (from flag --grid)",
+       {{"image-size", "33"}}},
+      {{{"combine-k", "5"}}, "is more than the 4 patches of the grid 2", {{"combine-k", "4"}}},
+      {{{"grid", "8"}, {"combine-k", "32"}},
+       "are more than 10000 combinations",
+       {{"combine-k", "2"}}},
+      {{{"dtype", "f64"}},
+       "f64 (from flag --dtype) is not offered by the backend eigen",
+       {{"backend", "reference"}}},
       {{{"device", "cuda"}, {"backend", "reference"}},
-       "reference (from flag --backend) is for the CPU, not for the device cuda (from flag --device)"},
+       "reference (from flag --backend) is for the CPU, not for the device cuda (from flag "
+       "--device)",
+       {{"device", "cpu"}}},
+      {{{"device", "cuda"}, {"backend", "reference"}}, "leave --backend out", {{"backend", ""}}},
       {{{"device", "cuda:1"}, {"dtype", "f64"}, {"backend", "reference"}},
-       "f64 (from flag --dtype) is for the CPU, not for the device cuda:1"},
-      {{{"queue", "255"}}, "255 (from flag --queue) is smaller than the 256 projections"},
-      {{{"queue", "300"}, {"enqueue", "both"}}, "smaller than the 512 projections"},
-      {{{"lambda", "0"}, {"lambda-s", "0"}}, "nothing would be learned"},
-      {{{"lambda", "0"}, {"local-gradient", "off"}}, "nothing would be learned"},
-      {{{"epochs", "5"}, {"warmup-epochs", "5"}}, "leaves nothing of the 5 epochs"},
-      {{{"dump-at", "2"}}, "needs a file"},
-      {{{"dump-step", "x"}, {"dump-at", "9"}, {"max-steps", "8"}}, "comes after the last one"},
-      {{{"data", "folder"}}, "a folder of images has no size of its own"},
-      {{{"resume", "auto"}, {"overwrite", "on"}}, "exclude each other"},
+       "f64 (from flag --dtype) is for the CPU, not for the device cuda:1",
+       {{"device", "cpu"}}},
+      {{{"queue", "255"}},
+       "255 (from flag --queue) is smaller than the 256 projections",
+       {{"queue", "256"}}},
+      {{{"queue", "300"}, {"enqueue", "both"}},
+       "smaller than the 512 projections",
+       {{"batch", "64"}}},
+      {{{"lambda", "0"}, {"lambda-s", "0"}}, "nothing would be learned", {{"lambda", "6"}}},
+      {{{"lambda", "0"}, {"local-gradient", "off"}}, "nothing would be learned", {{"lambda", "6"}}},
+      {{{"epochs", "5"}, {"warmup-epochs", "5"}},
+       "leaves nothing of the 5 epochs",
+       {{"warmup-epochs", "4"}}},
+      {{{"dump-at", "2"}}, "needs a file", {{"dump-step", "FILE"}}},
+      {{{"dump-step", "x"}, {"dump-at", "9"}, {"max-steps", "8"}},
+       "comes after the last one",
+       {{"max-steps", "9"}}},
+      {{{"data", "folder"}}, "a folder of images has no size of its own", {{"image-size", "32"}}},
+      {{{"resume", "auto"}, {"overwrite", "on"}}, "exclude each other", {{"overwrite", ""}}},
+      {{{"method", "moco"}, {"bn-splits", "3"}}, "has no 3", {{"batch", "255"}}},
   };
-  for (const auto& [flags, complaint] : cases) {
+  for (const auto& [flags, complaint, advice] : cases) {
     const auto thrown = thrown_by([&given = flags] { checked(given); });
     INFO(thrown.sentence);
     CHECK(thrown.kind == error_kind::usage);
     CHECK(thrown.says(complaint));
+    pairs right;
+    for (const auto& flag : flags) {
+      const bool named = flag.first == advice.front().first;
+      if (!named) right.push_back(flag);
+    }
+    for (const auto& flag : advice) {
+      CHECK(thrown.says("--" + flag.first));
+      if (!flag.second.empty()) right.push_back(flag);
+    }
+    CHECK_NOTHROW(checked(right));
   }
   CHECK_NOTHROW(checked({{"dtype", "f64"}, {"backend", "reference"}}));
   CHECK_NOTHROW(checked({{"grid", "1"}, {"combine-k", "1"}, {"image-size", "33"}}));

@@ -289,7 +289,8 @@ cuda_system::cuda_system(const cuda_options& options)
   }
 #endif
   if (options.precision == cuda_precision::bf16 && d.major < 8) {
-    throw error::usage("--precision bf16 needs compute capability 8.0 or more; choose f32");
+    throw error::usage("--precision bf16 needs compute capability 8.0 or more; choose f32, or for "
+                       "a run that goes on --device cpu");
   }
   check(cudaStreamCreateWithFlags(&handles_->stream, cudaStreamNonBlocking), "cudaStreamCreate");
   check(cublasCreate(&handles_->cublas), "cublasCreate");

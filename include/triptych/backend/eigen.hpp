@@ -126,7 +126,8 @@ class eigen {
                           real* y) {
     if (s.rows < 2) {
       throw error::usage(
-          "batch_norm: a group of one row has no variance; use a batch of at least two images");
+          "batch_norm: a group of one row has no variance; take a larger --batch, or fewer "
+          "--bn-splits");
     }
     const stack_arena<>::frame scope(arena_);
     const kernels::row_chunks chunks{s.rows, s.channels};

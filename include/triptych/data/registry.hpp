@@ -103,8 +103,12 @@ inline fs::path locate(const std::string& name, const fs::path& dir) {
     }
     looked += (looked.empty() ? "" : ", ") + place.string();
   }
-  throw error::data("cannot find the data set " + name + " (looked in " +
-                    (looked.empty() ? "no directory" : looked) + "); " + mark.obtain);
+  if (looked.empty()) {
+    throw error::data("cannot find the data set " + name +
+                      ", for there is no place to look in; give its directory with --data-dir");
+  }
+  throw error::data("cannot find the data set " + name + " (looked in " + looked + "); " +
+                    mark.obtain);
 }
 
 /// Reads the set. error::usage for an unknown name or wrong number, error::data for missing or

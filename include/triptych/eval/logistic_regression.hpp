@@ -195,7 +195,7 @@ inline double choose_l2(const feature_set& train, thread_pool& pool,
   }
   if (held_out.size == 0 || candidates.empty()) {
     throw error::data("choose_l2: needs a class of at least five training rows and one candidate "
-                      "penalty; fix the penalty instead");
+                      "penalty; take more images, or judge by knn alone");
   }
   const standardiser map = fit_standardiser(fitted);
   standardise(fitted, map);

@@ -34,16 +34,17 @@ namespace triptych::io {
 
 namespace fs = std::filesystem;
 
-/// Throws error::io: "cannot <action> <path>: <why>; <what to do>".
+/// Throws error::io: "cannot <action> <path>: <why>; <what to do>". With which command to try again
+/// is not known here.
 [[noreturn]] inline void throw_io(std::string_view action, const fs::path& path, int code) {
   std::string advice = "check the disk and the path, then try again";
   switch (code) {
   case ENOSPC:
   case EDQUOT:
-    advice = "free some disk space, then continue with --resume";
+    advice = "free some disk space, then try again";
     break;
   case EFBIG:
-    advice = "raise the file size limit (ulimit -f), then continue with --resume";
+    advice = "raise the file size limit (ulimit -f), then try again";
     break;
   case EROFS:
   case EACCES:

@@ -112,7 +112,7 @@ class metrics_log {
     const auto foreign = [&](std::size_t at) {
       return error::checkpoint(path.string() + ": what begins at byte " + std::to_string(at) +
                                " was not written by this run; move the file away, then continue "
-                               "with --resume");
+                               "the run");
     };
     if (text.size() < heading.size() && heading.starts_with(text)) return 0;
     if (!text.starts_with(heading)) throw foreign(0);

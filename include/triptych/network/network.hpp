@@ -244,7 +244,8 @@ class network {
   [[nodiscard]] error gradient_error() const {
     return error::non_finite("the gradient of " +
                              first_non_finite(weight_list_, gradients_.data(), "some tensor") +
-                             " is not finite; lower --lr or check the input");
+                             " is not finite; check the input, or resume from the last checkpoint "
+                             "with a lower --lr");
   }
 
   /// Moves the weights after those of a peer.

@@ -138,7 +138,7 @@ void need_unit() {
   if (!Block::available()) {
     throw error::usage(
         "convolutions in bf16 need a processor with AMX and a build for it (TRIPTYCH_ARCH=native there); "
-        "take --convolution fast");
+        "take --convolution fast, for a run that goes on in a new one");
   }
 }
 
