@@ -161,7 +161,7 @@ TEST_CASE("A run whose times are null goes on, and a wrong one is refused with a
 TEST_CASE("A checkpoint's note is refused where it cannot be of the run, by train and eval") {
   const tiny_run clean;
   REQUIRE(clean.train(tiny_options + words{"--max-steps", "4"}).code == 0);
-  struct damage {
+  struct wrong {
     const char* named;
     std::function<void(io::checkpoint_note&)> change;
     bool judged;  ///< by eval, too
@@ -169,7 +169,7 @@ TEST_CASE("A checkpoint's note is refused where it cannot be of the run, by trai
   const auto replace = [](const char* from, const char* to) {
     return [from, to](io::checkpoint_note& note) { note.config = altered(note.config, from, to); };
   };
-  const std::vector<damage> damages{
+  const std::vector<wrong> damages{
       {"is of step 17 in a run of 16", [](auto& note) { note.step = 17; }, false},
       {"is of step 9223372036854775807", [](auto& note) { note.step = INT64_MAX; }, false},
       {"\"counter.1\"", [](auto& note) { note.extra.erase("counter.1"); }, false},
@@ -199,12 +199,12 @@ TEST_CASE("Tensors that are not those of a checkpoint's configuration are refuse
   REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
   const auto sound = text_of(run.latest() / "MANIFEST.json");
   const auto out = run.beside("features.safetensors").string();
-  struct damage {
+  struct wrong {
     const char *from, *to, *named;
   };
-  for (const auto& [from, to, named] : {damage{"width = 4\n", "width = 2\n", "conv1.weight"},
-                                        damage{"width = 4\n", "width = 8\n", "conv1.weight"},
-                                        damage{"1,1,1,1", "1,1,1,2", "layer4.1.conv1.weight"}}) {
+  for (const auto& [from, to, named] : {wrong{"width = 4\n", "width = 2\n", "conv1.weight"},
+                                        wrong{"width = 4\n", "width = 8\n", "conv1.weight"},
+                                        wrong{"1,1,1,1", "1,1,1,2", "layer4.1.conv1.weight"}}) {
     rewrite(run.latest(), [&, was = from, is = to](io::checkpoint_note& note) {
       note.config = altered(note.config, was, is);
     });
