@@ -219,7 +219,7 @@ void own_result(const std::filesystem::path& run) {
   const std::string name = "eval.json";
   if (!owned.has(name) && owned.in().status(name)) {
     try {
-      static_cast<void>(read_evaluation(run / name));
+      static_cast<void>(read_evaluation(run / name, ""));
       owned.adopt({name});
     } catch (const error&) {  // something else
     }
