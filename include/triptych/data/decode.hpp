@@ -51,8 +51,8 @@ inline constexpr std::int64_t longest_side = 65'535;                            
 inline constexpr int most_scans = 100;                                          ///< of a JPEG
 
 /// What a file may cost, in pixels of an 8-bit PNG: so much at any length, and so much a byte.
-inline constexpr std::int64_t free_work = std::int64_t{1} << 22;
-inline constexpr std::int64_t work_per_byte = 100;
+inline constexpr std::int64_t free_work = 3'500'000;
+inline constexpr std::int64_t work_per_byte = 80;
 
 namespace detail {
 
@@ -158,14 +158,14 @@ inline void jpeg_warn(j_common_ptr info, int level) {
 }
 
 /// Called before each row of blocks of a file in several scans: a scan visits every block of its
-/// components, however few bytes it has, for an eighth of what a pixel costs.
+/// components, however few bytes it has, for a sixteenth of what a pixel costs.
 inline void jpeg_count(j_common_ptr common) {
   auto* info = reinterpret_cast<j_decompress_ptr>(common);
   auto* work = reinterpret_cast<jpeg_work*>(common->progress);
   if (info->input_scan_number > most_scans) jpeg_refuse(common, "it has more than 100 scans");
   for (int c = 0; c < info->comps_in_scan; ++c) {
     const jpeg_component_info* component = info->cur_comp_info[c];
-    constexpr std::int64_t block = DCTSIZE2 / 8;
+    constexpr std::int64_t block = DCTSIZE2 / 16;
     work->done += std::int64_t{component->width_in_blocks} * component->v_samp_factor * block;
   }
   if (!affordable(work->done, work->bytes)) jpeg_refuse(common, work_refused);
@@ -184,12 +184,13 @@ inline std::string decode_jpeg(std::span<const std::uint8_t> bytes, decoded& ima
   jpeg_read_header(&info, TRUE);
   // Its decoder makes endless pixels of no data, and hardly any program writes it.
   if (info.arith_code) return "it is coded arithmetically; save it again as a usual JPEG";
+  const bool several = jpeg_has_multiple_scans(&info) != FALSE;
   decoder.work.bytes = bytes.size();
-  decoder.work.done = std::int64_t{info.image_height} * info.image_width / 2;
+  decoder.work.done = std::int64_t{info.image_height} * info.image_width * (several ? 3 : 2) / 4;
   if (!affordable(decoder.work.done, bytes.size())) return work_refused;
   if (!reserve_image(info.image_height, info.image_width, image)) return size_refused;
   decoder.work.manager.progress_monitor = jpeg_count;
-  if (jpeg_has_multiple_scans(&info)) info.progress = &decoder.work.manager;
+  if (several) info.progress = &decoder.work.manager;
   info.out_color_space = JCS_RGB;
   jpeg_start_decompress(&info);  // reads all scans if there are several
   info.progress = nullptr;
@@ -290,10 +291,10 @@ inline std::string decode_png(std::span<const std::uint8_t> bytes, decoded& imag
   decoder.info = png_create_info_struct(decoder.png);
   if (decoder.info == nullptr) throw std::bad_alloc();
   png_set_user_limits(decoder.png, longest_side, longest_side);
-  png_set_chunk_malloc_max(decoder.png, 1 << 20);
-  // Of the chunks beside the pixels only those that say what the numbers mean are looked at.
+  // Of the chunks beside the pixels only those that say what the numbers mean are looked at. (A
+  // colour profile would count where it is that of sRGB, which is what we take anyway.)
   png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-  constexpr png_byte used[] = "bKGD\0cHRM\0gAMA\0iCCP\0sBIT\0sRGB";
+  constexpr png_byte used[] = "bKGD\0cHRM\0gAMA\0sBIT\0sRGB";
   png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_AS_DEFAULT, used, sizeof used / 5);
   png_set_progressive_read_fn(decoder.png, &decoder, png_header, png_row, png_end);
 

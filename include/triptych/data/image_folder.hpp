@@ -49,12 +49,12 @@ class image_collector {
                         std::to_string(set_.width) + " x " + std::to_string(set_.height) +
                         "; choose one size for all with --image-size");
     }
-    const std::size_t before = set_.pixels.size();
-    set_.pixels.resize(before + set_.bytes_per_image());
-    std::uint8_t* out = set_.pixels.data() + before;
     if (same) {
-      std::copy(image.pixels.begin(), image.pixels.end(), out);
+      set_.pixels.insert(set_.pixels.end(), image.pixels.begin(), image.pixels.end());
     } else {
+      const std::size_t before = set_.pixels.size();
+      set_.pixels.resize(before + set_.bytes_per_image());
+      std::uint8_t* out = set_.pixels.data() + before;
       const std::size_t plane = set_.bytes_per_image() / 3;
       planes_.resize(3 * plane);
       augment::resize({image.pixels, image.height, image.width},
