@@ -2,11 +2,15 @@
 //
 // The library's only macros: they mark functors that also run on a device, write out short loops
 // whose arrays are to live in registers, let loops be vectorised, and refuse builds whose arithmetic
-// cannot be trusted.
+// cannot be trusted. Every header includes this one, itself or through another, so that none can be
+// used in such a build.
 #pragma once
 
-#if defined(__FAST_MATH__)
-#error "triptych: -ffast-math removes the NaN checks that stop a diverged run; build without it"
+// Flags by what they do, for -ffast-math has many parts and __FAST_MATH__ is there only if all are.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0)
+#error "triptych: -ffinite-math-only, a part of -ffast-math, removes the NaN checks that stop a diverged run; build without it"
+#elif defined(__ASSOCIATIVE_MATH__)
+#error "triptych: -fassociative-math takes numbers in two parts, such as those of portable_exp, for one; build without it"
 #endif
 
 #if defined(__CUDACC__)

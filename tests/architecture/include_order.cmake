@@ -1,7 +1,8 @@
 # cmake -DROOT=<repository> -P include_order.cmake
 #
 # Fails on an #include of a triptych header that points up in order.txt, on one that names no file,
-# on a folder that order.txt does not know, and on a test that includes the umbrella header.
+# on a folder that order.txt does not know, on a header that does not reach config.hpp, and on a test
+# that includes the umbrella header.
 cmake_minimum_required(VERSION 3.25)
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/order.txt order REGEX "^[a-z]")
 set(include ${ROOT}/include)
@@ -39,6 +40,7 @@ foreach(header IN LISTS headers)
     complain("${header}: its folder is missing from tests/architecture/order.txt; add it there")
   endif()
   included_by(${include}/${header} targets)
+  set(includes_of_${header} ${targets})
   foreach(target IN LISTS targets)
     rank_of(${target} target_rank)
     if(NOT EXISTS ${include}/${target})
@@ -48,6 +50,26 @@ foreach(header IN LISTS headers)
 what both need to the lower folder")
     endif()
   endforeach()
+endforeach()
+
+# Headers that include a guarded one are guarded, until a turn finds no more.
+set(guarded triptych/config.hpp)
+set(before)
+while(NOT "${before}" STREQUAL "${guarded}")
+  set(before ${guarded})
+  foreach(header IN LISTS headers)
+    foreach(target IN LISTS includes_of_${header})
+      if(target IN_LIST guarded AND NOT header IN_LIST guarded)
+        list(APPEND guarded ${header})
+      endif()
+    endforeach()
+  endforeach()
+endwhile()
+foreach(header IN LISTS headers)
+  if(NOT header IN_LIST guarded)
+    complain("${header} does not include <triptych/config.hpp>, itself or through another header, and \
+so can be used in a build without NaN checks; include it")
+  endif()
 endforeach()
 
 file(GLOB_RECURSE tests RELATIVE ${ROOT} ${ROOT}/tests/*.cpp)

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <triptych/config.hpp>
+
 namespace triptych::backend {
 
 /// How matrix products and convolutions of floats round their operands. Sums are f32.

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 /// What went wrong; the value is the exit code of the app (docs/exit_codes.md).

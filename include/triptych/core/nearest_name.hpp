@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 /// The fewest insertions, deletions and replacements of a letter that turn `a` into `b`.

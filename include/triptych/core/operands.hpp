@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 /// A batch normalisation: `groups` runs of `rows` rows each, every run with statistics of its own.

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 /// e^x within 2 units in the last place for |x| <= 708; 0 below, infinity above, NaN for NaN.

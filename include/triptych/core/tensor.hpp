@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 /// The extents of a tensor.

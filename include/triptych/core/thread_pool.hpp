@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 class thread_pool {

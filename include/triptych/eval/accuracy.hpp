@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include <triptych/config.hpp>
+
 namespace triptych::eval {
 
 /// Shares of rows whose label is the best, or among the five best, of its scores; in percent.

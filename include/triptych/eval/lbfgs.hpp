@@ -17,6 +17,8 @@
 
 #include <Eigen/Core>
 
+#include <triptych/config.hpp>
+
 namespace triptych::eval {
 
 struct lbfgs_options {

@@ -13,6 +13,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <triptych/config.hpp>
+
 namespace triptych::io {
 
 /// Size in bytes and XXH64 (seed 0) of everything written.

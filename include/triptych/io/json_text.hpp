@@ -11,6 +11,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include <triptych/config.hpp>
+
 namespace triptych::io {
 
 /// Length (1 to 4) of the valid UTF-8 sequence that begins at `text[at]`, or 0 if none does.

@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <triptych/config.hpp>
+
 namespace triptych::update {
 
 enum class source { gradient, peer, alias };

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include <triptych/config.hpp>
+
 namespace triptych::convolution {
 
 struct geometry {

@@ -10,6 +10,7 @@
 #if defined(__FMA__)
 #include <immintrin.h>
 #endif
+#include <triptych/config.hpp>
 
 namespace triptych::convolution::simd {
 

@@ -11,6 +11,8 @@
 
 #include <cstddef>
 
+#include <triptych/config.hpp>
+
 namespace triptych::update::optimizer {
 
 /// The tensors from offset `begin` to offset `end` of an arena.
