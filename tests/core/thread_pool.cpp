@@ -1,12 +1,23 @@
 #include <triptych/core/thread_pool.hpp>
 
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
+#include "support/thrown.hpp"
 
 using triptych::thread_pool;
 
@@ -79,3 +90,46 @@ TEST_CASE("one exception comes out where all tasks throw") {
   CHECK_THROWS_AS(pool.run(50, [](std::int64_t) { throw std::logic_error("no"); }),
                   std::logic_error);
 }
+
+TEST_CASE("a pool that cannot start a thread ends those begun and says which one it was") {
+  for (const int failing : {1, 3, 7}) {
+    std::atomic<int> begun = 0, ended = 0;
+    const auto start = [&](auto work) {
+      if (++begun == failing) {
+        throw std::system_error(EAGAIN, std::generic_category());
+      }
+      return std::jthread([&ended, work](const std::stop_token& stop) {
+        work(stop);
+        ++ended;
+      });
+    };
+    const auto failure = thrown_by([&] { thread_pool(8, start); });
+    CHECK(failure.kind == triptych::error_kind::memory);
+    CHECK(failure.says("cannot start thread " + std::to_string(failing + 1) + " of 8: "));
+    CHECK(failure.says("--threads 1"));
+    CHECK(ended == failing - 1);
+  }
+}
+
+TEST_CASE("a pool for which memory runs out half-built does not wait for ever") {
+  int begun = 0;
+  const auto start = [&](auto work) {
+    if (++begun == 3) throw std::bad_alloc();
+    return std::jthread(work);
+  };
+  CHECK_THROWS_AS(thread_pool(8, start), std::bad_alloc);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a pool larger than the address space has room for is an error") {
+  CHECK(exit_code_of_child([] {
+          ::alarm(60);  // ends a pool that hangs
+          std::size_t pages = 0;
+          std::ifstream("/proc/self/statm") >> pages;
+          const rlim_t room = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (64 << 20);
+          const rlimit limit{room, room};
+          if (::setrlimit(RLIMIT_AS, &limit) != 0) throw std::runtime_error("no limit");
+          thread_pool(512);
+        }) == static_cast<int>(triptych::error_kind::memory));
+}
+#endif

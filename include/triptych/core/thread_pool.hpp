@@ -7,39 +7,66 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <triptych/config.hpp>
+#include <triptych/core/error.hpp>
 
 namespace triptych {
 
+/// How a thread is started; tests put in its place what fails.
+inline constexpr auto start_jthread = [](auto work) { return std::jthread(std::move(work)); };
+
+/// Starts a thread that runs `work(stop_token)`. Where the system has none left: error::memory, which
+/// calls it `which`.
+template <class Work, class Start = decltype(start_jthread)>
+std::jthread start_thread(const std::string& which, Work work, const Start& start = start_jthread) {
+  try {
+    return start(std::move(work));
+  } catch (const std::system_error& failure) {
+    throw error::memory("cannot start " + which + ": " + failure.code().message() +
+                        "; use --threads 1, which needs the fewest, or raise the limits on "
+                        "processes (ulimit -u) and on memory (ulimit -v)");
+  }
+}
+
 class thread_pool {
  public:
-  /// `threads` >= 1 counts the calling thread; 0 means one per hardware thread.
-  explicit thread_pool(int threads = 0) {
+  /// `threads` >= 1 counts the calling thread; 0 means one per hardware thread. error::memory where
+  /// one of them cannot be started.
+  explicit thread_pool(int threads = 0) : thread_pool(threads, start_jthread) {}
+
+  /// The same with a `start` of the caller's, see start_thread().
+  template <class Start>
+  thread_pool(int threads, const Start& start) {
     if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
     if (threads < 1) threads = 1;
-    for (int i = 1; i < threads; ++i) {
-      workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+    try {
+      workers_.reserve(static_cast<std::size_t>(threads) - 1);
+      for (int i = 1; i < threads; ++i) {
+        workers_.push_back(start_thread(
+            "thread " + std::to_string(i + 1) + " of " + std::to_string(threads),
+            [this](const std::stop_token& stop) { work(stop); }, start));
+      }
+    } catch (...) {  // those that run already wait for work, and for them to end is waited for
+      dismiss();
+      throw;
     }
   }
 
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  ~thread_pool() {
-    for (auto& worker : workers_) worker.request_stop();
-    {
-      const std::lock_guard lock(mutex_);
-      ++generation_;
-    }
-    wake_.notify_all();
-  }
+  ~thread_pool() { dismiss(); }
 
   [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
@@ -90,6 +117,16 @@ class thread_pool {
         j.next.store(j.count, std::memory_order_relaxed);
       }
     }
+  }
+
+  /// Asks the workers to end; they are joined where `workers_` goes away.
+  void dismiss() {
+    for (auto& worker : workers_) worker.request_stop();
+    {
+      const std::lock_guard lock(mutex_);
+      ++generation_;
+    }
+    wake_.notify_all();
   }
 
   void work(const std::stop_token& stop) {

@@ -66,7 +66,8 @@ struct loader_options {
 
 class loader {
  public:
-  /// Starts making batches; `set` must outlive the loader. error::usage for impossible options.
+  /// Starts making batches; `set` must outlive the loader. error::usage for impossible options,
+  /// error::memory where there is no thread for them.
   loader(const image_set& set, loader_options options)
       : set_(set), options_(std::move(options)), pool_(check(set_, options_)),
         order_(static_cast<std::size_t>(set.size())) {
@@ -87,7 +88,8 @@ class loader {
       b.labels.resize(size);
       b.samples.resize(size);
     }
-    worker_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
+    worker_ = start_thread("the thread that makes batches",
+                           [this](const std::stop_token& stop) { work(stop); });
   }
 
   loader(const loader&) = delete;
