@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -120,23 +121,28 @@ class config_line {
     }
   }
 
-  char escaped(char code) {
-    constexpr std::string_view codes = "\"\\nt", meanings = "\"\\\n\t";
-    if (code == 'u' && rest_.substr(0, 2) == "00" && rest_.size() >= 4) {  // json_string's own
-      const auto digit = [](char c) -> int {
-        const auto at = std::string_view("0123456789abcdef")
-                            .find(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
-        return at == std::string_view::npos ? -1 : static_cast<int>(at);
-      };
-      const int high = digit(rest_[2]), low = digit(rest_[3]);
-      if (high >= 0 && high < 8 && low >= 0) {
+  std::string escaped(char code) {
+    if (code == 'u' && rest_.size() >= 4) {  // json_string writes control characters so, and U+FFFD
+      unsigned number = 0;
+      const char* const end = rest_.data() + 4;
+      const bool whole = std::from_chars(rest_.data(), end, number, 16).ptr == end;
+      if (whole && (number < 0xD800 || number > 0xDFFF)) {
         rest_.remove_prefix(4);
-        return static_cast<char>(16 * high + low);
+        return utf8(number);
       }
     }
+    constexpr std::string_view codes = "\"\\nt", meanings = "\"\\\n\t";
     const auto at = codes.find(code);
     if (at == std::string_view::npos) throw refuse("has an escape that is not known");
-    return meanings[at];
+    return {meanings[at]};
+  }
+
+  /// The character of a number below 65536.
+  static std::string utf8(unsigned number) {
+    const auto tail = [](unsigned bits) { return static_cast<char>(0x80 | (bits & 0x3F)); };
+    if (number < 0x80) return {static_cast<char>(number)};
+    if (number < 0x800) return {static_cast<char>(0xC0 | (number >> 6)), tail(number)};
+    return {static_cast<char>(0xE0 | (number >> 12)), tail(number >> 6), tail(number)};
   }
 
   std::string_view rest_;

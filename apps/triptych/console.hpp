@@ -2,7 +2,8 @@
 //
 // What is seen on the terminal: results as tables on stdout, everything else on stderr. Progress is
 // one line that is redrawn on a terminal, and elsewhere one plain line every few seconds. No colour
-// is ever used.
+// is ever used, and nothing that comes from a file or a name reaches the terminal with its control
+// characters: all output passes io::printable() here.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 #include <ostream>
+#include <streambuf>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,12 +22,64 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <triptych/io/json_text.hpp>
+
 namespace triptych::app {
 
 /// One line of the app's own on stderr.
 inline void say(std::string_view sentence) {
-  std::fprintf(stderr, "triptych: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+  std::fprintf(stderr, "triptych: %s\n", io::printable(sentence).c_str());
 }
+
+/// Stands before a stream as long as it lives, and lets it have printable() lines.
+class printable_lines final : public std::streambuf {
+ public:
+  explicit printable_lines(std::ostream& stream) : stream_(stream), behind_(stream.rdbuf(this)) {}
+
+  printable_lines(const printable_lines&) = delete;
+  printable_lines& operator=(const printable_lines&) = delete;
+  ~printable_lines() override {
+    stream_.flush();
+    stream_.rdbuf(behind_);
+  }
+
+ private:
+  int_type overflow(int_type character) override {
+    if (traits_type::eq_int_type(character, traits_type::eof())) return 0;
+    const char one = traits_type::to_char_type(character);
+    return xsputn(&one, 1) == 1 ? character : traits_type::eof();
+  }
+
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    const std::string_view added(text, static_cast<std::size_t>(size));
+    const std::size_t last = added.rfind('\n');
+    const std::size_t end = begun_.size() + last;
+    begun_ += added;
+    if (last == added.npos) return size;
+    std::string lines;
+    for (std::size_t at = 0; at <= end;) {
+      const std::size_t next = begun_.find('\n', at);
+      lines += io::printable(std::string_view(begun_).substr(at, next - at)) + "\n";
+      at = next + 1;
+    }
+    begun_.erase(0, end + 1);
+    return put(lines) ? size : 0;
+  }
+
+  int sync() override {
+    const std::string rest = io::printable(std::exchange(begun_, {}));
+    return put(rest) && behind_->pubsync() == 0 ? 0 : -1;
+  }
+
+  bool put(const std::string& text) {
+    const auto size = static_cast<std::streamsize>(text.size());
+    return behind_->sputn(text.data(), size) == size;
+  }
+
+  std::ostream& stream_;
+  std::streambuf* behind_;
+  std::string begun_;  ///< a line without its end
+};
 
 /// True if stderr is a terminal that can redraw a line.
 inline bool can_redraw() {
@@ -71,8 +125,12 @@ class progress {
     }
     if (redraws_ && !quiet_ && now >= next_drawing_) {
       next_drawing_ = now + std::chrono::milliseconds(100);
-      const auto shown = line.substr(0, terminal_width() - 1);
-      std::fprintf(stderr, "\r%.*s\x1b[K", static_cast<int>(shown.size()), shown.data());
+      std::string shown = io::printable(line);
+      if (auto end = terminal_width() - 1; end < shown.size()) {
+        while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80) --end;
+        shown.resize(end);  // between two characters
+      }
+      std::fprintf(stderr, "\r%s\x1b[K", shown.c_str());
       drawn_ = true;
     }
   }
@@ -93,7 +151,7 @@ class progress {
 
  private:
   static void print(std::string_view line) {
-    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+    std::fprintf(stderr, "%s\n", io::printable(line).c_str());
   }
 
   bool quiet_, redraws_, drawn_ = false;
@@ -142,7 +200,10 @@ class table {
     rows_.push_back(std::move(header));
   }
 
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void add(std::vector<std::string> row) {
+    for (auto& cell : row) cell = io::printable(cell);  // now, for its width
+    rows_.push_back(std::move(row));
+  }
 
   friend std::ostream& operator<<(std::ostream& out, const table& t) {
     std::vector<std::size_t> widths;

@@ -21,6 +21,7 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/hash.hpp>
+#include <triptych/io/json_text.hpp>
 
 #include "commands.hpp"
 #include "console.hpp"
@@ -199,8 +200,9 @@ int show(const data_options& options) {
     }
   }
   io::replace_file(out, out.extension() == ".png" ? png_of(sheet) : ppm_of(sheet));
-  std::cout << out.string() << ": " << rows << " images of " << set.name << ", each followed by "
-            << options.views << " views by the recipe " << options.augment << '\n';
+  std::cout << io::printable(out.string()) << ": " << rows << " images of " << set.name
+            << ", each followed by " << options.views << " views by the recipe " << options.augment
+            << '\n';
   return 0;
 }
 

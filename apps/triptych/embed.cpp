@@ -4,6 +4,7 @@
 
 #include <triptych/data/registry.hpp>
 #include <triptych/eval/encode.hpp>
+#include <triptych/io/json_text.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "commands.hpp"
@@ -31,8 +32,8 @@ int embed(const embed_options& asked) {
                        {{"checkpoint", run.checkpoint.path.string()},
                         {"data", set.name},
                         {"split", options.split == choice::split::train ? "train" : "test"}});
-  std::cout << "wrote " << features.size << " x " << features.dim << " features to " << options.out
-            << "\n";
+  std::cout << "wrote " << features.size << " x " << features.dim << " features to "
+            << io::printable(options.out) << "\n";
   return 0;
 }
 

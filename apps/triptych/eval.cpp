@@ -346,7 +346,7 @@ int evaluate(const eval_options& options) {
     std::cout << to_json(*done);
   } else {
     print(done->results);
-    std::cout << "\nwritten to " << file.string() << "\n";
+    std::cout << "\nwritten to " << io::printable(file.string()) << "\n";
   }
   return 0;
 }

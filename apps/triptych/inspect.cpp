@@ -50,20 +50,21 @@ void print(const io::safetensors_header& header) {
   std::cout << header.tensors.size() << " tensors, " << numbers << " numbers, "
             << size_text(static_cast<double>(bytes)) << '\n';
   for (const auto& [key, value] : header.metadata) {
-    std::cout << "metadata " << io::shown(key) << ": " << value << '\n';
+    std::cout << "metadata " << io::shown(key) << ": " << io::printable(value) << '\n';
   }
 }
 
 void print(const io::loaded_checkpoint& checkpoint) {
-  std::cout << "checkpoint " << checkpoint.path.string() << ": step " << checkpoint.note.step
-            << ", epoch " << checkpoint.note.epoch << ", format " << checkpoint.format
-            << ", written by triptych " << checkpoint.library_version
+  std::cout << "checkpoint " << io::printable(checkpoint.path.string()) << ": step "
+            << checkpoint.note.step << ", epoch " << checkpoint.note.epoch << ", format "
+            << checkpoint.format << ", written by triptych "
+            << io::printable(checkpoint.library_version)
             << "; sizes and checksums match the manifest\n";
   for (const auto& [key, value] : checkpoint.note.extra) {
-    std::cout << "note " << io::shown(key) << ": " << value << '\n';
+    std::cout << "note " << io::shown(key) << ": " << io::printable(value) << '\n';
   }
   for (const auto& [name, file] : checkpoint.files) {
-    std::cout << '\n' << name << ".safetensors\n";
+    std::cout << '\n' << io::printable(name) << ".safetensors\n";
     print(file.header());
   }
 }
@@ -155,7 +156,7 @@ int show_run(const fs::path& run, bool as_json) {
               << ", \"status\": " << io::json_string(status) << ", \"checkpoints\": [" << items
               << "]}\n";
   } else {
-    std::cout << "run " << run.string() << ", " << status << "\n\n";
+    std::cout << "run " << io::printable(run.string() + ", " + status) << "\n\n";
     if (newest)
       std::cout << list;
     else

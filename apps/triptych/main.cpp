@@ -29,6 +29,7 @@ int run(const doctor_options& options) { return doctor(options); }
 
 int run(int argc, const char* const* argv) {
   io::ignore_file_size_signal();
+  const printable_lines results(std::cout);
   const auto request = read_command_line(argc, argv, command_texts(), version_text());
   const int code =
       request ? std::visit([](const auto& o) { return run(o); }, options_of(*request)) : 0;

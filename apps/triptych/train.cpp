@@ -130,10 +130,10 @@ int train(const train_options& asked) {
     std::cout << "{\"run\": " << io::json_string(done.run) << ", \"steps\": " << done.steps
               << ", \"seconds\": " << fixed(done.seconds, 1) << "}\n";
   } else {
-    std::cout << "run      " << done.run << "\n"
-              << "encoder  " << (fs::path(done.run) / "export" / "encoder.safetensors").string()
-              << "\n"
-              << "next     triptych eval " << done.run << "\n";
+    const std::string run = io::printable(done.run);
+    std::cout << "run      " << run << "\n"
+              << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
+              << "next     triptych eval " << run << "\n";
   }
   return 0;
 }

@@ -1,7 +1,9 @@
 #include "triptych/console.hpp"
 
 #include <csignal>
+#include <fstream>
 #include <sstream>
+#include <streambuf>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,38 @@ TEST_CASE("One very long cell does not widen every row of a table") {
   text << t;
   CHECK(text.str().size() < 300'000);
   CHECK(text.str().find(std::string(100'000, 'n') + "      1\n") != std::string::npos);
+}
+
+TEST_CASE("The cells of a table are as wide as what is shown of them") {
+  table t({"tensor", "type"});
+  t.add({"a\x1b[8m\nb", "F32"});
+  std::ostringstream text;
+  text << t;
+  CHECK(text.str() == "tensor          type\n"
+                      "a\\u001b[8m\\nb   F32\n");
+}
+
+TEST_CASE("Lines before a stream reach it printable, in whatever pieces they come") {
+  std::ostringstream text;
+  std::ostream& stream = text;
+  std::streambuf* const own = stream.rdbuf();
+  {
+    const printable_lines lines(stream);
+    stream << "one\xC3" << "\xB6 " << 2 << '\x1b' << "[0m\n\ntwo\r\nend";
+    CHECK(text.str() == "one\xC3\xB6 2\\u001b[0m\n\ntwo\\u000d\n");
+    stream.flush();
+    CHECK(text.str().ends_with("\nend"));
+    stream << "\xC3";  // cut short
+  }
+  CHECK(stream.rdbuf() == own);
+  CHECK(text.str().ends_with("\nend\\xc3"));
+}
+
+TEST_CASE("A stream that cannot take its lines says so") {
+  std::ofstream full("/dev/full");
+  const printable_lines lines(full);
+  full << "text\n";
+  CHECK_FALSE(full.flush());
 }
 
 TEST_CASE("Durations and sizes read well") {

@@ -400,7 +400,7 @@ TEST_CASE("A configuration file may use all of TOML's ways to write a value") {
                                                             "blocks = [1, 2,3 , 4]\n"
                                                             "head = \"8,8\"\n"
                                                             "out = 'C:\\runs'\n"
-                                                            "data-dir = \"a\\tb\\u0001#\"\n"
+                                                            "data-dir = \"a\\tb\\u0001\\u009B\\ufffd#\"\n"
                                                             "zero-init-residual = true\n"
                                                             "data = procedural"));
   const auto o = checked({{"config", file.string()}});
@@ -409,7 +409,8 @@ TEST_CASE("A configuration file may use all of TOML's ways to write a value") {
   CHECK(o.blocks == std::array<int, 4>{1, 2, 3, 4});
   CHECK(o.head == std::vector<int>{8, 8});
   CHECK(o.out == "C:\\runs");
-  CHECK(o.data_dir == "a\tb\x01#");
+  CHECK(o.data_dir == "a\tb\x01\xC2\x9B\xEF\xBF\xBD#");
+  CHECK(config_from_toml(config_toml(o), "config.toml").data_dir == o.data_dir);
   CHECK(o.zero_init_residual);
   CHECK(o.data == choice::data::procedural);
 }

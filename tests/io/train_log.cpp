@@ -22,6 +22,13 @@ TEST_CASE("lines go to the console and to the file, which grows over runs") {
   CHECK(io::read_file(console_path).text() == "epoch 1\n");
 }
 
+TEST_CASE("a line stays one line and holds nothing that a terminal obeys") {
+  const temporary_directory box;
+  const auto path = box.path() / "train.log";
+  io::train_log(path, nullptr).line("data \x1b[2J\nstep 7");
+  CHECK(io::read_file(path).text() == "data \\u001b[2J\\nstep 7\n");
+}
+
 TEST_CASE("a log that cannot be written to is an error") {
   const io::train_log log("/dev/full", nullptr);
   CHECK(thrown_by([&] { log.line("text"); }).kind == triptych::error_kind::io);

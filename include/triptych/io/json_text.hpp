@@ -1,7 +1,7 @@
 // triptych/io/json_text.hpp
 //
-// JSON's two hard parts when writing: strings that are always valid UTF-8 with every control
-// character escaped, and the shortest decimal numbers that read back as the same bits.
+// Text that may come from anywhere, made fit for JSON or for a terminal: always valid UTF-8, with every
+// control character escaped. And the shortest decimal numbers that read back as the same bits.
 #pragma once
 
 #include <charconv>
@@ -41,6 +41,23 @@ inline bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+namespace detail {
+
+inline constexpr std::string_view hex_digits = "0123456789abcdef";
+
+/// The UTF-8 sequence `character`, escaped as in JSON if it is a control character (C0, DEL or C1: a
+/// terminal may obey any of them).
+inline std::string without_control(std::string_view character) {
+  const auto last = static_cast<unsigned char>(character.back());  // the number, also of C1
+  const bool control = character.size() == 1 ? last < 0x20 || last == 0x7F
+                                             : character.front() == '\xC2' && last < 0xA0;
+  if (!control) return std::string(character);
+  if (last == '\n') return "\\n";
+  return {'\\', 'u', '0', '0', hex_digits[last >> 4], hex_digits[last & 15]};
+}
+
+}  // namespace detail
+
 /// `text` as a JSON string with its quotes; a byte that is not UTF-8 becomes U+FFFD.
 inline std::string json_string(std::string_view text) {
   std::string json = "\"";
@@ -51,16 +68,29 @@ inline std::string json_string(std::string_view text) {
       json += "\\ufffd";
     } else if (c == '"' || c == '\\') {
       json += {'\\', c};
-    } else if (c == '\n') {
-      json += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      json += {'\\', 'u', '0', '0', "01234567"[c >> 4], "0123456789abcdef"[c & 15]};
     } else {
-      json += text.substr(at, length);
+      json += detail::without_control(text.substr(at, length));
     }
     at += length == 0 ? 1 : length;
   }
   return json += '"';
+}
+
+/// `text` as one line that a terminal shows and does not obey: a control character becomes \n or
+/// \u001b, a byte that is not UTF-8 \xff, and all else stays.
+inline std::string printable(std::string_view text) {
+  std::string line;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text, at);
+    if (length == 0) {
+      const auto byte = static_cast<unsigned char>(text[at]);
+      line += {'\\', 'x', detail::hex_digits[byte >> 4], detail::hex_digits[byte & 15]};
+    } else {
+      line += detail::without_control(text.substr(at, length));
+    }
+    at += length == 0 ? 1 : length;
+  }
+  return line;
 }
 
 /// The shortest text that reads back as `number`, also valid JSON; empty if it is NaN or infinite.

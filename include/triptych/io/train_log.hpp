@@ -11,6 +11,7 @@
 #include <fcntl.h>
 
 #include <triptych/io/file.hpp>
+#include <triptych/io/json_text.hpp>
 
 namespace triptych::io {
 
@@ -21,9 +22,9 @@ class train_log {
       : path_(std::move(path)), fd_(open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW)),
         console_(console) {}
 
-  /// Writes `text` and a line break. Throws error::io if the file cannot take it.
+  /// Writes `text`, made printable(), and a line break. Throws error::io if the file cannot take it.
   void line(std::string_view text) const {
-    const std::string whole = std::string(text) + "\n";
+    const std::string whole = printable(text) + "\n";
     if (console_ != nullptr) {
       std::fwrite(whole.data(), 1, whole.size(), console_);
       std::fflush(console_);

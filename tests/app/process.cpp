@@ -1,0 +1,110 @@
+// How the app ends where its surroundings are poor: no descriptors, no directory, no memory, no
+// threads, signals that are ignored, names that a terminal would obey.
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <triptych/io/json_text.hpp>
+#include <triptych/io/safetensors.hpp>
+
+#include "support/catch.hpp"
+#include "support/tiny_run.hpp"
+
+using namespace triptych::test;
+namespace io = triptych::io;
+
+namespace {
+
+/// The shell's words to run the app with `arguments` after `before`, which may limit or close
+/// something; `redirections` follow the command.
+words in_shell(const std::string& before, const words& arguments,
+               const std::string& redirections = "") {
+  return words{"-c", before + "exec \"$0\" \"$@\" " + redirections, TRIPTYCH_APP} + arguments;
+}
+
+app_result call_in_shell(const std::string& before, const words& arguments,
+                         const std::string& redirections = "") {
+  return run_app("/bin/sh", in_shell(before, arguments, redirections));
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// One sentence of the app, and none that asks to be reported.
+void check_sentence(const app_result& result) {
+  CHECK(result.err.starts_with("triptych: "));
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK_FALSE(has(result.err, "unexpected"));
+}
+
+/// Whether a terminal would show all of `text` and obey none of it but the ends of its lines.
+bool harmless(std::string text) {
+  std::erase(text, '\n');
+  return io::printable(text) == text;
+}
+
+std::string limited(int kibibytes) { return "ulimit -v " + std::to_string(kibibytes) + "; "; }
+
+/// The least address space, in KiB, of some tried ones with which the app can do this.
+int room_for(const words& arguments) {
+  int room = 10'000;
+  while (call_in_shell(limited(room), arguments).code != 0) {
+    room += room / 4;
+    REQUIRE(room < 100'000'000);
+  }
+  return room;
+}
+
+}  // namespace
+
+TEST_CASE("Names and texts from files reach the terminal without their control characters") {
+  const std::string hostile = "gr\xC3\xB6\xC3\x9F"
+                              "e \x1b[31m\xC2\x9B"
+                              "2J\x07\r\n\xFF";
+  const tiny_run run;
+  const auto box = run.beside("box " + hostile);
+  fs::create_directory(box);
+  const std::vector<float> numbers{1, 2};
+  const std::string utf8 = hostile.substr(0, hostile.size() - 1);
+  const auto file = box / "model.safetensors";
+  io::save_safetensors(file, {io::tensor_of("w " + utf8, {2}, std::span<const float>(numbers))},
+                       {{"format" + utf8, "pt" + utf8}});
+  const auto check = [](const app_result& result, int code) {
+    INFO(result.out << result.err);
+    CHECK(result.code == code);
+    CHECK(harmless(result.out));
+    CHECK(harmless(result.err));
+    CHECK(has(result.out + result.err, "gr\xC3\xB6\xC3\x9F"
+                                       "e \\u001b[31m\\u009b2J\\u0007\\u000d\\n"));
+  };
+  check(call_app({"inspect", file.string()}), 0);
+  const auto json = call_app({"inspect", file.string(), "--json"});
+  CHECK(harmless(json.out));
+  CHECK(nlohmann::json::parse(json.out)["tensors"].contains("w " + utf8));
+
+  // A run of such a name, its data, and what its status says.
+  const auto root = (box / "run").string();
+  words train{"train", "--out", root, "--threads", "2"};
+  check(call_app(train + tiny_options), 0);
+  check(call_app(train + words{"--resume"}), 0);
+  CHECK(harmless(text_of(fs::path(root) / "train.log")));
+  check(call_app({"eval", root, "--protocol", "knn"}), 0);
+  check(call_app({"embed", root, "--out", (box / "features").string()}), 0);
+  std::ofstream(fs::path(root) / "status.json")
+      << "{\"state\": " << io::json_string(utf8) << ", \"step\": 1}";
+  check(call_app({"inspect", root}), 0);
+
+  // Complaints.
+  const auto none = (box / "none").string();
+  check(call_app({"train", "--config", none}), 2);
+  check(call_app({"inspect", none}), 2);
+  check(call_app({"train", "--" + hostile}), 2);
+  check(call_app({hostile}), 2);
+  const words folder{"--data", "folder", "--image-size", "8", "--data-dir", box.string()};
+  check(call_app(words{"train"} + folder), 5);
+  const words few{"data", "show", "procedural", "--procedural-train", "20"};
+  check(call_app(few + words{"--out", (box / "sheet.ppm").string()}), 0);
+}
