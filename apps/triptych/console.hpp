@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -19,12 +20,26 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <triptych/core/error.hpp>
+#include <triptych/io/file.hpp>
 #include <triptych/io/json_text.hpp>
 
 namespace triptych::app {
+
+/// Opens /dev/null in place of standard descriptors that are closed, before any file of ours gets
+/// their number and what is said to the terminal. The one for stdout cannot be written to: results
+/// that nobody gets are a failure. Throws error::io.
+inline void fill_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    const int mode = fd == STDERR_FILENO ? O_WRONLY : O_RDONLY;
+    if (::open("/dev/null", mode) != fd) io::throw_io("open", "/dev/null", errno);
+  }
+}
 
 /// One line of the app's own on stderr.
 inline void say(std::string_view sentence) {

@@ -28,6 +28,7 @@ int run(const reproduce_options& options) { return reproduce(options); }
 int run(const doctor_options& options) { return doctor(options); }
 
 int run(int argc, const char* const* argv) {
+  fill_standard_descriptors();
   io::ignore_file_size_signal();
   const printable_lines results(std::cout);
   const auto request = read_command_line(argc, argv, command_texts(), version_text());

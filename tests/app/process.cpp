@@ -60,6 +60,31 @@ int room_for(const words& arguments) {
 
 }  // namespace
 
+TEST_CASE("Closed standard descriptors do not get what is written mixed into the run's files") {
+  const tiny_run run;
+  const words line = words{"train", "--out", run.root().string(), "--threads", "2"} + tiny_options;
+  REQUIRE(call_app(line).code == 0);
+  const auto expected = outcome(run);
+  for (int closed = 1; closed < 8; ++closed) {
+    fs::remove_all(run.root());
+    std::string redirections;
+    if ((closed & 1) != 0) redirections += "<&- ";
+    if ((closed & 2) != 0) redirections += ">&- ";
+    if ((closed & 4) != 0) redirections += "2>&- ";
+    INFO(redirections);
+    const auto result = call_in_shell("", line, redirections);
+    INFO(result.err);
+    CHECK(result.code == ((closed & 2) != 0 ? 74 : 0));  // results that nobody can get
+    CHECK(has(result.err, "cannot write the results to stdout") == ((closed & 6) == 2));
+    CHECK(differing(expected, outcome(run)) == words{});
+    const auto owner = text_of(run.root() / "lock");
+    CHECK(owner.find_first_not_of("0123456789") == std::string::npos);
+    CHECK(run.status()["state"] == "done");
+    CHECK(call_app({"inspect", run.root().string()}).code == 0);
+  }
+  CHECK(call_in_shell("", {"inspect", "/nowhere"}, "<&- >&- 2>&-").code == 2);
+}
+
 TEST_CASE("Names and texts from files reach the terminal without their control characters") {
   const std::string hostile = "gr\xC3\xB6\xC3\x9F"
                               "e \x1b[31m\xC2\x9B"
