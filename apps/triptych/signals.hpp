@@ -1,8 +1,9 @@
 // apps/triptych/signals.hpp
 //
 // What a user says by signal while a run goes on. Handlers only set flags, which the run reads
-// between steps: SIGINT and SIGTERM ask it to save and stop, and a second one ends it at once;
-// SIGUSR1 asks for a checkpoint.
+// between steps: SIGINT, SIGTERM and SIGHUP (the terminal went away) ask it to save and stop, and a
+// second one ends it at once; SIGUSR1 asks for a checkpoint. A request to stop that the process was
+// started to ignore, as nohup does and a shell for what runs in the background, stays ignored.
 #pragma once
 
 #include <csignal>
@@ -33,11 +34,14 @@ inline void handle(int number, void (*handler)(int)) {
 
 }  // namespace detail
 
-/// Installs the handlers; from now on the run must look at the flags. A terminal that goes away no
-/// longer ends it either.
+/// Installs the handlers; from now on the run must look at the flags. A reader of its output that
+/// goes away no longer ends it either.
 inline void install() {
-  detail::handle(SIGINT, detail::on_stop);
-  detail::handle(SIGTERM, detail::on_stop);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction current {};
+    ::sigaction(number, nullptr, &current);
+    if (current.sa_handler != SIG_IGN) detail::handle(number, detail::on_stop);
+  }
   detail::handle(SIGUSR1, detail::on_checkpoint);
   detail::handle(SIGPIPE, SIG_IGN);
 }

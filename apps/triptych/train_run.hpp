@@ -79,8 +79,8 @@ class train_run {
       resume();
     }
     directory_->write_environment(environment());
+    signals::install();  // before the status says that the run goes on
     directory_->write_status(io::run_state::running, trainer_->step());
-    signals::install();
     progress bar(options_.quiet, [this](std::string_view line) { log_->line(line); });
     bar_ = &bar;
     try {

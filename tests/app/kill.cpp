@@ -101,7 +101,7 @@ TEST_CASE("A run killed at any write goes on to the same bytes, also before its 
 TEST_CASE("A run that is asked to stop saves, says so, and goes on to the same bytes") {
   const tiny_run run;
   const auto expected = undisturbed(run, longer);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     running_app program(TRIPTYCH_APP, run.line(longer));
     REQUIRE(run.reaches(5, program));
     program.send(signal);

@@ -85,6 +85,17 @@ TEST_CASE("Closed standard descriptors do not get what is written mixed into the
   CHECK(call_in_shell("", {"inspect", "/nowhere"}, "<&- >&- 2>&-").code == 2);
 }
 
+TEST_CASE("A run that was started to ignore the terminal's signals ignores them") {
+  const tiny_run run;
+  const words longer = tiny_model + words{"--epochs", "24", "--checkpoint-every", "3"};
+  running_app program("/bin/sh", in_shell("trap '' HUP INT; ", run.line(longer)));
+  REQUIRE(run.reaches(3, program));
+  program.send(SIGHUP);
+  program.send(SIGINT);
+  CHECK(program.wait().code == 0);
+  CHECK(run.status()["state"] == "done");
+}
+
 TEST_CASE("Names and texts from files reach the terminal without their control characters") {
   const std::string hostile = "gr\xC3\xB6\xC3\x9F"
                               "e \x1b[31m\xC2\x9B"

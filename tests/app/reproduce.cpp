@@ -190,10 +190,10 @@ TEST_CASE("A table that is asked to stop says how to go on") {
   while (program.runs() && !fs::exists(table.root() / "k-1-seed1/checkpoints/latest")) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  program.send(SIGTERM);
+  program.send(SIGHUP);
   const auto result = program.wait();
   INFO(result.err);
-  CHECK(result.code == 128 + SIGTERM);
+  CHECK(result.code == 128 + SIGHUP);
   CHECK(result.out.empty());
   CHECK(result.err.find("the same command, triptych reproduce table4") != std::string::npos);
   const auto status = nlohmann::json::parse(text_of(table.root() / "k-1-seed1/status.json"));

@@ -28,7 +28,7 @@ struct app_result {
 class running_app {
  public:
   /// Starts `program` with `arguments`, and with `variables` ("NAME=value") added to the
-  /// environment.
+  /// environment. It ignores no signal, even where the tests were started to.
   running_app(const std::string& program, const std::vector<std::string>& arguments,
               const std::vector<std::string>& variables = {}) {
     std::vector<const char*> argv{program.c_str()}, environment;
@@ -44,9 +44,17 @@ class running_app {
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, out().c_str(), create, 0600);
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, err().c_str(), create, 0600);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+    posix_spawnattr_setsigdefault(&attributes, &signals);
     const int failure =
-        posix_spawn(&child_, program.c_str(), &files, nullptr, const_cast<char**>(argv.data()),
+        posix_spawn(&child_, program.c_str(), &files, &attributes, const_cast<char**>(argv.data()),
                     const_cast<char**>(environment.data()));
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (failure != 0) throw std::runtime_error("cannot start " + program);
   }
