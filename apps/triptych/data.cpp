@@ -17,7 +17,6 @@
 
 #include <triptych/augment/pipeline.hpp>
 #include <triptych/augment/recipe.hpp>
-#include <triptych/core/thread_pool.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/hash.hpp>
@@ -97,8 +96,7 @@ void describe(table& out, const char* part, const triptych::data::image_set& set
 }
 
 int verify(const data_options& options) {
-  thread_pool pool;
-  const auto sets = triptych::data::load(source_of(options), &pool);
+  const auto sets = triptych::data::load(source_of(options));
   table parts({"part", "images", "classes", "per class", "pixels", "xxh64"}, false);
   describe(parts, "train", sets.train);
   describe(parts, "test", sets.test);
@@ -178,8 +176,7 @@ int show(const data_options& options) {
     throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +
                        " ends in neither .png nor .ppm; give e.g. --out sheet" + usual);
   }
-  thread_pool pool;
-  const auto sets = triptych::data::load(source_of(options), &pool);
+  const auto sets = triptych::data::load(source_of(options));
   const auto& set = options.split == choice::split::train ? sets.train : sets.test;
 
   const int size = options.image_size > 0 ? options.image_size : std::min(set.height, set.width);

@@ -23,6 +23,7 @@
 #include "configuration.hpp"
 #include "cuda.hpp"
 #include "doctor_report.hpp"
+#include "failure.hpp"
 
 namespace triptych::app {
 
@@ -156,7 +157,7 @@ data_finding look_for(const std::string& name, const fs::path& dir) {
       found.test = sets.test.size();
     }
   } catch (const std::exception& failure) {
-    found.problem = failure.what();
+    found.problem = as_error(failure).what();
   }
   return found;
 }

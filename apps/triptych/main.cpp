@@ -3,9 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
-#include <new>
 #include <string>
-#include <type_traits>
 #include <variant>
 
 #include <triptych/core/error.hpp>
@@ -14,6 +12,7 @@
 #include "command_line.hpp"
 #include "commands.hpp"
 #include "console.hpp"
+#include "failure.hpp"
 
 namespace triptych::app {
 
@@ -27,13 +26,18 @@ int run(const data_options& options) { return data(options); }
 int run(const reproduce_options& options) { return reproduce(options); }
 int run(const doctor_options& options) { return doctor(options); }
 
-int run(int argc, const char* const* argv) {
+/// Runs what the command line asks for; `advice` becomes that against its need of memory.
+int run(int argc, const char* const* argv, std::string& advice) {
   fill_standard_descriptors();
   io::ignore_file_size_signal();
   const printable_lines results(std::cout);
   const auto request = read_command_line(argc, argv, command_texts(), version_text());
-  const int code =
-      request ? std::visit([](const auto& o) { return run(o); }, options_of(*request)) : 0;
+  int code = 0;
+  if (request) {
+    const auto options = options_of(*request);
+    advice = std::visit([](const auto& o) { return less_memory(o); }, options);
+    code = std::visit([](const auto& o) { return run(o); }, options);
+  }
   if (!std::cout.flush()) {
     throw error::io("cannot write the results to stdout; free some disk space or redirect them "
                     "elsewhere");
@@ -41,22 +45,27 @@ int run(int argc, const char* const* argv) {
   return code;
 }
 
+/// Says what went wrong; the exit code for it.
+int failed(const std::exception& failure, const std::string& advice) {
+  try {
+    const error known = as_error(failure, advice);
+    say(known.what());
+    return known.exit_code();
+  } catch (...) {  // not even for this
+    std::fputs("triptych: out of memory; free some, or raise the limit (ulimit -v)\n", stderr);
+    return static_cast<int>(error_kind::memory);
+  }
+}
+
 }  // namespace
 
 }  // namespace triptych::app
 
 int main(int argc, char** argv) {
-  using triptych::app::say;
+  std::string advice;
   try {
-    return triptych::app::run(argc, argv);
-  } catch (const triptych::error& failure) {
-    say(failure.what());
-    return failure.exit_code();
-  } catch (const std::bad_alloc&) {
-    say("out of memory; choose a smaller --batch, --width or --queue");
-    return static_cast<int>(triptych::error_kind::memory);
+    return triptych::app::run(argc, argv, advice);
   } catch (const std::exception& failure) {
-    say(std::string("unexpected: ") + failure.what() + "; please report this");
+    return triptych::app::failed(failure, advice);
   }
-  return static_cast<int>(triptych::error_kind::runtime);
 }

@@ -641,6 +641,12 @@ std::int64_t combinations(std::int64_t n, std::int64_t k, std::int64_t most) {
 // -------------------------------------------------------------------------------------------
 // public
 
+bool has_queue(const train_options& o) {
+  bool found = false;
+  methods::find(o.method, [&]<class M>() { found = requires(M m) { m.queue; }; });
+  return found;
+}
+
 std::string version_text() {
   std::string text = "triptych " + std::to_string(TRIPTYCH_VERSION_MAJOR) + "." +
                      std::to_string(TRIPTYCH_VERSION_MINOR) + "." +

@@ -305,6 +305,9 @@ std::vector<std::string> table_differences(std::string_view text, const std::str
 /// What was given of the options that change what is computed, and is not the default.
 std::vector<std::pair<std::string, std::string>> chosen(const train_options& options);
 
+/// Whether the method keeps a queue, whose size --queue is.
+bool has_queue(const train_options& options);
+
 /// "cifar10", for messages and file names.
 std::string_view name_of(choice::data data);
 

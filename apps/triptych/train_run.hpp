@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@
 #include "build_info.hpp"
 #include "configuration.hpp"
 #include "console.hpp"
+#include "failure.hpp"
 #include "metrics_file.hpp"
 #include "run_config.hpp"
 #include "run_target.hpp"
@@ -101,9 +103,10 @@ class train_run {
     } catch (const std::exception& e) {
       bar.clear();
       try {
-        directory_->write_status(io::run_state::failed, trainer_->step(), e.what());
-        log_->line(e.what());
-      } catch (const error&) {  // a full disk: the reason itself matters more
+        const error known = as_error(e);
+        directory_->write_status(io::run_state::failed, trainer_->step(), known.what());
+        log_->line(known.what());
+      } catch (const std::exception&) {  // a full disk: the reason itself matters more
       }
       throw;
     }
@@ -386,6 +389,8 @@ class train_run {
   }
 
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() {
+    std::error_code removed;  // while the shell was in it: then no path leads there
+    const auto directory = std::filesystem::current_path(removed);
     return {{"triptych", io::library_version()},
             {"build", std::string(this_configuration.name)},
             {"commit", build_commit},
@@ -393,7 +398,7 @@ class train_run {
             {"flags", build_flags},
             {"device", where_},
             {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
-            {"directory", std::filesystem::current_path().string()}};
+            {"directory", directory.string()}};
   }
 
   train_options options_;

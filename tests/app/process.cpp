@@ -96,6 +96,98 @@ TEST_CASE("A run that was started to ignore the terminal's signals ignores them"
   CHECK(run.status()["state"] == "done");
 }
 
+TEST_CASE("A working directory that is gone is no reason to fail where no path begins there") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto gone = run.beside("gone").string();
+  const std::string before = "mkdir " + gone + " && cd " + gone + " && rmdir " + gone + " && ";
+  const auto root = run.root().string();
+  for (const words& line : {run.line(tiny_options + words{"--overwrite"}), words{"inspect", root},
+                            words{"doctor"}, words{"eval", root, "--protocol", "knn"},
+                            words{"embed", root, "--out", run.beside("features").string()},
+                            words{"data", "verify", "procedural", "--procedural-train", "20"}}) {
+    const auto result = call_in_shell(before, line);
+    INFO(line.front() << ": " << result.err);
+    CHECK(result.code == 0);
+  }
+  const auto facts = nlohmann::json::parse(text_of(run.root() / "environment.json"));
+  CHECK(facts["directory"] == "");
+  for (const words& line :
+       {words{"train"} + last_wins(tiny_options + words{"--out", "run"}), words{"inspect", "run"},
+        words{"eval", "run"}, words{"data", "show", "procedural", "--procedural-train", "20"},
+        words{"reproduce", "table1"} + tiny_options}) {
+    const auto result = call_in_shell(before, line + words{});
+    INFO(line.front() << ": " << result.err);
+    CHECK((result.code == 2 || result.code == 74));
+    check_sentence(result);
+  }
+}
+
+TEST_CASE("Little memory ends a command with code 7 and a sentence, however little it is") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const std::string root = run.root().string();
+  const words one{"--threads", "1", "--quiet"};
+  const int least = room_for({"--version"});
+  for (const words& line : {run.line(tiny_options + words{"--overwrite", "--threads", "1"}),
+                            words{"eval", root, "--batch", "16", "--epochs", "1"} + one,
+                            words{"embed", root, "--out", run.beside("features").string()} + one,
+                            words{"data", "verify", "procedural", "--procedural-train", "2000"}}) {
+    const int enough = room_for(line);
+    for (int part = 0; part < 5; ++part) {
+      const int room = least + (enough - least) * part / 5;
+      const auto result = call_in_shell(limited(room), line);
+      INFO(line.front() << " in " << room << " KiB: " << result.err);
+      CHECK((result.code == 7 || result.code == 0));
+      if (result.code != 0) check_sentence(result);
+    }
+  }
+}
+
+TEST_CASE("What is advised where memory is short is of this command, and helps") {
+  const words few{"--procedural-train", "64"}, many{"--procedural-train", "100000"};
+  const tiny_run run;
+  const auto train = [&](const words& images) {
+    return run.line(tiny_options + words{"--threads", "1", "--overwrite"} + images);
+  };
+  const auto verify = [&](const words& images) {
+    return words{"data", "verify", "procedural"} + images;
+  };
+  for (const bool trains : {true, false}) {
+    const int room = room_for(trains ? train(few) : verify(few));
+    const auto failed = call_in_shell(limited(room), trains ? train(many) : verify(many));
+    INFO(failed.err);
+    CHECK(failed.code == 7);
+    check_sentence(failed);
+    CHECK(has(failed.err, "--procedural-train"));
+    CHECK(has(failed.err, "--batch") == trains);
+    CHECK(call_in_shell(limited(room), trains ? train(few) : verify(few)).code == 0);
+  }
+  const auto file = run.beside("large.safetensors");
+  std::ofstream(file, std::ios::binary).write("\0\0\0\5\0\0\0\0", 8);  // a header of 80 MiB
+  fs::resize_file(file, 90 << 20);
+  const auto failed = call_in_shell(limited(room_for({"--version"})), {"inspect", file.string()});
+  INFO(failed.err);
+  CHECK(failed.code == 7);
+  check_sentence(failed);
+  CHECK_FALSE(has(failed.err, "--"));
+}
+
+TEST_CASE("A thread that cannot be started ends the run with a sentence whose advice helps") {
+  const tiny_run run;
+  const auto line = [&](const char* threads) {
+    return run.line(tiny_options + words{"--overwrite", "--threads", threads});
+  };
+  const int room = room_for(line("1"));
+  const auto failed = call_in_shell(limited(room), line("1024"));
+  INFO(failed.err);
+  CHECK(failed.code == 7);
+  check_sentence(failed);
+  CHECK(has(failed.err, " of 1024: "));
+  CHECK(has(failed.err, "--threads 1"));
+  CHECK(call_in_shell(limited(room), line("1")).code == 0);
+}
+
 TEST_CASE("Names and texts from files reach the terminal without their control characters") {
   const std::string hostile = "gr\xC3\xB6\xC3\x9F"
                               "e \x1b[31m\xC2\x9B"
