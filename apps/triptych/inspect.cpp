@@ -112,7 +112,7 @@ int show(const Thing& thing, bool as_json) {
 // --------------------------------------------------------------------------------------------- a
 // run
 
-/// "done at step 780"; what status.json says.
+/// "interrupted at step 780 (signal 15)"; what status.json says.
 std::string status_of(const fs::path& run) {
   const auto path = run / "status.json";
   if (std::error_code failure; !fs::exists(path, failure))
@@ -125,7 +125,11 @@ std::string status_of(const fs::path& run) {
       !io::is_count(*step)) {
     return "unknown: status.json has no proper state and step";
   }
-  return state->get<std::string>() + " at step " + std::to_string(step->get<std::int64_t>());
+  const auto reason = status.find("reason");
+  const auto why =
+      reason != status.end() && reason->is_string() ? reason->get<std::string>() : std::string();
+  return state->get<std::string>() + " at step " + std::to_string(step->get<std::int64_t>()) +
+         (why.empty() ? "" : " (" + why + ")");
 }
 
 /// Reads every checkpoint of a run in full. 6 if one is damaged.

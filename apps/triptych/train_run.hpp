@@ -247,11 +247,18 @@ class train_run {
       if (stop || asked || regular || r.step == last) save();
       if (stop && r.step < last) return ended(interrupted(), seconds_since(start));
     }
-    directory_->write_status(io::run_state::done, trainer_->step());
+    directory_->write_status(io::run_state::done, trainer_->step(), early_end());
     const double wall = seconds_since(start);
     bar_->note("trained " + std::to_string(trainer_->step() - first) + " steps in " +
                duration_text(wall));
     return ended(0, wall);
+  }
+
+  /// Why the run is done before its last epoch is; empty if that is done.
+  [[nodiscard]] std::string early_end() const {
+    if (trainer_->step() >= trainer_->steps()) return {};
+    return "--max-steps " + std::to_string(options_.max_steps) + " of " +
+           std::to_string(trainer_->steps());
   }
 
   [[nodiscard]] trained ended(int code, double wall) const {

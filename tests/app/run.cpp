@@ -209,8 +209,13 @@ TEST_CASE("A run can be stopped after some steps and goes on to the same end") {
     REQUIRE(call_app(parts.resuming() + words{"--max-steps", steps}).code == 0);
     CHECK(parts.status()["step"] == std::stoi(steps));
     CHECK(parts.status()["state"] == "done");
+    CHECK(parts.status()["reason"] == "--max-steps " + std::string(steps) + " of 16");
   }
+  CHECK(call_app({"inspect", parts.root().string()})
+            .out.find(", done at step 11 (--max-steps 11 of 16)\n") != std::string::npos);
   REQUIRE(parts.train({"--resume", "--threads", "3"}).code == 0);
+  CHECK(parts.status()["state"] == "done");
+  CHECK(parts.status()["reason"] == "");
   CHECK(differing(outcome(whole), outcome(parts)) ==
         words{"MANIFEST.json", "config.toml"});  // both name their directory
 
