@@ -189,6 +189,8 @@ class reproduction {
 
   /// Does what is left to do of a cell; 0, or the exit code for a signal that asked to stop.
   int finish(const cell& c) {
+    const fs::path records = c.directory() / "eval";
+    if (is_there(records)) io::owned_names(records).clear_leftovers();
     for (int point = 0; point < plan_.points; ++point) {
       const std::int64_t step = step_at(c, point);
       const fs::path record = record_at(c, point);
@@ -253,7 +255,6 @@ class reproduction {
     io::make_directories(record.parent_path());
     io::owned_names owned(record.parent_path());
     owned.claim({record.filename().string()});
-    owned.clear_leftovers();
     io::replace_file(record, to_json(*found));
     return true;
   }

@@ -286,8 +286,6 @@ TEST_CASE("What a killed table left unfinished is removed by the next call, and 
   const words one{"--methods", "moco", "--seeds", "1", "--evaluator", "linear"};
   const tiny_table table("table1");
   REQUIRE(table.make(one).code == 0);
-  const auto cell = table.root() / "moco-seed1";
-  fs::remove(cell / "eval/step-000016.json");
   const words ours{"out/.tmp-table1.md-12", "out/table1/.tmp-baselines-seed1.json-12",
                    "out/table1/moco-seed1/eval/.tmp-step-000016.json-12"};
   const words foreign{"out/.tmp-table2.md-12", "out/.tmp-cache", "out/table1/.tmp-cache",

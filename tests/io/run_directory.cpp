@@ -232,7 +232,7 @@ TEST_CASE("the owner notices when another process has a new lock, and when its d
 }
 
 TEST_CASE("an interrupted call does not keep anybody from a run") {
-  for (const char* point : {"truncate", "lock#1", "lock#2", "list", "remove", "stat", "*#30"}) {
+  for (const char* point : {"truncate", "lock#1", "lock#2", "list", "remove", "*#30"}) {
     const temporary_directory box;
     make_run(box);
     box.write("run/.tmp-status.json-123", std::string("x"));

@@ -164,8 +164,10 @@ class held_directory {
   /// What an entry is; nothing if it is not there.
   [[nodiscard]] std::optional<struct stat> status(const std::string& name) const {
     struct stat found {};
-    const int result = detail::repeat_call(
-        "stat", [&] { return ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW); });
+    int result = -1;
+    do {
+      result = ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW);
+    } while (result < 0 && errno == EINTR);
     if (result == 0) return found;
     if (errno != ENOENT) throw_io("look at", path_ / name, errno);
     return {};
