@@ -38,7 +38,7 @@ TEST_CASE("The cells of a table are as wide as what is shown of them") {
   t.add({"a\x1b[8m\nb", "F32"});
   std::ostringstream text;
   text << t;
-  CHECK(text.str() == "tensor          type\n"
+  CHECK(text.str() == "tensor         type\n"
                       "a\\u001b[8m\\nb   F32\n");
 }
 
