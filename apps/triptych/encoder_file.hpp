@@ -39,13 +39,12 @@ struct trained_run {
 /// Reads a run's newest checkpoint, or the checkpoint at `path`. Throws error::usage where there is
 /// neither.
 inline trained_run open_run(const std::filesystem::path& path) {
-  std::error_code ignored;
   const auto is_run = [&](const auto& p) {
-    return std::filesystem::exists(p / "checkpoints", ignored);
+    return io::is_there(p / "checkpoints");
   };
   const auto newest = io::newest_checkpoint(path / "checkpoints");
-  if (!newest && (is_run(path) || !std::filesystem::is_directory(path, ignored))) {
-    const bool begun = std::filesystem::exists(path / "config.toml", ignored);
+  if (!newest && (is_run(path) || !io::is_a_directory(path))) {
+    const bool begun = io::is_there(path / "config.toml");
     throw error::usage(path.string() + " holds no checkpoint; " +
                        (begun ? "train first: triptych train --resume " + path.string()
                               : std::string("give the --out of a training run")));

@@ -115,7 +115,7 @@ int show(const Thing& thing, bool as_json) {
 /// "interrupted at step 780 (signal 15)"; what status.json says.
 std::string status_of(const fs::path& run) {
   const auto path = run / "status.json";
-  if (std::error_code failure; !fs::exists(path, failure))
+  if (!io::is_there(path))
     return "unknown: there is no status.json";
   const auto status = io::parse_json_object(io::read_file(path).text(), path.string(),
                                             "continue the run with triptych train --resume " +
@@ -174,18 +174,17 @@ int show_run(const fs::path& run, bool as_json) {
 
 int inspect(const inspect_options& options) {
   const fs::path path = options.file;
-  std::error_code failure;
-  if (!fs::exists(path, failure)) {
+  if (!io::is_there(path)) {
     throw error::usage("file: there is no '" + options.file + "' (from " + options.from.of("file") +
                        "); check the path");
   }
-  if (!fs::is_directory(path, failure)) {
+  if (!io::is_a_directory(path)) {
     return show(io::read_safetensors_header(path), options.json);
   }
-  if (fs::exists(path / "MANIFEST.json", failure)) {
+  if (io::is_there(path / "MANIFEST.json")) {
     return show(io::load_checkpoint(path), options.json);
   }
-  if (fs::exists(path / "config.toml", failure) || fs::exists(path / "checkpoints", failure)) {
+  if (io::is_there(path / "config.toml") || io::is_there(path / "checkpoints")) {
     return show_run(path, options.json);
   }
   throw error::usage("file: '" + options.file + "' is neither a run nor a checkpoint; give a " +

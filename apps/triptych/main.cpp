@@ -1,8 +1,10 @@
 // The app `triptych`: a subcommand per file, options in options.cpp, and here what is common to
 // all.
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 #include <variant>
 
@@ -45,6 +47,23 @@ int run(int argc, const char* const* argv, std::string& advice) {
   return code;
 }
 
+/// Memory that is gone may be asked for where nothing may be thrown, as when a JSON tree is destroyed. That ends
+/// the program without a word otherwise.
+[[noreturn]] void end_without_memory() {
+  std::fputs("triptych: out of memory; free some, or raise the limit (ulimit -v)\n", stderr);
+  std::_Exit(static_cast<int>(error_kind::memory));
+}
+
+void on_terminate() {
+  try {
+    if (const auto current = std::current_exception()) std::rethrow_exception(current);
+  } catch (const std::bad_alloc&) {
+    end_without_memory();
+  } catch (...) {
+  }
+  std::abort();
+}
+
 /// Says what went wrong; the exit code for it.
 int failed(const std::exception& failure, const std::string& advice) {
   try {
@@ -52,8 +71,7 @@ int failed(const std::exception& failure, const std::string& advice) {
     say(known.what());
     return known.exit_code();
   } catch (...) {  // not even for this
-    std::fputs("triptych: out of memory; free some, or raise the limit (ulimit -v)\n", stderr);
-    return static_cast<int>(error_kind::memory);
+    end_without_memory();
   }
 }
 
@@ -62,6 +80,7 @@ int failed(const std::exception& failure, const std::string& advice) {
 }  // namespace triptych::app
 
 int main(int argc, char** argv) {
+  std::set_terminate(triptych::app::on_terminate);
   std::string advice;
   try {
     return triptych::app::run(argc, argv, advice);

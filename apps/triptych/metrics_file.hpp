@@ -29,8 +29,7 @@ inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run
   const auto path = run / "metrics.jsonl";
   const std::string advice = "move the file away, then continue the run";
   std::vector<metrics_record> records;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return records;
+  if (!io::is_there(path)) return records;
   const auto contents = io::read_file(path);
   std::string_view rest = contents.text();
   for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n')) {

@@ -481,7 +481,7 @@ train_options merged(const std::vector<std::vector<given_value>>& layers) {
 /// The values of --config's file.
 std::vector<given_value> from_config(const train_options& options) {
   if (options.config.empty()) return {};
-  if (std::error_code failure; !fs::exists(options.config, failure)) {
+  if (!io::is_there(options.config)) {
     throw error::usage("config: there is no file '" + options.config + "' (from " +
                        options.from.of("config") + "); check the path");
   }

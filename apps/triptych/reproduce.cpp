@@ -36,11 +36,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 /// A row of the table with one seed: a training run.
 struct cell {
   const table_row& row;
@@ -71,7 +66,7 @@ class reproduction {
 
   int go() {
     const fs::path config = root_ / "config.toml";
-    const bool begun = is_there(config);
+    const bool begun = io::is_there(config);
     if (begun) {
       refuse_other_settings(config);
     } else {
@@ -147,7 +142,7 @@ class reproduction {
     refuse(config, table_differences(contents.text(), config.string(), options_));
     for (const cell& c : cells_) {
       const fs::path file = c.directory() / "config.toml";
-      if (!is_there(file)) continue;
+      if (!io::is_there(file)) continue;
       const auto text = io::read_file(file);
       refuse(file, differences(config_from_toml(text.text(), file.string()), c.options));
     }
@@ -156,13 +151,14 @@ class reproduction {
   void refuse_foreign_files() const {
     std::vector<fs::path> there;
     for (const char* extension : extensions) {
-      if (is_there(table_file(extension))) there.push_back(table_file(extension));
+      if (io::is_there(table_file(extension))) there.push_back(table_file(extension));
     }
     std::error_code none;
     for (fs::directory_iterator entry(root_, none), end; !none && entry != end;
          entry.increment(none)) {
       const std::string name = entry->path().filename().string();
-      if (name != "lock" && !name.starts_with(".tmp-")) there.push_back(entry->path());
+      const bool ours = name == io::marker_name || name == "lock" || name.starts_with(".tmp-");
+      if (!ours) there.push_back(entry->path());
     }
     if (there.empty()) return;
     throw error::usage(std::min_element(there.begin(), there.end())->string() +
@@ -190,34 +186,41 @@ class reproduction {
   /// Does what is left to do of a cell; 0, or the exit code for a signal that asked to stop.
   int finish(const cell& c) {
     const fs::path records = c.directory() / "eval";
-    if (is_there(records)) io::owned_names(records).clear_leftovers();
+    if (io::is_there(records)) io::owned_names(records).clear_leftovers();
     for (int point = 0; point < plan_.points; ++point) {
       const std::int64_t step = step_at(c, point);
       const fs::path record = record_at(c, point);
       const fs::path state =
           c.directory() / "eval" / ("linear-" + io::checkpoint_name(step));  // while it lasts
-      if (!is_there(record)) {
+      if (!io::is_there(record)) {
         note(c.row.title + ", seed " + std::to_string(c.seed) + ", to epoch " +
              std::to_string(epochs_at(c, point)));
-        const fs::path saved = c.directory() / "checkpoints";
-        const fs::path checkpoint = saved / io::checkpoint_name(step);
-        if (!io::is_committed(saved, step) && !train_to(c, step)) return stopped();
-        auto how = judging(checkpoint);
+        if (!is_trained(c, step) && !train_to(c, step)) return stopped();
+        auto how = judging(c.directory() / "checkpoints" / io::checkpoint_name(step));
         how.untrained_baseline = how.raw_pixels = false;
         if (!keep(how, state, record)) return stopped();
       }
       io::remove_owned(state);
     }
-    if (is_there(baselines(c.seed))) return 0;
+    if (io::is_there(baselines(c.seed))) return 0;
     auto how = judging(c.directory());
     how.trained = false;
     return keep(how, {}, baselines(c.seed)) ? 0 : stopped();
   }
 
+  /// True if the cell has been trained to this step and, where it has gone no further, its end was written
+  /// as well: the exported encoder, the status.
+  [[nodiscard]] static bool is_trained(const cell& c, std::int64_t step) {
+    const fs::path saved = c.directory() / "checkpoints";
+    if (!io::is_committed(saved, step)) return false;
+    const bool further = io::newest_checkpoint(saved)->filename() != io::checkpoint_name(step);
+    return further || io::run_directory::is_done(c.directory(), step);
+  }
+
   /// Trains, or goes on, to the end of a step; false if a signal stopped it.
   [[nodiscard]] bool train_to(const cell& c, std::int64_t step) const {
     const auto newest = io::newest_checkpoint(c.directory() / "checkpoints");
-    if (newest && io::step_of_name(newest->filename().string()).value_or(0) >= step) {
+    if (newest && io::step_of_name(newest->filename().string()).value_or(0) > step) {
       throw error::checkpoint("the run in " + c.directory().string() + " has gone beyond step " +
                               std::to_string(step) +
                               ", which was to be evaluated; remove it to train it again");
@@ -225,7 +228,7 @@ class reproduction {
     if (signals::stop_requested() != 0) return false;
     train_options options = c.options;
     options.max_steps = step;
-    if (is_there(c.directory() / "config.toml")) options.resume = "auto";
+    if (io::is_there(c.directory() / "config.toml")) options.resume = "auto";
     return run_training(options).code == 0;
   }
 
@@ -270,10 +273,10 @@ class reproduction {
   // ---------------------------------------------------------------------------------- results
 
   [[nodiscard]] std::optional<cell_result> result_at(const cell& c, int point) const {
-    if (!is_there(record_at(c, point))) return {};
+    if (!io::is_there(record_at(c, point))) return {};
     // It is made again from its checkpoint, where that is still there, or by training anew.
     const bool again =
-        is_there(c.directory() / "checkpoints" / io::checkpoint_name(step_at(c, point)));
+        io::is_there(c.directory() / "checkpoints" / io::checkpoint_name(step_at(c, point)));
     const std::string advice = "remove " + (again ? "the file" : c.directory().string()) +
                                ", then give the command again";
     const auto found = read_evaluation(record_at(c, point), advice);
@@ -325,7 +328,7 @@ class reproduction {
     std::vector<std::optional<evaluation>> found;
     for (const int seed : options_.seeds) {
       const fs::path file = baselines(seed);
-      found.push_back(is_there(file) ? std::optional(read_evaluation(
+      found.push_back(io::is_there(file) ? std::optional(read_evaluation(
                                            file, "remove the file, then give the command again"))
                                      : std::nullopt);
     }

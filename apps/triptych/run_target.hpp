@@ -20,8 +20,7 @@
 namespace triptych::app {
 
 inline bool is_run(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path / "config.toml", ignored);
+  return io::is_there(path / "config.toml");
 }
 
 /// How a run enters its directory: a checkpoint may also be what a new run starts from.
@@ -80,8 +79,7 @@ inline void refuse_foreign(const io::loaded_checkpoint& saved, const std::filesy
   }
   if (!list.empty()) refuse(list);
   const auto own = run / "checkpoints" / io::checkpoint_name(saved.note.step) / "MANIFEST.json";
-  std::error_code ignored;
-  if (!fs::exists(own, ignored)) {
+  if (!io::is_there(own)) {
     refuse("that keeps none of step " + std::to_string(saved.note.step) + " to compare it with");
   }
   if (io::read_file(own).text() != io::read_file(saved.path / "MANIFEST.json").text()) {

@@ -34,7 +34,7 @@ inline train_options config_of(const io::loaded_checkpoint& saved) {
 inline std::string data_dir_of(const std::filesystem::path& run, const std::string& data_dir) {
   const std::filesystem::path given = data_dir, facts = run / "environment.json";
   std::error_code none;
-  if (data_dir.empty() || given.is_absolute() || !std::filesystem::exists(facts, none)) {
+  if (data_dir.empty() || given.is_absolute() || !io::is_there(facts)) {
     return data_dir;
   }
   std::filesystem::path started;

@@ -189,7 +189,7 @@ class train_run {
     const auto files = io::run_directory::files();
     if (directory_->listed()) return directory_->claim(files);
     directory_->adopt(files, [this](const io::checkpoint_note& note) {
-      return differences(config_from_toml(note.config, "MANIFEST.json"), options_).empty();
+      return differences(config_from_toml(note.config, "MANIFEST.json"), options_, note.step).empty();
     });
   }
 

@@ -267,19 +267,39 @@ TEST_CASE("A row that diverges does not keep the others from their end") {
 
 TEST_CASE("A cell that was killed while it saved for the last time is not finished") {
   const words one{"--seeds", "1"};
-  const tiny_table whole("table4"), parts("table4");
+  const tiny_table whole("table4");
   REQUIRE(whole.make(one).code == 0);
-  CHECK(call_app(parts.line(one), {"TRIPTYCH_FAILPOINT=checkpoint.renamed#5"}).code ==
-        128 + SIGKILL);
-  const auto cell = parts.root() / "k-1-seed1";
-  REQUIRE(fs::exists(cell / "checkpoints/step-000016"));
-  REQUIRE(fs::read_symlink(cell / "checkpoints/latest") == "step-000012");
-  const auto result = parts.make(one);
+  const auto encoder = [](const tiny_table& table) {
+    return text_of(table.root() / "k-1-seed1/export/encoder.safetensors");
+  };
+  // Before `latest` was swung, and before the encoder of that step was exported.
+  for (const auto& [moment, latest] : {std::pair{"checkpoint.renamed#5", "step-000012"},
+                                       {"checkpoint.pruned#5", "step-000016"}}) {
+    INFO(moment);
+    const tiny_table parts("table4");
+    CHECK(call_app(parts.line(one), {"TRIPTYCH_FAILPOINT="s + moment}).code == 128 + SIGKILL);
+    const auto cell = parts.root() / "k-1-seed1";
+    REQUIRE(fs::exists(cell / "checkpoints/step-000016"));
+    REQUIRE(fs::read_symlink(cell / "checkpoints/latest") == latest);
+    const auto result = parts.make(one);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    CHECK(fs::read_symlink(cell / "checkpoints/latest") == "step-000016");
+    CHECK(nlohmann::json::parse(text_of(cell / "status.json"))["state"] == "done");
+    CHECK((encoder(parts) == encoder(whole)));
+    CHECK(timeless(parts) == timeless(whole));
+  }
+}
+
+TEST_CASE("A table that was killed before it had written its settings begins anew") {
+  const words one{"--methods", "moco", "--seeds", "1"};
+  const tiny_table table("table1");
+  CHECK(call_app(table.line(one), {"TRIPTYCH_FAILPOINT=rename#3"}).code == 128 + SIGKILL);
+  REQUIRE(fs::exists(table.root() / ".triptych"));
+  REQUIRE_FALSE(fs::exists(table.root() / "config.toml"));
+  const auto result = table.make(one);
   INFO(result.err);
-  REQUIRE(result.code == 0);
-  CHECK(fs::read_symlink(cell / "checkpoints/latest") == "step-000016");
-  CHECK(nlohmann::json::parse(text_of(cell / "status.json"))["state"] == "done");
-  CHECK(timeless(parts) == timeless(whole));
+  CHECK(result.code == 0);
 }
 
 TEST_CASE("What a killed table left unfinished is removed by the next call, and nothing else") {

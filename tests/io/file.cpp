@@ -185,6 +185,19 @@ TEST_CASE("reading refuses what is missing or no regular file, and does not hang
   }
 }
 
+TEST_CASE("what cannot be looked at is not taken for missing") {
+  const temporary_directory box;
+  CHECK(io::is_there(box.path()));
+  CHECK(io::is_a_directory(box.path()));
+  CHECK_FALSE(io::is_there(box.path() / "missing"));
+  io::replace_file(box.path() / "note", "");
+  CHECK_FALSE(io::is_a_directory(box.path() / "note"));
+  CHECK_FALSE(io::is_there(box.path() / "note/below"));
+  const auto thrown = thrown_by([&] { io::is_there(box.path() / std::string(300, 'n')); });
+  CHECK(thrown.kind == error_kind::io);
+  CHECK(thrown.says("cannot look at"));
+}
+
 TEST_CASE("directories are made with those above them") {
   const temporary_directory box;
   const auto deep = box.path() / "a/b/c";

@@ -24,6 +24,7 @@
 #include <triptych/data/decode.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/read_file.hpp>
+#include <triptych/io/file.hpp>
 
 namespace triptych::data {
 
@@ -139,8 +140,7 @@ inline void read_classes(const fs::path& directory, const std::vector<std::strin
 /// images.
 inline split read_image_folder(const fs::path& root, std::int64_t limit_per_class = 0,
                                int size = 0) {
-  std::error_code ignored;
-  const bool two = fs::is_directory(root / "train", ignored);
+  const bool two = io::is_a_directory(root / "train");
   const fs::path train = two ? root / "train" : root;
   const std::vector<std::string> classes = detail::class_names(train);
 
@@ -154,7 +154,7 @@ inline split read_image_folder(const fs::path& root, std::int64_t limit_per_clas
   s.test.height = s.train.height;
   s.test.width = s.train.width;
   for (const char* name : {"test", "val"}) {
-    if (!two || !fs::is_directory(root / name, ignored)) continue;
+    if (!two || !io::is_a_directory(root / name)) continue;
     detail::read_classes(root / name, classes, limit_per_class, size, s.test);
     break;
   }

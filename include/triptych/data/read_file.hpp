@@ -5,45 +5,36 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include <triptych/core/error.hpp>
 #include <triptych/io/failpoint.hpp>
+#include <triptych/io/file.hpp>
 
 namespace triptych::data {
 
 namespace fs = std::filesystem;
 
-/// All bytes of a regular file of at most `limit` bytes.
+/// All bytes of a regular file of at most `limit` bytes. Throws error::io where they cannot be read.
 inline std::vector<std::uint8_t> read_file(const fs::path& path, std::uintmax_t limit) {
-  std::error_code code;
-  if (!fs::is_regular_file(path, code)) {
+  if (io::type_of(path) != fs::file_type::regular) {
     throw error::data(path.string() + " is not a readable file; check the data directory");
   }
-  const std::uintmax_t size = fs::file_size(path, code);
-  if (code) {
-    throw error::data("cannot size " + path.string() + ": " + code.message() +
-                      "; check its permissions");
-  }
-  if (size > limit) {
-    throw error::data(path.string() + " holds " + std::to_string(size) + " bytes, more than the " +
-                      std::to_string(limit) + " that such a file may have, so from byte " +
-                      std::to_string(limit) +
+  const io::input_file file = io::open_input(path);
+  if (file.size > limit) {
+    throw error::data(path.string() + " holds " + std::to_string(file.size) +
+                      " bytes, more than the " + std::to_string(limit) +
+                      " that such a file may have, so from byte " + std::to_string(limit) +
                       " on it is something else; replace it by the original file");
   }
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  if (!file) {
-    throw error::data("cannot read all " + std::to_string(size) + " bytes of " + path.string() +
-                      "; check its permissions and the disk");
-  }
-  return bytes;
+  const auto contents = io::read_bytes(file, static_cast<std::size_t>(file.size));
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(contents.data.get());
+  return {bytes, bytes + contents.size};
 }
 
 /// The entries directly in `directory` that `keep` accepts, hidden ones apart, sorted by name.

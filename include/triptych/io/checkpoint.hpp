@@ -111,8 +111,7 @@ inline std::map<std::int64_t, fs::path> list_checkpoints(const fs::path& directo
   std::map<std::int64_t, fs::path> found;
   for (const std::string& name : names_in(directory)) {
     const auto step = step_of_name(name);
-    std::error_code ignored;
-    if (step && fs::exists(directory / name / "MANIFEST.json", ignored)) {
+    if (step && is_there(directory / name / "MANIFEST.json")) {
       found.emplace(*step, directory / name);
     }
   }
@@ -123,8 +122,11 @@ inline std::map<std::int64_t, fs::path> list_checkpoints(const fs::path& directo
 inline std::optional<fs::path> newest_checkpoint(const fs::path& directory) {
   const auto all = list_checkpoints(directory);
   if (all.empty()) return {};
-  std::error_code ignored;
-  const auto step = step_of_name(fs::read_symlink(directory / "latest", ignored).string());
+  std::error_code code;
+  const auto step = step_of_name(fs::read_symlink(directory / "latest", code).string());
+  if (code && code.value() != ENOENT && code.value() != EINVAL) {  // EINVAL: it is no link
+    throw_io("read the link", directory / "latest", code.value());
+  }
   const auto named = step ? all.find(*step) : all.end();
   return named != all.end() ? named->second : all.rbegin()->second;
 }
@@ -231,9 +233,12 @@ inline void swing_latest(owned_names& owned, const std::string& name) {
 /// Makes `path` the checkpoint from which a run goes on: its `latest`. After a load with --resume
 /// PATH of an older one, call this before training; a path outside of `directory` changes nothing.
 inline void mark_latest(const fs::path& directory, const fs::path& path) {
-  std::error_code ignored;
   const fs::path name = path.filename();
-  if (!step_of_name(name.string()) || !fs::equivalent(directory / name, path, ignored)) return;
+  if (!step_of_name(name.string()) || !is_there(directory / name)) return;
+  std::error_code code;
+  const bool here = fs::equivalent(directory / name, path, code);
+  if (code) throw_io("look at", path, code.value());
+  if (!here) return;
   owned_names owned(directory);
   detail::swing_latest(owned, name.string());
 }
@@ -382,8 +387,7 @@ class checkpoint_reader {
 
   [[nodiscard]] nlohmann::json manifest() const {
     const std::string name(manifest_name);
-    std::error_code ignored;
-    if (!fs::exists(path_ / name, ignored)) throw damaged(name, "is missing");
+    if (!is_there(path_ / name)) throw damaged(name, "is missing");
     const input_file file = open_input(path_ / name);
     if (file.size > longest_manifest) throw damaged(name, "is longer than 16 MiB");
     const file_bytes contents = read_bytes(file, static_cast<std::size_t>(file.size));
@@ -425,8 +429,7 @@ class checkpoint_reader {
     refuse_strange_name(name);
     if (!entry.is_object()) throw bad_member("files");
     const auto size = static_cast<std::uint64_t>(count(entry, "bytes"));
-    std::error_code ignored;
-    if (!fs::exists(path_ / name, ignored)) throw damaged(name, "is missing");
+    if (!is_there(path_ / name)) throw damaged(name, "is missing");
     input_file file = open_input(path_ / name);
     if (file.size != size) {
       throw damaged(name, "is " + std::to_string(file.size) +
@@ -476,12 +479,13 @@ inline void adopt_checkpoints(const fs::path& directory,
 /// Reads a checkpoint: its directory, or a link to it. Throws error::checkpoint if anything about
 /// it is wrong, naming a sound one beside it if there is any, and error::io if it cannot be read.
 inline loaded_checkpoint load_checkpoint(const fs::path& given) {
-  std::error_code code;
-  const fs::path path = fs::canonical(given, code);
-  if (code || !fs::is_directory(path, code)) {
+  if (!is_a_directory(given)) {
     throw error::checkpoint("there is no checkpoint at " + given.string() +
                             "; give a directory such as runs/NAME/checkpoints/step-000123");
   }
+  std::error_code code;
+  const fs::path path = fs::canonical(given, code);
+  if (code) throw_io("look at", given, code.value());
   return detail::checkpoint_reader(path, true).read();
 }
 

@@ -51,6 +51,10 @@ namespace fs = std::filesystem;
   case EPERM:
     advice = "choose a place that you may write to and read from";
     break;
+  case EMFILE:
+  case ENFILE:
+    advice = "raise the limit of open files (ulimit -n), then try again";
+    break;
   case ENOENT:
   case ENOTDIR:
     advice = "check that the path is spelled right";
@@ -105,6 +109,22 @@ inline descriptor open_file(const fs::path& path, int flags) {
       "open", [&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode_t{0666}); });
   if (fd < 0) throw_io("open", path, errno);
   return descriptor(fd);
+}
+
+/// What lies at a path, links followed; not_found where nothing does. Throws error::io where that cannot be
+/// known: what cannot be looked at is not missing.
+inline fs::file_type type_of(const fs::path& path) {
+  std::error_code code;
+  fs::file_status found;
+  do {
+    found = fs::status(path, code);
+  } while (code == std::errc::interrupted);
+  if (found.type() == fs::file_type::none) throw_io("look at", path, code.value());
+  return found.type();
+}
+inline bool is_there(const fs::path& path) { return type_of(path) != fs::file_type::not_found; }
+inline bool is_a_directory(const fs::path& path) {
+  return type_of(path) == fs::file_type::directory;
 }
 
 /// Writes all of `bytes` to `fd`; `path` is for the message only.
@@ -178,7 +198,11 @@ class held_directory {
     const int fd = detail::repeat_call(
         "open", [&] { return ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (fd < 0) throw_io("list", path_, errno);
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
+    DIR* opened = nullptr;
+    do {
+      opened = ::fdopendir(fd);
+    } while (opened == nullptr && errno == EINTR);
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(opened, ::closedir);
     if (!stream) {
       const descriptor closed(fd);
       throw_io("list", path_, errno);
@@ -240,26 +264,23 @@ class held_directory {
 
 /// The names of all entries of a directory; none if there is no such directory.
 inline std::vector<std::string> names_in(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::status(path, ignored).type() == fs::file_type::not_found) return {};
+  if (!is_there(path)) return {};
   return held_directory(path).names();
 }
 
 /// Makes one directory; an existing one is fine.
 inline void make_directory(const fs::path& path) {
   const int result = detail::repeat_call("mkdir", [&] { return ::mkdir(path.c_str(), 0777); });
-  if (result < 0 && (errno != EEXIST || !fs::is_directory(path))) {
-    throw_io("make the directory", path, errno);
+  const int why = errno;
+  if (result < 0 && (why != EEXIST || !is_a_directory(path))) {
+    throw_io("make the directory", path, why);
   }
 }
 
 /// Makes a directory and those above it.
 inline void make_directories(const fs::path& path) {
   const fs::path parent = path.parent_path();
-  std::error_code ignored;
-  if (!parent.empty() && parent != path && !fs::is_directory(parent, ignored)) {
-    make_directories(parent);
-  }
+  if (!parent.empty() && parent != path && !is_a_directory(parent)) make_directories(parent);
   if (!path.filename().empty()) make_directory(path);
 }
 

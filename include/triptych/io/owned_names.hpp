@@ -215,8 +215,7 @@ class owned_names {
 /// Removes what is listed in a directory, the list, and the directory if nothing else is in it;
 /// one that is not there is fine.
 inline void remove_owned(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return;
+  if (!is_a_directory(path)) return;
   owned_names owned(path);
   owned.clear_leftovers();
   owned.remove_all();

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -78,8 +79,7 @@ class run_directory {
   /// Throws what the constructor would for a run that is in use, there already, or not there to be
   /// resumed, and makes nothing: worth asking before long preparations.
   static void preview(const fs::path& root, existing_run policy) {
-    std::error_code ignored;
-    if (fs::is_directory(root, ignored)) {  // a running run is busy before it is anything else
+    if (is_a_directory(root)) {  // a running run is busy before it is anything else
       static_cast<void>(take_lock(held_directory(root), 0, LOCK_SH));
     }
     if (const std::string what = objection(root, policy); !what.empty()) throw error::usage(what);
@@ -92,14 +92,12 @@ class run_directory {
     for (const char* name : {"config.toml", "status.json"}) {
       if (!fs::is_regular_file(root / name, ignored)) return false;
     }
-    try {
-      const fs::path path = root / "status.json";
-      const auto status = parse_json_object(read_file(path).text(), path.string(), "");
-      const auto state = status.find("state"), step = status.find("step");
-      return state != status.end() && state->is_string() && step != status.end() && is_count(*step);
-    } catch (const error&) {
-      return false;
-    }
+    return status_in(root).has_value();
+  }
+
+  /// True if the run in `root` ended at this step.
+  static bool is_done(const fs::path& root, std::int64_t step) {
+    return status_in(root) == std::pair(std::string(name_of(run_state::done)), step);
   }
 
   /// True if the run that is there was written with a list, or the directory is a new one.
@@ -116,8 +114,7 @@ class run_directory {
              const std::function<bool(const checkpoint_note&)>& belongs) const {
     owned_.adopt(names);
     if (belongs) adopt_checkpoints(checkpoints(), belongs);
-    std::error_code ignored;
-    if (fs::exists(exports() / "encoder.safetensors", ignored)) {
+    if (is_there(exports() / "encoder.safetensors")) {
       owned_names(exports()).adopt({"encoder.safetensors"});
     }
     clear_leftovers();
@@ -189,13 +186,12 @@ class run_directory {
 
   /// Why `policy` does not fit what is there; empty if it does.
   [[nodiscard]] static std::string objection(const fs::path& root, existing_run policy) {
-    std::error_code ignored;
     if (policy == existing_run::resume) {
-      if (fs::exists(root / "config.toml", ignored)) return {};
+      if (is_there(root / "config.toml")) return {};
       return "there is no run to resume in " + root.string() +
              "; start one without --resume, or correct --out";
     }
-    const bool ours = fs::is_directory(root, ignored) && owned_names(root).has("config.toml");
+    const bool ours = is_a_directory(root) && owned_names(root).has("config.toml");
     if (ours && policy == existing_run::overwrite) return {};
     for (const std::string& name : names_in(root)) {
       if (name == "lock" || name == marker_name || name.starts_with(".tmp-")) continue;
@@ -276,20 +272,30 @@ class run_directory {
   [[nodiscard]] std::vector<fs::path> parts() const {
     const fs::path eval = root_ / "eval";
     std::vector<fs::path> list{checkpoints(), exports()};
-    std::error_code ignored;
     for (const std::string& name : names_in(eval)) {
-      if (fs::exists(eval / name / marker_name, ignored)) list.push_back(eval / name);
+      if (is_there(eval / name / marker_name)) list.push_back(eval / name);
     }
     list.push_back(eval);
     return list;
+  }
+
+  /// State and step as status.json says; nothing where it does not.
+  static std::optional<std::pair<std::string, std::int64_t>> status_in(const fs::path& root) {
+    const fs::path path = root / "status.json";
+    try {
+      const auto status = parse_json_object(read_file(path).text(), path.string(), "");
+      const json_fields fields(status, path.string(), "");
+      return std::pair(fields.text("state"), fields.count("step"));
+    } catch (const error&) {
+      return {};
+    }
   }
 
   /// Unfinished files and directories; only the lock's holder may remove them.
   void clear_leftovers() const {
     owned_.clear_leftovers();
     for (const fs::path& part : {checkpoints(), exports()}) {
-      std::error_code ignored;
-      if (fs::is_directory(part, ignored)) owned_names(part).clear_leftovers();
+      if (is_a_directory(part)) owned_names(part).clear_leftovers();
     }
   }
 
