@@ -73,6 +73,16 @@ inline std::string join(std::span<const std::string_view> words, std::string_vie
   return text;
 }
 
+/// A word as a shell takes it.
+inline std::string quoted(const std::string& word) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
+  if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 /// The failure with another next step: it is what stands behind a sentence's last semicolon.
 inline error with_advice(const error& failure, const std::string& advice) {
   const std::string sentence = failure.what();

@@ -46,7 +46,7 @@ inline trained_run open_run(const std::filesystem::path& path) {
   if (!newest && (is_run(path) || !io::is_a_directory(path))) {
     const bool begun = io::is_there(path / "config.toml");
     throw error::usage(path.string() + " holds no checkpoint; " +
-                       (begun ? "train first: triptych train --resume " + path.string()
+                       (begun ? "train first: triptych train --resume " + quoted(path.string())
                               : std::string("give the --out of a training run")));
   }
   auto checkpoint = io::load_checkpoint(newest.value_or(path));

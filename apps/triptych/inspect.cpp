@@ -22,11 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// From its bytes, which lie in the file: a product of extents may overflow on the way to 0.
-std::uint64_t elements(const io::tensor_info& tensor) {
-  return (tensor.end - tensor.begin) * 8 / io::bits_of(tensor.type);
-}
-
 std::string shape_text(const io::tensor_info& tensor) {
   std::string text = "[";
   for (const auto extent : tensor.shape)
@@ -43,7 +38,7 @@ void print(const io::safetensors_header& header) {
   for (const auto& tensor : header.tensors) {
     tensors.add({tensor.name, std::string(io::name_of(tensor.type)), shape_text(tensor),
                  std::to_string(tensor.end - tensor.begin)});
-    numbers += elements(tensor);
+    numbers += io::count_of(tensor);
     bytes += tensor.end - tensor.begin;
   }
   if (!header.tensors.empty()) std::cout << tensors;
@@ -115,11 +110,10 @@ int show(const Thing& thing, bool as_json) {
 /// "interrupted at step 780 (signal 15)"; what status.json says.
 std::string status_of(const fs::path& run) {
   const auto path = run / "status.json";
-  if (!io::is_there(path))
-    return "unknown: there is no status.json";
+  if (!io::is_there(path)) return "unknown: there is no status.json";
   const auto status = io::parse_json_object(io::read_file(path).text(), path.string(),
                                             "continue the run with triptych train --resume " +
-                                                run.string());
+                                                quoted(run.string()));
   const auto state = status.find("state"), step = status.find("step");
   if (state == status.end() || !state->is_string() || step == status.end() ||
       !io::is_count(*step)) {

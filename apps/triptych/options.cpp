@@ -410,9 +410,9 @@ std::vector<given_value> from_environment(const settings<Options>& table) {
     const std::string_view line = *entry;
     const auto equals = line.find('=');
     const auto variable = line.substr(0, equals);
-    if (!variable.starts_with(prefix) || equals == line.npos || variable == "TRIPTYCH_FAILPOINT") {
-      continue;
-    }
+    const bool for_tests =
+        variable == "TRIPTYCH_FAILPOINT" || variable == "TRIPTYCH_TEST_SEED";
+    if (!variable.starts_with(prefix) || equals == line.npos || for_tests) continue;
     std::string name(variable.substr(prefix.size()));
     for (char& c : name) {
       c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -151,7 +151,10 @@ class reproduction {
   void refuse_foreign_files() const {
     std::vector<fs::path> there;
     for (const char* extension : extensions) {
-      if (io::is_there(table_file(extension))) there.push_back(table_file(extension));
+      const fs::path file = table_file(extension);
+      if (!io::is_there(file)) continue;
+      if (io::owned_names(file.parent_path()).has(file.filename().string())) continue;
+      there.push_back(file);
     }
     std::error_code none;
     for (fs::directory_iterator entry(root_, none), end; !none && entry != end;

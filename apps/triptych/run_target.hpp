@@ -19,9 +19,7 @@
 
 namespace triptych::app {
 
-inline bool is_run(const std::filesystem::path& path) {
-  return io::is_there(path / "config.toml");
-}
+inline bool is_run(const std::filesystem::path& path) { return io::is_there(path / "config.toml"); }
 
 /// How a run enters its directory: a checkpoint may also be what a new run starts from.
 inline io::existing_run entry(const train_options& options) {
@@ -56,9 +54,10 @@ inline void refuse_unknown_run(const std::filesystem::path& run) {
   if (io::owned_names(run).has("config.toml") || io::run_directory::has_run_without_list(run)) {
     return;
   }
-  throw error::usage("the config.toml in " + run.string() +
-                     " is of no run that triptych began there (it has no status.json); choose "
-                     "another --out");
+  throw error::usage(
+      "the config.toml in " + run.string() +
+      " is of no run that triptych began there (it has no status.json of one); choose "
+      "another --out");
 }
 
 /// Throws error::checkpoint unless `saved` is a checkpoint of the run in `run`: trained with its

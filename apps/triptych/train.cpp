@@ -83,14 +83,19 @@ trained run_settled(const train_options& options) {
                                                    : train_reference(options, where);
 }
 
-std::string resuming(const std::string& run) { return "triptych train --out " + run + " --resume"; }
+std::string resuming(const std::string& run) { return "triptych train --out " + quoted(run) + " --resume"; }
 
 /// The failure, with the command that takes its advice where the run has begun: what is there is no
 /// longer started, it is resumed.
 error with_command(const error& failure, const train_options& options) {
   const std::string run = run_directory(options), what = failure.what();
-  std::error_code ignored;
-  if (!fs::exists(fs::path(run) / "config.toml", ignored)) return failure;
+  const fs::path config = fs::path(run) / "config.toml";
+  try {  // the run that is there may still be the one that --overwrite was to replace
+    const auto stored = config_from_toml(io::read_file(config).text(), config.string());
+    if (!differences(stored, options).empty()) return failure;
+  } catch (const error&) {
+    return failure;
+  }
   if (failure.kind() == error_kind::non_finite && what.ends_with("lower --lr")) {
     const double rate = std::min(base_rate(options, std::numeric_limits<std::int64_t>::max()) / 2,
                                  train_options{}.lr);
@@ -99,7 +104,7 @@ error with_command(const error& failure, const train_options& options) {
   if (failure.kind() == error_kind::io && what.ends_with("try again")) {
     return error::io(what + " (" + resuming(run) + ")");
   }
-  if (failure.kind() == error_kind::memory) {
+  if (failure.kind() == error_kind::memory && what.find("--threads 1") == what.npos) {
     return error::memory(what + "; these are of a new run, with --overwrite or in another --out");
   }
   return failure;
@@ -133,7 +138,7 @@ int train(const train_options& asked) {
     const std::string run = io::printable(done.run);
     std::cout << "run      " << run << "\n"
               << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
-              << "next     triptych eval " << run << "\n";
+              << "next     triptych eval " << quoted(run) << "\n";
   }
   return 0;
 }

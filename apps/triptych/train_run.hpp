@@ -93,7 +93,6 @@ class train_run {
           bar.note("the learning rate's base is " + io::number_text(rate) + " from here on, not " +
                    io::number_text(saved_rate_));
         }
-        if (!continues_) save();  // its first
         export_encoder();  // the one that is there may be of another step
       } else {
         describe(*trainer_);
@@ -175,7 +174,12 @@ class train_run {
       make_trainer(saved.note.step);
       train::restore(saved, *method_, trainer_->queue_labels());
       own_files();
-      io::mark_latest(directory_->checkpoints(), saved.path);
+      if (continues_) {
+        io::mark_latest(directory_->checkpoints(),
+                        directory_->checkpoints() / io::checkpoint_name(saved.note.step));
+      } else {  // before the configuration: with that and no checkpoint it would begin anew
+        train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_, config_toml(options_));
+      }
     } else {
       make_trainer(0);
       own_files();
@@ -188,8 +192,11 @@ class train_run {
   void own_files() const {
     const auto files = io::run_directory::files();
     if (directory_->listed()) return directory_->claim(files);
-    directory_->adopt(files, [this](const io::checkpoint_note& note) {
-      return differences(config_from_toml(note.config, "MANIFEST.json"), options_, note.step).empty();
+    const auto path = directory_->root() / "config.toml";
+    const auto text = io::read_file(path);
+    const auto stored = config_from_toml(text.text(), path.string());
+    directory_->adopt(files, [&](const io::checkpoint_note& note) {
+      return differences(config_from_toml(note.config, "MANIFEST.json"), stored, note.step).empty();
     });
   }
 

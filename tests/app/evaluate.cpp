@@ -26,19 +26,9 @@ words evaluation(const tiny_run& run, const words& more = {}) {
 
 /// Puts `now` for `before` in the configuration of the newest checkpoint.
 void reconfigure(const tiny_run& run, const std::string& before, const std::string& now) {
-  const auto saved = io::load_checkpoint(run.latest());
-  std::vector<io::checkpoint_file> files;
-  for (const auto& [name, file] : saved.files) {
-    files.push_back({name, {}, {}});
-    for (const auto& t : file.header().tensors) {
-      files.back().tensors.push_back({t.name, t.type, t.shape, file.bytes(t.name)});
-    }
-  }
-  auto note = saved.note;
-  const auto at = note.config.find(before);
-  REQUIRE(at != std::string::npos);
-  note.config.replace(at, before.size(), now);
-  io::save_checkpoint(run.checkpoints(), note, files);
+  rewrite(run.latest(), [&](io::checkpoint_note& note) {
+    note.config = altered(note.config, before, now);
+  });
 }
 
 /// The app, called in another directory.

@@ -48,14 +48,18 @@ bool harmless(std::string text) {
 
 std::string limited(int kibibytes) { return "ulimit -v " + std::to_string(kibibytes) + "; "; }
 
-/// The least address space, in KiB, of some tried ones with which the app can do this.
+/// Address space, in KiB, with which the app can do this, and little more.
 int room_for(const words& arguments) {
+  const auto fits = [&](int room) { return call_in_shell(limited(room), arguments).code == 0; };
   int room = 10'000;
-  while (call_in_shell(limited(room), arguments).code != 0) {
+  while (!fits(room)) {
     room += room / 4;
     REQUIRE(room < 100'000'000);
   }
-  return room;
+  for (int less = room / 10; less > 1000; less /= 2) {
+    if (fits(room - less)) room -= less;
+  }
+  return room + 4000;
 }
 
 }  // namespace
@@ -185,6 +189,7 @@ TEST_CASE("A thread that cannot be started ends the run with a sentence whose ad
   check_sentence(failed);
   CHECK(has(failed.err, " of 1024: "));
   CHECK(has(failed.err, "--threads 1"));
+  CHECK_FALSE(has(failed.err, "of a new run"));
   CHECK(call_in_shell(limited(room), line("1")).code == 0);
 }
 

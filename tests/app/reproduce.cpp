@@ -273,11 +273,14 @@ TEST_CASE("A cell that was killed while it saved for the last time is not finish
     return text_of(table.root() / "k-1-seed1/export/encoder.safetensors");
   };
   // Before `latest` was swung, and before the encoder of that step was exported.
-  for (const auto& [moment, latest] : {std::pair{"checkpoint.renamed#5", "step-000012"},
-                                       {"checkpoint.pruned#5", "step-000016"}}) {
+  struct strike {
+    const char *moment, *latest;
+  };
+  for (const auto& [moment, latest] : {strike{"checkpoint.renamed#5", "step-000012"},
+                                       strike{"checkpoint.pruned#5", "step-000016"}}) {
     INFO(moment);
     const tiny_table parts("table4");
-    CHECK(call_app(parts.line(one), {"TRIPTYCH_FAILPOINT="s + moment}).code == 128 + SIGKILL);
+    CHECK(call_app(parts.line(one), {std::string("TRIPTYCH_FAILPOINT=") + moment}).code == 128 + SIGKILL);
     const auto cell = parts.root() / "k-1-seed1";
     REQUIRE(fs::exists(cell / "checkpoints/step-000016"));
     REQUIRE(fs::read_symlink(cell / "checkpoints/latest") == latest);

@@ -309,6 +309,55 @@ TEST_CASE("A run without lists is not overwritten or pruned before it was resume
   CHECK_FALSE(fs::exists(run.checkpoints() / "step-000016"));
 }
 
+TEST_CASE("A run without lists can be resumed again where its first resume was killed") {
+  const tiny_run old;
+  REQUIRE(old.train(tiny_options + words{"--max-steps", "8"}).code == 0);
+  remove_lists(old.root());
+  for (int moment = 1; moment <= 5; ++moment) {  // a list is there once it was renamed into its place
+    const auto copy = old.beside("copy" + std::to_string(moment)).string();
+    fs::copy(old.root(), copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    const words line{"train", "--quiet", "--out", copy, "--resume"};
+    const auto killed = call_app(line, {"TRIPTYCH_FAILPOINT=rename#" + std::to_string(moment)});
+    REQUIRE(killed.code == 128 + SIGKILL);
+    const auto result = call_app(line);
+    INFO(moment << ": " << result.err);
+    CHECK(result.code == 0);
+  }
+  // An older checkpoint and another rate: what comes after it is this run's all the same.
+  const auto copy = old.beside("earlier");
+  fs::copy(old.root(), copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  const auto earlier = call_app({"train", "--quiet", "--resume",
+                                 (copy / "checkpoints/step-000004").string(), "--lr", "0.05"});
+  INFO(earlier.err);
+  CHECK(earlier.code == 0);
+}
+
+TEST_CASE("A run begun from a checkpoint goes on from there, or did not begin") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "8"}).code == 0);
+  const auto expected = [&] {
+    REQUIRE(run.train({"--resume"}).code == 0);
+    return text_of(run.root() / "export/encoder.safetensors");
+  };
+  const auto start = run.beside("start");
+  fs::copy(run.latest(), start, fs::copy_options::recursive);
+  for (const std::string moment : {"checkpoint.begun#1", "checkpoint.latest#1", "rename#9"}) {
+    INFO(moment);
+    const auto out = run.beside("from " + moment);
+    const words line{"train", "--quiet", "--out", out.string()};
+    CHECK(call_app(line + words{"--resume", start.string()}, {"TRIPTYCH_FAILPOINT=" + moment})
+              .code == 128 + SIGKILL);
+    if (!fs::exists(out / "config.toml")) {
+      CHECK(call_app(line + words{"--resume"}).code == 2);
+      fs::remove_all(out);
+      CHECK(call_app(line + words{"--resume", start.string()}).code == 0);
+    } else {
+      CHECK(call_app(line + words{"--resume"}).code == 0);
+    }
+    CHECK((text_of(out / "export/encoder.safetensors") == expected()));
+  }
+}
+
 TEST_CASE("A configuration file of another program is no run to resume") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);

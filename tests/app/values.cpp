@@ -21,29 +21,6 @@ using triptych::error_kind;
 
 namespace {
 
-/// `text` with its only `from` replaced.
-std::string altered(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  REQUIRE(text.find(from, at + 1) == std::string::npos);
-  return text.replace(at, from.size(), to);
-}
-
-/// Saves a checkpoint's tensors again, sound in every way, with another note.
-void rewrite(const fs::path& checkpoint, const std::function<void(io::checkpoint_note&)>& change) {
-  const auto saved = io::load_checkpoint(checkpoint);
-  auto note = saved.note;
-  change(note);
-  std::vector<io::checkpoint_file> files;
-  for (const auto& [name, file] : saved.files) {
-    files.push_back({name, {}, {}});
-    for (const auto& t : file.header().tensors) {
-      files.back().tensors.push_back({t.name, t.type, t.shape, file.bytes(t.name)});
-    }
-  }
-  io::save_checkpoint(saved.path.parent_path(), note, files);
-}
-
 /// Code, one sentence with all of `named`, and nothing unexpected.
 void expect_refused(const app_result& result, int code, const words& named) {
   INFO(result.err);

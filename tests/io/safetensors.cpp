@@ -64,6 +64,12 @@ std::string small_file(const fs::path& directory) {
 
 }  // namespace
 
+TEST_CASE("numbers are counted without multiplying extents, whose product may overflow") {
+  CHECK(io::count_of({"none", io::dtype::f32, {std::int64_t{1} << 62, 3, 0}, 0, 0}) == 0);
+  CHECK(io::count_of({"nibbles", io::dtype::f4, {2}, 7, 8}) == 2);
+  CHECK(io::count_of({"some", io::dtype::f64, {2, 3}, 8, 56}) == 6);
+}
+
 TEST_CASE("what was written is read back, bit for bit") {
   const temporary_directory box;
   small_file(box.path());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <regex>
 #include <string>
@@ -146,6 +147,30 @@ inline words differing(const std::map<std::string, std::string>& a,
     if (!a.contains(name)) names.push_back(name);
   }
   return names;
+}
+
+/// `text` with its only `from` replaced.
+inline std::string altered(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  REQUIRE(text.find(from, at + 1) == std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+/// Saves a checkpoint's tensors again, sound in every way, with another note.
+inline void rewrite(const fs::path& checkpoint,
+                    const std::function<void(io::checkpoint_note&)>& change) {
+  const auto saved = io::load_checkpoint(checkpoint);
+  auto note = saved.note;
+  change(note);
+  std::vector<io::checkpoint_file> files;
+  for (const auto& [name, file] : saved.files) {
+    files.push_back({name, {}, {}});
+    for (const auto& t : file.header().tensors) {
+      files.back().tensors.push_back({t.name, t.type, t.shape, file.bytes(t.name)});
+    }
+  }
+  io::save_checkpoint(saved.path.parent_path(), note, files);
 }
 
 }  // namespace triptych::test

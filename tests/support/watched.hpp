@@ -56,8 +56,8 @@ struct watched : B {
  private:
   template <class T>
   void normalise(const norm_shape& s, const T* x, const real* weight, const real* bias, real eps,
-            const T* residual, bool relu, const running_statistics<real>& running, real* mean,
-            real* inverse_deviation, T* y) {
+                 const T* residual, bool relu, const running_statistics<real>& running, real* mean,
+                 real* inverse_deviation, T* y) {
     B::batch_norm_forward(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation,
                           y);
     if (watching && relu) note_relu(y, s.rows * s.groups * s.channels);

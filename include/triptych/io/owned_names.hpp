@@ -85,20 +85,20 @@ class owned_names {
 
   /// Lists names without asking whether they are there.
   void adopt(const std::vector<std::string>& names) {
-    const std::size_t before = listed_.size();
-    listed_.insert(names.begin(), names.end());
-    if (listed_.size() != before) write();
+    auto next = listed_;
+    next.insert(names.begin(), names.end());
+    become(std::move(next));
   }
 
   /// Removes listed files and directories. A directory is gone as a whole or there as a whole; with
   /// files that are not listed in it, it stays with them alone.
   void remove(const std::vector<std::string>& names) {
     take_away(names);
-    const std::size_t before = listed_.size();
-    std::erase_if(listed_, [&](const std::string& one) {
+    auto next = listed_;
+    std::erase_if(next, [&](const std::string& one) {
       return std::find(names.begin(), names.end(), top_of(one)) != names.end();
     });
-    if (listed_.size() != before) write();
+    become(std::move(next));
   }
 
   /// Removes everything that is listed; the list is then `next`.
@@ -106,10 +106,7 @@ class owned_names {
     std::set<std::string> tops;
     for (const std::string& name : listed_) tops.insert(top_of(name));
     take_away({tops.begin(), tops.end()});
-    std::set<std::string> now(next.begin(), next.end());
-    if (now == listed_) return;
-    listed_ = std::move(now);
-    write();
+    become({next.begin(), next.end()});
   }
 
   /// Removes the list itself once it is empty.
@@ -173,7 +170,8 @@ class owned_names {
   /// A name in this directory or in one below it, and nothing that leads elsewhere.
   static bool plain(std::string_view name) {
     const auto one = [](std::string_view part) {
-      return !part.empty() && part != "." && part != ".." && part.find('\0') == part.npos;
+      return !part.empty() && part != "." && part != ".." &&
+             part.find_first_of(std::string_view("\0\n", 2)) == part.npos;
     };
     const auto slash = name.find('/');
     if (slash == name.npos) return one(name) && name != marker_name;
@@ -199,12 +197,17 @@ class owned_names {
                         "another directory");
   }
 
-  void write() {
+  /// Writes the list first, so that it is never shorter than this thinks.
+  void become(std::set<std::string> next) {
+    if (next == listed_) return;
     if (foreign_) throw not_ours(marker_name);
     std::string text(heading);
-    for (const std::string& name : listed_) text += name + "\n";
+    for (const std::string& name : next) {
+      if (plain(name)) text += name + "\n";
+    }
     replace_in(in_, marker_name,
                [&](const descriptor& fd, const fs::path& path) { write_all(fd, text, path); });
+    listed_ = std::move(next);
   }
 
   held_directory in_;

@@ -112,11 +112,11 @@ class run_directory {
   /// `belongs` says so of a checkpoint.
   void adopt(const std::vector<std::string>& names,
              const std::function<bool(const checkpoint_note&)>& belongs) const {
-    owned_.adopt(names);
     if (belongs) adopt_checkpoints(checkpoints(), belongs);
     if (is_there(exports() / "encoder.safetensors")) {
       owned_names(exports()).adopt({"encoder.safetensors"});
     }
+    owned_.adopt(names);  // last: with this list the others are taken for whole
     clear_leftovers();
   }
 
@@ -195,6 +195,10 @@ class run_directory {
     if (ours && policy == existing_run::overwrite) return {};
     for (const std::string& name : names_in(root)) {
       if (name == "lock" || name == marker_name || name.starts_with(".tmp-")) continue;
+      if (ours && !is_there(root / "config.toml")) {
+        return root.string() + " holds what is left of a run that never began; replace it with "
+               "--overwrite, or choose another --out";
+      }
       if (ours) {
         return root.string() + " is not empty: it holds " + name +
                "; continue that run with --resume, replace it with --overwrite, or choose another "
@@ -213,7 +217,7 @@ class run_directory {
 
   /// Both locks, that of the directory and that of the file in it, which older versions know alone.
   [[nodiscard]] static descriptor take_lock(const held_directory& root, int create, int kind) {
-    if (!lock_directory(root, kind)) throw busy(root, root.try_open("lock", O_RDONLY));
+    if (!lock_directory(root, kind)) throw busy(root, root.try_open("lock", O_RDONLY | O_NONBLOCK));
     return take_file_lock(root, create, kind);
   }
 
@@ -223,7 +227,7 @@ class run_directory {
     const fs::path path = root.path() / "lock";
     descriptor lock = root.try_open("lock", O_RDWR | O_NONBLOCK | create);
     if (lock.get() < 0 && errno == ENOENT && create == 0) return lock;
-    if (lock.get() < 0 && errno != ELOOP) throw_io("open", path, errno);
+    if (lock.get() < 0 && errno != ELOOP && errno != EISDIR) throw_io("open", path, errno);
     struct stat found {};
     if (lock.get() < 0 || ::fstat(lock.get(), &found) < 0 || !S_ISREG(found.st_mode) ||
         found.st_nlink > 1 || !holds_owner(lock)) {
