@@ -225,6 +225,10 @@ void own_result(const std::filesystem::path& run) {
     }
   }
   owned.claim({name});
+  // What an interrupted evaluation left; a trainer that is at work clears up by itself.
+  if (io::lock_directory(owned.in(), LOCK_EX)) {
+    owned.clear_leftovers({name, io::marker_name});
+  }
 }
 
 }  // namespace

@@ -229,7 +229,11 @@ TEST_CASE("An evaluation replaces what it wrote, never another file of that name
         std::string::npos);
   CHECK(text_of(run.root() / "eval.json") == "{\"my\": \"notes\"}");
   fs::remove(run.root() / "eval.json");
+  std::ofstream(run.root() / ".tmp-eval.json-12") << "unfinished";
+  std::ofstream(run.root() / ".tmp-mine-12") << "x";
   CHECK(call_app(knn).code == 0);
+  CHECK_FALSE(fs::exists(run.root() / ".tmp-eval.json-12"));
+  CHECK(fs::exists(run.root() / ".tmp-mine-12"));
   remove_lists(run.root());  // as an older version leaves it
   CHECK(call_app(knn).code == 0);
 

@@ -12,6 +12,7 @@
 
 #include <support/catch.hpp>
 #include <support/child_process.hpp>
+#include <support/everything_in.hpp>
 #include <support/temporary_directory.hpp>
 #include <support/text_of.hpp>
 #include <support/thrown.hpp>
@@ -20,6 +21,8 @@ namespace io = triptych::io;
 namespace fs = std::filesystem;
 using io::existing_run;
 using triptych::error_kind;
+using triptych::test::everything_in;
+using triptych::test::remove_lists;
 using triptych::test::text_of;
 
 namespace {
@@ -53,24 +56,6 @@ void make_run(const temporary_directory& box) {
   fs::create_directory_symlink("step-000010", run.checkpoints() / "latest");
 }
 
-/// Makes of it what a version without lists left.
-void remove_lists(const fs::path& root) {
-  std::vector<fs::path> lists;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    if (entry.path().filename() == ".triptych") lists.push_back(entry.path());
-  }
-  for (const auto& list : lists) fs::remove(list);
-}
-
-/// Every file and link below a directory, with its contents.
-std::map<std::string, std::string> everything(const fs::path& root) {
-  std::map<std::string, std::string> all;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    all[entry.path().string()] = entry.is_regular_file() ? text_of(entry.path()) : std::string();
-  }
-  return all;
-}
-
 }  // namespace
 
 TEST_CASE("a new run directory holds what is written to it") {
@@ -97,13 +82,13 @@ TEST_CASE("a directory with other people's files is refused and left alone, what
       const temporary_directory box;
       box.write(std::string("run/") + name, std::string("dear"));
       box.write("run/.tmp-cache", std::string("dear"));
-      const auto before = everything(box.path());
+      const auto before = everything_in(box.path());
       const auto thrown = refusal(box.path() / "run", policy);
       CHECK(thrown.kind == error_kind::usage);
       CHECK(thrown.says(fs::path(name).begin()->string()));
       CHECK(thrown.says("choose another --out"));
       CHECK_FALSE(thrown.says("--resume"));  // it would not work
-      CHECK(everything(box.path()) == before);
+      CHECK(everything_in(box.path()) == before);
     }
   }
 }
@@ -139,13 +124,13 @@ TEST_CASE("a run without lists can be resumed and is listed then, and is not ove
   fs::copy(box.path() / "b/step-000015", root / "checkpoints/step-000015");
   box.write("run/checkpoints/step-000005/MANIFEST.json", std::string("mine"));
   box.write("run/.tmp-status.json-123", std::string("x"));
-  const auto before = everything(root);
+  const auto before = everything_in(root);
   for (const auto policy : {existing_run::refuse, existing_run::overwrite}) {
     const auto thrown = refusal(root, policy);
     CHECK(thrown.kind == error_kind::usage);
     CHECK(thrown.says("as an older triptych made it; continue it with --resume, after which "
                       "--overwrite can replace it"));
-    CHECK(everything(root) == before);
+    CHECK(everything_in(root) == before);
   }
   CHECK(io::run_directory::has_run_without_list(root));
   {

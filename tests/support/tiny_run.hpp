@@ -15,6 +15,7 @@
 
 #include <triptych/io/checkpoint.hpp>
 
+#include "support/everything_in.hpp"
 #include "support/run_app.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -112,27 +113,6 @@ inline std::map<std::string, std::string> outcome(const tiny_run& run) {
   keep(run.root() / "metrics.csv", R"((\n\d+,\d+),[^,]*)");
   keep(run.root() / "export/encoder.safetensors");
   return left;
-}
-
-/// Every file below a directory, by its path there, and where each link leads.
-inline std::map<std::string, std::string> everything_in(const fs::path& root) {
-  std::map<std::string, std::string> all;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    const auto name = entry.path().lexically_relative(root).string();
-    if (entry.is_symlink()) {
-      all[name] = fs::read_symlink(entry.path()).string();
-    } else if (entry.is_regular_file()) {
-      all[name] = text_of(entry.path());
-    }
-  }
-  return all;
-}
-
-/// Makes of a run what a version without lists left.
-inline void remove_lists(const fs::path& root) {
-  for (const auto& [name, text] : everything_in(root)) {
-    if (fs::path(name).filename() == io::marker_name) fs::remove(root / name);
-  }
 }
 
 /// The names of the files in which two outcomes differ; readable where the bytes are not.
