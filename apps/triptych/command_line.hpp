@@ -74,7 +74,7 @@ inline std::string join(std::span<const std::string_view> words, std::string_vie
 }
 
 /// A word as a shell takes it.
-inline std::string quoted(const std::string& word) {
+inline std::string shell_word(const std::string& word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
   if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;

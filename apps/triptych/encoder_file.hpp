@@ -20,6 +20,7 @@
 #include <triptych/train/host_tensor.hpp>
 #include <triptych/update/ema.hpp>
 
+#include "command_line.hpp"
 #include "options.hpp"
 #include "run_config.hpp"
 #include "saved_run.hpp"
@@ -46,7 +47,7 @@ inline trained_run open_run(const std::filesystem::path& path) {
   if (!newest && (is_run(path) || !io::is_a_directory(path))) {
     const bool begun = io::is_there(path / "config.toml");
     throw error::usage(path.string() + " holds no checkpoint; " +
-                       (begun ? "train first: triptych train --resume " + quoted(path.string())
+                       (begun ? "train first: triptych train --resume " + shell_word(path.string())
                               : std::string("give the --out of a training run")));
   }
   auto checkpoint = io::load_checkpoint(newest.value_or(path));

@@ -13,6 +13,7 @@
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/safetensors.hpp>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 
@@ -113,7 +114,7 @@ std::string status_of(const fs::path& run) {
   if (!io::is_there(path)) return "unknown: there is no status.json";
   const auto status = io::parse_json_object(io::read_file(path).text(), path.string(),
                                             "continue the run with triptych train --resume " +
-                                                quoted(run.string()));
+                                                shell_word(run.string()));
   const auto state = status.find("state"), step = status.find("step");
   if (state == status.end() || !state->is_string() || step == status.end() ||
       !io::is_count(*step)) {

@@ -83,7 +83,7 @@ trained run_settled(const train_options& options) {
                                                    : train_reference(options, where);
 }
 
-std::string resuming(const std::string& run) { return "triptych train --out " + quoted(run) + " --resume"; }
+std::string resuming(const std::string& run) { return "triptych train --out " + shell_word(run) + " --resume"; }
 
 /// The failure, with the command that takes its advice where the run has begun: what is there is no
 /// longer started, it is resumed.
@@ -138,7 +138,7 @@ int train(const train_options& asked) {
     const std::string run = io::printable(done.run);
     std::cout << "run      " << run << "\n"
               << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
-              << "next     triptych eval " << quoted(run) << "\n";
+              << "next     triptych eval " << shell_word(run) << "\n";
   }
   return 0;
 }
