@@ -76,8 +76,8 @@ inline std::string json_string(std::string_view text) {
   return json += '"';
 }
 
-/// `text` as one line that a terminal shows and does not obey: a control character becomes \n or
-/// \u001b, a byte that is not UTF-8 \xff, and all else stays.
+/// `text` as one line that a terminal shows and does not obey: a control character becomes its escape in
+/// JSON, a byte that is not UTF-8 a backslash, x and two digits, and all else stays.
 inline std::string printable(std::string_view text) {
   std::string line;
   for (std::size_t at = 0; at < text.size();) {
