@@ -35,9 +35,6 @@ void check_end(const tiny_run& run, const std::map<std::string, std::string>& ex
   CHECK(run.status()["state"] == "done");
 }
 
-/// Long enough for a signal to arrive.
-const words longer = tiny_model + words{"--epochs", "24", "--checkpoint-every", "3"};
-
 }  // namespace
 
 TEST_CASE("A run killed or stopped at random times goes on to the same bytes") {

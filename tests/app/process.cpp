@@ -91,7 +91,6 @@ TEST_CASE("Closed standard descriptors do not get what is written mixed into the
 
 TEST_CASE("A run that was started to ignore the terminal's signals ignores them") {
   const tiny_run run;
-  const words longer = tiny_model + words{"--epochs", "24", "--checkpoint-every", "3"};
   running_app program("/bin/sh", in_shell("trap '' HUP INT; ", run.line(longer)));
   REQUIRE(run.reaches(3, program));
   program.send(SIGHUP);

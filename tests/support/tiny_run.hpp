@@ -37,6 +37,8 @@ inline const words tiny_model{
     "--head",  "16,16",      "--predictor-hidden", "8",  "--queue",           "40",
     "--batch", "16",         "--log-every",        "1",  "--device",          "cpu"};
 inline const words tiny_options = tiny_model + words{"--epochs", "4"};
+/// Long enough for a signal to arrive.
+inline const words longer = tiny_model + words{"--epochs", "24", "--checkpoint-every", "3"};
 
 /// Options of which a later one replaces an earlier one of its name.
 inline words last_wins(const words& options) {
