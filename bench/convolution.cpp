@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
   add<convolution::winograd<2>>("winograd2");
   add<convolution::winograd<4>>("winograd4");
   add<convolution::fast>("fast");
-  if (convolution::amx_block::available()) add<convolution::bf16_products<>>("bf16");
+  if (convolution::bf16_products<>::available()) add<convolution::bf16_products<>>("bf16");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

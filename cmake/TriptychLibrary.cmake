@@ -50,6 +50,38 @@ if(TARGET nlohmann_json::nlohmann_json AND TARGET xxhash::xxhash)
   list(APPEND triptych_targets triptych_io)
 endif()
 
+# triptych_add_compiled(<target> <export name> <headers> <libraries>...): <libraries> with the bodies of the
+# headers that are called `<name>_inl.hpp` compiled once, each by a source of its own; the others then only
+# declare (TRIPTYCH_COMPILED). Built where something links it.
+function(triptych_add_compiled target export_name headers)
+  list(FILTER headers INCLUDE REGEX "_inl\\.hpp$")
+  if(NOT headers)
+    return()
+  endif()
+  set(sources)
+  foreach(header IN LISTS headers)
+    file(RELATIVE_PATH body ${triptych_include} ${header})
+    string(REGEX REPLACE "_inl\\.hpp$" ".cpp" source ${PROJECT_BINARY_DIR}/compiled/${body})
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include <${body}>\n" @ONLY)
+    list(APPEND sources ${source})
+  endforeach()
+  add_library(${target} STATIC EXCLUDE_FROM_ALL ${sources})
+  add_library(triptych::${export_name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${export_name} POSITION_INDEPENDENT_CODE ON UNITY_BUILD OFF)
+  target_link_libraries(${target} PUBLIC ${ARGN})
+  target_compile_definitions(${target} PUBLIC TRIPTYCH_COMPILED PRIVATE EIGEN_DONT_PARALLELIZE)
+  # Whoever names no build type debugs his own program, and does not want to wait for our loops.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:>:-O2>)
+endfunction()
+
+# triptych::compiled is triptych::triptych, triptych::compiled_io is triptych::io.
+triptych_add_compiled(triptych_compiled compiled "${triptych_core_headers}" triptych)
+if(TARGET triptych_io)
+  triptych_add_compiled(triptych_compiled_io compiled_io "${triptych_io_headers}"
+                        triptych_compiled triptych_io)
+endif()
+
 # The device backend on the host. Where nothing else is said, one thread runs its launches.
 if(Thrust_FOUND)
   add_library(triptych_thrust_host INTERFACE)

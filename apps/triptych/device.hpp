@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/backend/convolution/bf16_block.hpp>
+#include <triptych/backend/convolution/bf16_products.hpp>
 #include <triptych/backend/cuda_options.hpp>
 #include <triptych/core/error.hpp>
 
@@ -107,7 +107,7 @@ inline placement placed(const train_options& o) {
   const bool asks = o.device != choice::device::cpu && o.backend == choice::backend::eigen;
   const placement where = place(o, asks ? cuda_here() : std::nullopt);
   if (!where.cuda && o.backend == choice::backend::eigen && o.convolution == "bf16") {
-    convolution::need_unit<convolution::amx_block>();
+    convolution::bf16_products<>::need();
   }
   return where;
 }

@@ -2,7 +2,7 @@
 //
 // The library's only macros: they mark functors that also run on a device, write out short loops
 // whose arrays are to live in registers, let loops be vectorised, and refuse builds whose arithmetic
-// cannot be trusted. Every header includes this one, itself or through another, so that none can be
+// cannot be trusted, and say where the bodies of functions are. Every header includes this one, itself or through another, so that none can be
 // used in such a build.
 #pragma once
 
@@ -11,6 +11,14 @@
 #error "triptych: -ffinite-math-only, a part of -ffast-math, removes the NaN checks that stop a diverged run; build without it"
 #elif defined(__ASSOCIATIVE_MATH__)
 #error "triptych: -fassociative-math takes numbers in two parts, such as those of portable_exp, for one; build without it"
+#endif
+
+// Where the bodies are: TRIPTYCH_COMPILED, which the CMake target triptych::compiled defines, says in a
+// library that is linked; without it headers include those of a `<name>.hpp`, from `<name>_inl.hpp`.
+#ifdef TRIPTYCH_COMPILED
+#define TRIPTYCH_INLINE
+#else
+#define TRIPTYCH_INLINE inline
 #endif
 
 #if defined(__CUDACC__)
@@ -39,4 +47,8 @@
 #define TRIPTYCH_INDEPENDENT
 #else
 #define TRIPTYCH_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+#ifdef TRIPTYCH_COMPILED
+#include <triptych/version.hpp>  // checks that the library which is linked is that of the headers
 #endif

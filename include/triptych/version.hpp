@@ -8,3 +8,17 @@
 #define TRIPTYCH_VERSION_MAJOR 0
 #define TRIPTYCH_VERSION_MINOR 1
 #define TRIPTYCH_VERSION_PATCH 0
+
+#ifdef TRIPTYCH_COMPILED
+namespace triptych::detail {
+/// Defined by the library alone, for its own version: another one does not link.
+template <int Major, int Minor, int Patch>
+void compiled_library_of_version();
+template <>
+void compiled_library_of_version<TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR,
+                                 TRIPTYCH_VERSION_PATCH>();
+[[gnu::used]] inline void (*const linked_version)() =
+    &compiled_library_of_version<TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR,
+                                 TRIPTYCH_VERSION_PATCH>;
+}  // namespace triptych::detail
+#endif

@@ -131,7 +131,7 @@ TEST_CASE("Every convolution leaves the same bytes on any number of threads and 
     INFO(name);
     const tiny_run run;
     const words chosen{"--convolution", std::string(name)};  // the last stage has bf16's 32 channels
-    if (name == "bf16" && !triptych::convolution::amx_block::available()) {
+    if (name == "bf16" && !triptych::convolution::bf16_products<>::available()) {
       const auto refused = run.train(tiny_options + chosen);
       CHECK(refused.code == 2);
       CHECK(refused.err.find("need a processor with AMX") != std::string::npos);

@@ -154,8 +154,9 @@ struct trial<convolution::bf16_products<Block>> {
   }
   /// Where there is no such unit, that is said.
   static bool available() {
-    if (!Block::available()) CHECK_THROWS_AS(convolution::bf16_products<Block>::need(), error);
-    return Block::available();
+    using products = convolution::bf16_products<Block>;
+    if (!products::available()) CHECK_THROWS_AS(products::need(), error);
+    return products::available();
   }
 };
 

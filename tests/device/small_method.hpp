@@ -95,8 +95,8 @@ struct small_method {
     return all;
   }
   /// Puts back what `state` and the method's `counters` have given, here or on another backend.
-  void load(const std::vector<double>& numbers, const std::vector<std::int64_t>& counters) {
-    auto next = numbers.begin();
+  void load(const std::vector<double>& values, const std::vector<std::int64_t>& counters) {
+    auto next = values.begin();
     for (const auto& arena : method.arenas()) {
       const auto end = next + static_cast<std::ptrdiff_t>(arena.list->size());
       const std::vector<typename B::real> host(next, end);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <triptych/core/cosine_decay.hpp>
+
 #include "eval/synthetic_features.hpp"
 #include "support/catch.hpp"
 

@@ -1,4 +1,5 @@
 #include <triptych/eval/logistic_regression.hpp>
+#include <triptych/eval/softmax_objective.hpp>
 
 #include <cmath>
 #include <vector>

@@ -4,8 +4,7 @@
 // thread pool, matrix products by a register-blocked kernel (matrix_product.hpp), convolutions by an
 // algorithm that is a policy (backend/convolution/), of which implicit_gemm uses Eigen's product.
 //
-// Same bits for any number of threads: every launch is cut by shapes alone, Eigen never threads, and
-// its cache sizes are fixed, because its products change bits with the machine's caches.
+// Same bits for any number of threads: every launch is cut by shapes alone, and Eigen never threads.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +12,6 @@
 #include <cstdint>
 #include <cstring>
 #include <vector>
-
-#include <Eigen/Core>
 
 #include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/matrix_product.hpp>
@@ -44,9 +41,7 @@ class eigen {
   using memory = host_memory;
 
   /// `threads` as in thread_pool: 0 means one per hardware thread.
-  explicit eigen(int threads = 0) : pool_(threads) {
-    Eigen::setCpuCacheSizes(32768, 1048576, 33554432);
-  }
+  explicit eigen(int threads = 0) : pool_(threads) {}
 
   [[nodiscard]] stack_arena<>& arena() noexcept { return arena_; }
   [[nodiscard]] thread_pool& pool() noexcept { return pool_; }

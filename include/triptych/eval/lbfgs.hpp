@@ -18,14 +18,9 @@
 #include <Eigen/Core>
 
 #include <triptych/config.hpp>
+#include <triptych/eval/lbfgs_options.hpp>
 
 namespace triptych::eval {
-
-struct lbfgs_options {
-  double tolerance = 1e-6;    ///< ends where the gradient's Euclidean norm is at most this
-  int max_iterations = 2000;  ///< or after so many
-  std::size_t history = 10;   ///< steps remembered to model the curvature
-};
 
 struct lbfgs_result {
   Eigen::VectorXd x;

@@ -18,7 +18,6 @@
 #include <cstdint>
 
 #include <triptych/core/bf16.hpp>
-#include <triptych/core/error.hpp>
 
 #if defined(__AMX_BF16__) && defined(__linux__)
 #include <immintrin.h>
@@ -131,15 +130,5 @@ class amx_block : public loop_block {
   static bool available() { return false; }
 };
 #endif
-
-/// Throws error::usage where there is no unit for such blocks.
-template <class Block>
-void need_unit() {
-  if (!Block::available()) {
-    throw error::usage(
-        "convolutions in bf16 need a processor with AMX and a build for it (TRIPTYCH_ARCH=native there); "
-        "take --convolution fast, for a run that goes on in a new one");
-  }
-}
 
 }  // namespace triptych::convolution

@@ -20,34 +20,28 @@
 // thread, and up to 16 partial weight gradients.
 #pragma once
 
-#include <triptych/backend/convolution/gather.hpp>
 #include <triptych/backend/convolution/geometry.hpp>
-#include <triptych/backend/convolution/weight_gradient.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution {
 
 struct direct {
   /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten.
-  template <class Arena>
-  static void forward(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
-                      const float* w, float* y) {
-    detail::gather_all(pool, scratch, detail::gather_of(g, false), x, w, g.out, 1, y, false);
-  }
+  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g, const float* x,
+                      const float* w, float* y);
 
   /// dy (N,H',W',out), w -> dx (N,H,W,in), overwritten or, with `accumulate`, added to.
-  template <class Arena>
-  static void backward_data(thread_pool& pool, Arena& scratch, const geometry& g, const float* dy,
-                            const float* w, float* dx, bool accumulate) {
-    detail::gather_all(pool, scratch, detail::gather_of(g, true), dy, w, 1, g.out, dx, accumulate);
-  }
+  static void backward_data(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                            const float* dy, const float* w, float* dx, bool accumulate);
 
   /// x, dy -> dw (kernel,kernel,in,out), overwritten or, with `accumulate`, added to.
-  template <class Arena>
-  static void backward_weights(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
-                               const float* dy, float* dw, bool accumulate) {
-    detail::weight_gradient(pool, scratch, g, x, dy, dw, accumulate);
-  }
+  static void backward_weights(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                               const float* x, const float* dy, float* dw, bool accumulate);
 };
 
 }  // namespace triptych::convolution
+
+#ifndef TRIPTYCH_COMPILED
+#include <triptych/backend/convolution/direct_inl.hpp>
+#endif

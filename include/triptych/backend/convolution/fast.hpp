@@ -22,6 +22,7 @@
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
 #include <triptych/backend/convolution/winograd.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution {
@@ -45,23 +46,20 @@ struct fast {
     return g.stride == 1 ? 2 * 36 * tiles <= sum : 10 * 81 * tiles <= 7 * sum;
   }
 
-  template <class Arena>
-  static void forward(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
+  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g, const float* x,
                       const float* w, float* y) {
     if (tiles(g)) return tiled::forward(pool, scratch, g, x, w, y);
     direct::forward(pool, scratch, g, x, w, y);
   }
 
-  template <class Arena>
-  static void backward_data(thread_pool& pool, Arena& scratch, const geometry& g, const float* dy,
-                            const float* w, float* dx, bool accumulate) {
+  static void backward_data(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                            const float* dy, const float* w, float* dx, bool accumulate) {
     if (tiles(g)) return tiled::backward_data(pool, scratch, g, dy, w, dx, accumulate);
     direct::backward_data(pool, scratch, g, dy, w, dx, accumulate);
   }
 
-  template <class Arena>
-  static void backward_weights(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
-                               const float* dy, float* dw, bool accumulate) {
+  static void backward_weights(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                               const float* x, const float* dy, float* dw, bool accumulate) {
     if (tiles(g)) return tiled::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
     direct::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
   }

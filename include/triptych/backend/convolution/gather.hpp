@@ -44,6 +44,7 @@
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
 #include <triptych/config.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::detail {
@@ -107,7 +108,8 @@ struct gather_shape {
 /// Forward or, `transposed`, backward to the data.
 constexpr gather_shape gather_of(const geometry& g, bool transposed) {
   const auto along = [&](int in, int out) {
-    return axis{transposed ? out : in, transposed ? in : out, g.kernel, g.stride, g.padding, transposed};
+    return axis{
+        transposed ? out : in, transposed ? in : out, g.kernel, g.stride, g.padding, transposed};
   };
   return {g.images, transposed ? g.out : g.in, transposed ? g.in : g.out,
           along(g.height, g.out_height()), along(g.width, g.out_width())};
@@ -135,11 +137,11 @@ struct panels {
 
 /// Packs weights into panels: that of (tap, channel c, output o) is found at
 /// w[tap channels out + c channel_stride + o out_stride].
-template <class Arena>
-const float* pack(thread_pool& pool, Arena& scratch, const gather_shape& s, const panels& p,
-                  const float* w, std::int64_t channel_stride, std::int64_t out_stride) {
+inline const float* pack(thread_pool& pool, stack_arena<>& scratch, const gather_shape& s,
+                         const panels& p, const float* w, std::int64_t channel_stride,
+                         std::int64_t out_stride) {
   if (out_stride == 1 && p.lanes == s.out && p.chunks == 1) return w;  // already one panel
-  float* const packed = scratch.template take<float>(static_cast<std::size_t>(p.size(s)));
+  float* const packed = scratch.take<float>(static_cast<std::size_t>(p.size(s)));
   pool.run(p.blocks * p.chunks, [&](std::int64_t task) {
     const std::int64_t block = task / p.chunks, chunk = task % p.chunks;
     const std::int64_t begin = share_begin(s.channels, p.chunks, chunk);
@@ -321,12 +323,11 @@ struct gather_tiles {
 };
 
 /// target = (accumulate ? target : 0) + the gather of source with w; strides of w as in `pack`.
-template <class Arena>
-void gather_all(thread_pool& pool, Arena& scratch, const gather_shape& s, const float* source,
-                const float* w, std::int64_t channel_stride, std::int64_t out_stride, float* target,
-                bool accumulate) {
+inline void gather_all(thread_pool& pool, stack_arena<>& scratch, const gather_shape& s,
+                       const float* source, const float* w, std::int64_t channel_stride,
+                       std::int64_t out_stride, float* target, bool accumulate) {
   if (s.images == 0) return;
-  const typename Arena::frame scope(scratch);
+  const stack_arena<>::frame scope(scratch);
   const panels p(s);
   const gather_tiles tiles(s, p);
   const float* const packed = pack(pool, scratch, s, p, w, channel_stride, out_stride);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution {
@@ -29,12 +30,12 @@ constexpr std::int64_t share_begin(std::int64_t total, std::int64_t count, std::
 
 /// Calls body(i, memory) for i = 0 ... count - 1 on the pool's threads; `memory` has room for
 /// `floats` numbers, starts on a cache line and belongs to the call.
-template <class Arena, class Body>
-void for_each_tile(thread_pool& pool, Arena& scratch, std::int64_t count, std::int64_t floats,
-                   const Body& body) {
+template <class Body>
+void for_each_tile(thread_pool& pool, stack_arena<>& scratch, std::int64_t count,
+                   std::int64_t floats, const Body& body) {
   const std::int64_t workers = std::min<std::int64_t>(pool.size(), count);
   const std::int64_t stride = (floats + 15) / 16 * 16;
-  float* const memory = scratch.template take<float>(static_cast<std::size_t>(workers * stride));
+  float* const memory = scratch.take<float>(static_cast<std::size_t>(workers * stride));
   std::atomic<std::int64_t> next{0};
   pool.run(workers, [&](std::int64_t worker) {
     for (std::int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {

@@ -34,6 +34,7 @@
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/backend/convolution/tiles.hpp>
 #include <triptych/config.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::detail {
@@ -239,16 +240,13 @@ inline void gradient_task(const geometry& g, const gradient_tiles& tiles, std::i
 }
 
 /// dw = (accumulate ? dw : 0) + the weight gradient.
-template <class Arena>
-void weight_gradient(thread_pool& pool, Arena& scratch, const geometry& g, const float* x,
-                     const float* dy, float* dw, bool accumulate) {
-  const typename Arena::frame scope(scratch);
+inline void weight_gradient(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                            const float* x, const float* dy, float* dw, bool accumulate) {
+  const stack_arena<>::frame scope(scratch);
   const gradient_tiles tiles(g);
   const std::int64_t rows = std::int64_t{g.kernel} * g.kernel * g.in, size = rows * g.out;
   float* const partial =
-      tiles.shards == 1
-          ? dw
-          : scratch.template take<float>(static_cast<std::size_t>(tiles.shards * size));
+      tiles.shards == 1 ? dw : scratch.take<float>(static_cast<std::size_t>(tiles.shards * size));
 
   for_each_tile(pool, scratch, tiles.shards * tiles.blocks,
                 tiles.most_images * tiles.most_rows * g.out_width() * tiles.lanes,

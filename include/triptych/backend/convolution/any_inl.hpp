@@ -1,0 +1,32 @@
+// triptych/backend/convolution/any_inl.hpp
+//
+// The body of any.hpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include <triptych/backend/convolution/any.hpp>
+#include <triptych/backend/convolution/bf16_products.hpp>
+#include <triptych/backend/convolution/direct.hpp>
+#include <triptych/backend/convolution/fast.hpp>
+#include <triptych/backend/convolution/implicit_gemm.hpp>
+#include <triptych/backend/convolution/winograd.hpp>
+#include <triptych/config.hpp>
+
+namespace triptych::convolution {
+
+TRIPTYCH_INLINE bool any::choose(std::string_view name) {
+  static constexpr std::array all{of<fast>,        of<direct>,      of<implicit_gemm>,
+                                  of<winograd<2>>, of<winograd<4>>, of<bf16_products<>>};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != name) continue;
+    if (name == "bf16") bf16_products<>::need();
+    chosen_ = all[i];
+    return true;
+  }
+  return false;
+}
+
+}  // namespace triptych::convolution
