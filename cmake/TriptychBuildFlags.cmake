@@ -27,3 +27,8 @@ if(TRIPTYCH_SANITIZE)
     -fsanitize=${TRIPTYCH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(triptych_flags INTERFACE -fsanitize=${TRIPTYCH_SANITIZE})
 endif()
+
+# The build type Check is for seeing soon whether all is well: our programs, whose time is the compiler's, are
+# optimised less than the library, and not at all where they have TRIPTYCH_RUNS_LITTLE.
+target_compile_options(triptych_program INTERFACE
+  $<$<CONFIG:Check>:-O$<IF:$<BOOL:$<TARGET_PROPERTY:TRIPTYCH_RUNS_LITTLE>>,0,1>>)

@@ -1,5 +1,6 @@
 # Installing: headers, CMake package (triptych::triptych, and triptych::io where its dependencies are
-# found), pkg-config file. Nothing here depends on the architecture.
+# found; triptych::compiled and triptych::compiled_io where they were built), pkg-config file. Nothing but
+# those two depends on the architecture.
 if(NOT TRIPTYCH_INSTALL)
   return()
 endif()
@@ -12,6 +13,12 @@ if(TARGET triptych_io)
   install(TARGETS triptych_io EXPORT triptych-io FILE_SET HEADERS)
   install(EXPORT triptych-io NAMESPACE triptych:: DESTINATION ${triptych_cmake_dir})
 endif()
+foreach(library IN ITEMS compiled compiled_io)
+  if(TRIPTYCH_BUILD_COMPILED AND TARGET triptych_${library})
+    install(TARGETS triptych_${library} EXPORT triptych-${library})
+    install(EXPORT triptych-${library} NAMESPACE triptych:: DESTINATION ${triptych_cmake_dir})
+  endif()
+endforeach()
 
 # What needs Thrust or a CUDA compiler is installed as it lies: whoever includes it has them.
 file(GLOB_RECURSE triptych_cuda_headers CONFIGURE_DEPENDS ${triptych_include}/triptych/*.cuh)

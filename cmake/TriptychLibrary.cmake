@@ -52,7 +52,7 @@ endif()
 
 # triptych_add_compiled(<target> <export name> <headers> <libraries>...): <libraries> with the bodies of the
 # headers that are called `<name>_inl.hpp` compiled once, each by a source of its own; the others then only
-# declare (TRIPTYCH_COMPILED). Built where something links it.
+# declare (TRIPTYCH_COMPILED). Built where something links it, or always with TRIPTYCH_BUILD_COMPILED.
 function(triptych_add_compiled target export_name headers)
   list(FILTER headers INCLUDE REGEX "_inl\\.hpp$")
   if(NOT headers)
@@ -65,7 +65,11 @@ function(triptych_add_compiled target export_name headers)
     file(CONFIGURE OUTPUT ${source} CONTENT "#include <${body}>\n" @ONLY)
     list(APPEND sources ${source})
   endforeach()
-  add_library(${target} STATIC EXCLUDE_FROM_ALL ${sources})
+  set(unless_linked EXCLUDE_FROM_ALL)
+  if(TRIPTYCH_BUILD_COMPILED)
+    set(unless_linked)
+  endif()
+  add_library(${target} STATIC ${unless_linked} ${sources})
   add_library(triptych::${export_name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${export_name} POSITION_INDEPENDENT_CODE ON UNITY_BUILD OFF)

@@ -4,6 +4,8 @@ option(TRIPTYCH_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(TRIPTYCH_BUILD_BENCH "Build the benchmarks, where Google Benchmark is found"
        ${PROJECT_IS_TOP_LEVEL})
 option(TRIPTYCH_BUILD_DOCS "Add the target `docs` (Doxygen)" OFF)
+option(TRIPTYCH_BUILD_COMPILED "Build and install triptych::compiled, whether or not something here links it"
+       ${PROJECT_IS_TOP_LEVEL})
 option(TRIPTYCH_INSTALL "Add the install rules" ${PROJECT_IS_TOP_LEVEL})
 option(TRIPTYCH_FETCH_DEPENDENCIES "Download the dependencies that find_package does not find" OFF)
 

@@ -21,6 +21,27 @@
 #define TRIPTYCH_INLINE inline
 #endif
 
+// The instruction set that kernels are compiled for, in the names of all that holds them: objects of one
+// program that are compiled for several sets each keep their own. In a library there is one.
+#if defined(TRIPTYCH_COMPILED)
+#define TRIPTYCH_ISA compiled
+#elif defined(__AMX_BF16__) && defined(__AVX512F__)
+#define TRIPTYCH_ISA isa_amx
+#elif defined(__AVX512F__)
+#define TRIPTYCH_ISA isa_avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define TRIPTYCH_ISA isa_avx2_fma
+#elif defined(__AVX__)
+#define TRIPTYCH_ISA isa_avx
+#elif defined(__SSE4_2__)
+#define TRIPTYCH_ISA isa_sse4
+#else
+#define TRIPTYCH_ISA isa_base
+#endif
+
+// What this function calls becomes a part of it, and so of its name.
+#define TRIPTYCH_FLATTEN [[gnu::flatten]]
+
 #if defined(__CUDACC__)
 #define TRIPTYCH_HOST_DEVICE __host__ __device__
 #else

@@ -31,14 +31,14 @@
 #include <triptych/core/tensor.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::backend::product_detail {
+namespace triptych::backend::inline TRIPTYCH_ISA::product_detail {
 
 /// c (m x n) = alpha op(a) (m x k) op(b) (k x n) + beta c.
 void matrix_product(thread_pool& pool, stack_arena<>& scratch, transpose ta, transpose tb,
                     std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
                     const float* b, float beta, float* c);
 
-}  // namespace triptych::backend::product_detail
+}  // namespace triptych::backend::inline TRIPTYCH_ISA::product_detail
 
 #ifndef TRIPTYCH_COMPILED
 #include <triptych/backend/matrix_product_inl.hpp>

@@ -16,7 +16,7 @@
 #include <triptych/core/tensor.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::backend::product_detail {
+namespace triptych::backend::inline TRIPTYCH_ISA::product_detail {
 
 using convolution::share_begin;
 using convolution::shares;
@@ -156,4 +156,4 @@ TRIPTYCH_INLINE void matrix_product(thread_pool& pool, stack_arena<>& scratch, t
   }
 }
 
-}  // namespace triptych::backend::product_detail
+}  // namespace triptych::backend::inline TRIPTYCH_ISA::product_detail

@@ -15,7 +15,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 class any {
  public:
@@ -51,7 +51,7 @@ class any {
   static inline passes chosen_ = of<fast>;
 };
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA
 
 #ifndef TRIPTYCH_COMPILED
 #include <triptych/backend/convolution/any_inl.hpp>

@@ -15,7 +15,7 @@
 #include <triptych/backend/convolution/winograd.hpp>
 #include <triptych/config.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 TRIPTYCH_INLINE bool any::choose(std::string_view name) {
   static constexpr std::array all{of<fast>,        of<direct>,      of<implicit_gemm>,
@@ -29,4 +29,4 @@ TRIPTYCH_INLINE bool any::choose(std::string_view name) {
   return false;
 }
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

@@ -25,7 +25,7 @@
 #include <unistd.h>
 #endif
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 /// Rows and columns of a block, and the depth of one product.
 inline constexpr int block_side = 32;
@@ -131,4 +131,4 @@ class amx_block : public loop_block {
 };
 #endif
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

@@ -33,7 +33,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 class amx_block;   ///< products by the processor's matrix unit
 class loop_block;  ///< the same by plain loops, for tests: slow
@@ -68,7 +68,7 @@ extern template struct bf16_products<amx_block>;
 extern template struct bf16_products<loop_block>;
 #endif
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA
 
 #ifndef TRIPTYCH_COMPILED
 #include <triptych/backend/convolution/bf16_products_inl.hpp>

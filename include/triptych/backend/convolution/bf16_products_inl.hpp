@@ -19,7 +19,7 @@
 #include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 namespace bf16_detail {
 
@@ -357,4 +357,4 @@ template struct bf16_products<amx_block>;
 template struct bf16_products<loop_block>;
 #endif
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

@@ -24,7 +24,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 struct direct {
   /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten.
@@ -40,7 +40,7 @@ struct direct {
                                const float* x, const float* dy, float* dw, bool accumulate);
 };
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA
 
 #ifndef TRIPTYCH_COMPILED
 #include <triptych/backend/convolution/direct_inl.hpp>

@@ -8,7 +8,7 @@
 #include <triptych/backend/convolution/weight_gradient.hpp>
 #include <triptych/config.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 TRIPTYCH_INLINE void direct::forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
                                      const float* x, const float* w, float* y) {
@@ -27,4 +27,4 @@ TRIPTYCH_INLINE void direct::backward_weights(thread_pool& pool, stack_arena<>& 
   detail::weight_gradient(pool, scratch, g, x, dy, dw, accumulate);
 }
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

@@ -47,7 +47,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution::detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::detail {
 
 /// The taps that reach one target coordinate, and the source coordinates they read: tap
 /// first + i step reads source + i source_step, i = 0 ... count - 1.
@@ -427,4 +427,4 @@ inline void gather_all(thread_pool& pool, stack_arena<>& scratch, const gather_s
       });
 }
 
-}  // namespace triptych::convolution::detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::detail

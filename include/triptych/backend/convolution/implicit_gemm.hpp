@@ -17,7 +17,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 struct implicit_gemm {
   /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten.
@@ -33,7 +33,7 @@ struct implicit_gemm {
                                const float* x, const float* dy, float* dw, bool accumulate);
 };
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA
 
 #ifndef TRIPTYCH_COMPILED
 #include <triptych/backend/convolution/implicit_gemm_inl.hpp>

@@ -13,7 +13,7 @@
 #include <triptych/config.hpp>
 #include <triptych/core/eigen_blocking.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 namespace unfolding {
 
@@ -139,4 +139,4 @@ TRIPTYCH_INLINE void implicit_gemm::backward_weights(thread_pool& pool, stack_ar
   }
 }
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

@@ -28,7 +28,7 @@
 #include <triptych/backend/convolution/tiles.hpp>
 #include <triptych/config.hpp>
 
-namespace triptych::convolution::detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::detail {
 
 /// The operands of one register block; pitches count floats.
 struct product_block {
@@ -143,4 +143,4 @@ struct column_panels {
   [[nodiscard]] std::int64_t size() const { return count * lanes; }
 };
 
-}  // namespace triptych::convolution::detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::detail

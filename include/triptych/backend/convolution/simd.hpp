@@ -12,7 +12,7 @@
 #endif
 #include <triptych/config.hpp>
 
-namespace triptych::convolution::simd {
+namespace triptych::convolution::inline TRIPTYCH_ISA::simd {
 
 #if defined(__AVX512F__)
 inline constexpr int vector_bytes = 64, registers = 32;
@@ -64,4 +64,4 @@ inline constexpr int most_rows(int vectors) {
   return multiply_add(a, b - vector{}, sum);
 }
 
-}  // namespace triptych::convolution::simd
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::simd

@@ -12,7 +12,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 /// What fits into one core's second-level cache beside everything else that passes through it.
 inline constexpr std::int64_t tile_floats = 128 * 1024;
@@ -71,4 +71,4 @@ inline void add_partial(thread_pool& pool, float* partial, std::int64_t count, s
   });
 }
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

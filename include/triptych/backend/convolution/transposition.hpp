@@ -17,7 +17,7 @@
 #include <triptych/backend/convolution/simd.hpp>
 #include <triptych/config.hpp>
 
-namespace triptych::convolution::detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::detail {
 
 /// Exchanges the upper of two runs of S lanes in `a` with the lower in `b`, over and over.
 template <int S, int... Lane>
@@ -62,4 +62,4 @@ inline void transpose(std::int64_t rows, std::int64_t columns, const float* from
   }
 }
 
-}  // namespace triptych::convolution::detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::detail

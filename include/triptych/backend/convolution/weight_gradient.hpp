@@ -37,7 +37,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution::detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::detail {
 
 /// The operands of one register block; pitches count floats.
 struct outer_block {
@@ -264,4 +264,4 @@ inline void weight_gradient(thread_pool& pool, stack_arena<>& scratch, const geo
   if (tiles.shards > 1) add_partial(pool, partial, tiles.shards, size, accumulate, dw);
 }
 
-}  // namespace triptych::convolution::detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::detail

@@ -36,7 +36,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 template <int M>
 struct winograd {
@@ -64,7 +64,7 @@ extern template struct winograd<2>;
 extern template struct winograd<4>;
 #endif
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA
 
 #ifndef TRIPTYCH_COMPILED
 #include <triptych/backend/convolution/winograd_inl.hpp>

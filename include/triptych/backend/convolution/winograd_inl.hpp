@@ -16,7 +16,7 @@
 #include <triptych/backend/convolution/winograd/transform.hpp>
 #include <triptych/config.hpp>
 
-namespace triptych::convolution {
+namespace triptych::convolution::inline TRIPTYCH_ISA {
 
 namespace winograd_detail {
 
@@ -414,4 +414,4 @@ template struct winograd<2>;
 template struct winograd<4>;
 #endif
 
-}  // namespace triptych::convolution
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA

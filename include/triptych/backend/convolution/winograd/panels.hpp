@@ -21,7 +21,7 @@
 #include <triptych/backend/convolution/winograd/transform.hpp>
 #include <triptych/config.hpp>
 
-namespace triptych::convolution::winograd_detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail {
 
 /// The extents of such an array.
 struct panel_shape {
@@ -116,4 +116,4 @@ void from_panels(const Transform& along, const panel_shape& s, const float* data
   }
 }
 
-}  // namespace triptych::convolution::winograd_detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail

@@ -21,7 +21,7 @@
 
 #include <triptych/config.hpp>
 
-namespace triptych::convolution::winograd_detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail {
 
 /// F(4, 2): matrices as in transform.hpp, with two weights.
 struct two_taps {
@@ -164,4 +164,4 @@ struct strided_backward : strided {
   }
 };
 
-}  // namespace triptych::convolution::winograd_detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail

@@ -19,7 +19,7 @@
 
 #include <triptych/config.hpp>
 
-namespace triptych::convolution::winograd_detail {
+namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail {
 
 template <int M>
 struct transform;
@@ -164,4 +164,4 @@ template <int In, int Out, class T, class Transform, class Load, class Store>
   }
 }
 
-}  // namespace triptych::convolution::winograd_detail
+}  // namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail
