@@ -4,9 +4,9 @@
   bench/compile_time.py                 measure, and compare with compile_time.json
   bench/compile_time.py --record        measure, and make that the baseline
 
-Each source below is compiled on its own, -O2 for this machine, and the least processor time of
---rounds compilations counts. Machines differ, so what is compared is a ratio: the seconds of a
-source over those of <Eigen/Core> alone in the same round. A ratio more than --tolerance above the
+The umbrella header and programs that users copy are compiled as a user of triptych::compiled and one of
+triptych::triptych would, and the least processor time of --rounds compilations counts. Machines differ,
+so what is compared is a ratio: the seconds of a source over those of <Eigen/Core> alone in the same round. A ratio more than --tolerance above the
 baseline ends the program with 1. Needs a compiler ($CXX, or c++) and Eigen (--eigen).
 """
 
@@ -22,39 +22,24 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 UNIT = "Eigen/Core alone"
-NETWORK = """
-#include <triptych/backend/eigen.hpp>
-#include <triptych/network/branches.hpp>
-using backend_type = triptych::backend::eigen<>;
-template class triptych::backend::eigen<>;
-void run(backend_type& b, triptych::tensor<const float> x, triptych::tensor<float> dy) {
-  const triptych::nn::resnet encoder;
-  triptych::online_network<backend_type> network(b, triptych::nn::stack<>(encoder, {}));
-  network.forward(x, std::array{0}, {.record = true});
-  network.backward(dy);
-  network.update(0.01, 0.01);
-}
-"""
-METHOD = """
-#include <triptych/backend/eigen.hpp>
-#include <triptych/method/mncl.hpp>
-template class triptych::method::mncl<triptych::backend::eigen<>>;
-"""
+
+
+def program_of(page):
+    """The first program that a page of docs/ shows."""
+    text = (HERE.parent / "docs" / page).read_text()
+    return text.split("```cpp run\n", 1)[1].split("```", 1)[0]
+
+
+UMBRELLA = "#include <triptych/triptych.hpp>\n"
+COMPILED = "-DTRIPTYCH_COMPILED"
+# name: text, flags
 SOURCES = {
-    UNIT: "#include <Eigen/Core>\n",
-    "triptych.hpp, nothing used": "#include <triptych/triptych.hpp>\n",
-    "convolution/fast.hpp, three passes": """
-#include <triptych/backend/convolution/fast.hpp>
-#include <triptych/core/arena.hpp>
-using namespace triptych;
-void run(thread_pool& p, stack_arena<>& a, const convolution::geometry& g, float* x) {
-  convolution::fast::forward(p, a, g, x, x, x);
-  convolution::fast::backward_data(p, a, g, x, x, x, false);
-  convolution::fast::backward_weights(p, a, g, x, x, x, false);
-}
-""",
-    "a network on the backend eigen": NETWORK,
-    "the method mncl on it": METHOD,
+    UNIT: ("#include <Eigen/Core>\n", ["-O0"]),
+    "triptych.hpp, compiled": (UMBRELLA, ["-O0", COMPILED]),
+    "docs/own_method.md, compiled": (program_of("own_method.md"), ["-O2", COMPILED]),
+    "docs/own_policies.md, compiled": (program_of("own_policies.md"), ["-O2", COMPILED]),
+    "triptych.hpp, header-only": (UMBRELLA, ["-O0"]),
+    "docs/own_method.md, header-only": (program_of("own_method.md"), ["-O2"]),
 }
 
 
@@ -73,20 +58,25 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--eigen", default="/usr/include/eigen3", help="the folder of Eigen/Core")
     parser.add_argument("--tolerance", type=float, default=0.2, help="default 0.2: a fifth more")
+    parser.add_argument("--compiled", action="store_true", help="of triptych::compiled alone: sooner done")
     parser.add_argument("--record", action="store_true", help="write the baseline")
     options = parser.parse_args()
 
     compiler = os.environ.get("CXX", "c++")
-    command = [compiler, "-std=c++20", "-O2", "-march=native", "-DEIGEN_DONT_PARALLELIZE"]
-    command += [f"-I{HERE.parent / 'include'}", "-isystem", options.eigen]
-    found = {name: [] for name in SOURCES}
+    command = [compiler, "-std=c++20", f"-I{HERE.parent / 'include'}", "-isystem", options.eigen]
+    sources = {
+        name: source
+        for name, source in SOURCES.items()
+        if not (options.compiled and name.endswith("header-only"))
+    }
+    found = {name: [] for name in sources}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder)
         for _ in range(options.rounds):
-            for name, text in SOURCES.items():
+            for name, (text, flags) in sources.items():
                 (path / "source.cpp").write_text(text)
                 object_file = ["-c", str(path / "source.cpp"), "-o", str(path / "source.o")]
-                found[name].append(seconds([*command, *object_file]))
+                found[name].append(seconds([*command, *flags, *object_file]))
 
     least = {name: min(times) for name, times in found.items()}
     ratios = {
