@@ -11,6 +11,8 @@
 
 #include <sys/file.h>
 
+#include <nlohmann/json.hpp>
+
 #include <triptych/data/loader.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/eval/encode.hpp>

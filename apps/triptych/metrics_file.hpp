@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <triptych/eval/accuracy.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>

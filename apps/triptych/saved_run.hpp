@@ -8,6 +8,8 @@
 #include <string>
 #include <system_error>
 
+#include <nlohmann/json.hpp>
+
 #include <triptych/core/error.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>

@@ -10,6 +10,7 @@
 
 #include <triptych/backend/convolution/any.hpp>
 #include <triptych/backend/convolution/bf16_block.hpp>
+#include <triptych/backend/convolution/bf16_products.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <support/catch.hpp>
 #include <support/thrown.hpp>
 

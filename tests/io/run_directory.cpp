@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include <support/catch.hpp>
@@ -16,6 +17,7 @@
 #include <support/temporary_directory.hpp>
 #include <support/text_of.hpp>
 #include <support/thrown.hpp>
+#include <triptych/io/checkpoint.hpp>
 
 namespace io = triptych::io;
 namespace fs = std::filesystem;

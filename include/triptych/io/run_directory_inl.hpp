@@ -1,0 +1,268 @@
+// triptych/io/run_directory_inl.hpp
+//
+// The bodies of run_directory.hpp.
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <triptych/config.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/io/checkpoint_loading.hpp>
+#include <triptych/io/checkpoint_manifest.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/json.hpp>
+#include <triptych/io/json_text.hpp>
+#include <triptych/io/owned_names.hpp>
+#include <triptych/io/run_directory.hpp>
+
+namespace triptych::io {
+
+namespace detail {
+
+inline std::string utc_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  char text[32];
+  ::gmtime_r(&now, &parts);
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+inline bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// What a lock says: the number of its owner's process, or nothing.
+inline std::string owner_of(const descriptor& lock) {
+  char owner[24];
+  const ssize_t size =
+      repeat_call("read", [&] { return ::pread(lock.get(), owner, sizeof owner, 0); });
+  return size > 0 ? std::string(owner, static_cast<std::size_t>(size)) : std::string();
+}
+
+inline bool holds_owner(const descriptor& lock) {
+  return owner_of(lock).find_first_not_of("0123456789") == std::string::npos;
+}
+
+inline error busy(const held_directory& root, const descriptor& lock) {
+  const std::string owner = owner_of(lock);
+  return error::busy("the run in " + root.path().string() + " is in use by process " +
+                     (owner.empty() ? "unknown" : owner) +
+                     "; wait until it ends, or choose another --out");
+}
+
+/// The lock, held until the descriptor is closed. `create` is O_CREAT or 0; without it a lock
+/// that is not there is fine.
+[[nodiscard]] inline descriptor take_file_lock(const held_directory& root, int create, int kind) {
+  const fs::path path = root.path() / "lock";
+  descriptor lock = root.try_open("lock", O_RDWR | O_NONBLOCK | create);
+  if (lock.get() < 0 && errno == ENOENT && create == 0) return lock;
+  if (lock.get() < 0 && errno != ELOOP && errno != EISDIR) throw_io("open", path, errno);
+  struct stat found {};
+  if (lock.get() < 0 || ::fstat(lock.get(), &found) < 0 || !S_ISREG(found.st_mode) ||
+      found.st_nlink > 1 || !holds_owner(lock)) {
+    throw error::usage(path.string() +
+                       " is not the lock of a run but a link or a file of another kind; move it "
+                       "away, or choose another --out");
+  }
+  if (repeat_call("lock", [&] { return ::flock(lock.get(), kind | LOCK_NB); }) < 0) {
+    if (errno != EWOULDBLOCK) throw_io("lock", path, errno);
+    throw busy(root, lock);
+  }
+  return lock;
+}
+
+/// Both locks, that of the directory and that of the file in it, which older versions know alone.
+[[nodiscard]] inline descriptor take_lock(const held_directory& root, int create, int kind) {
+  if (!lock_directory(root, kind)) throw busy(root, root.try_open("lock", O_RDONLY | O_NONBLOCK));
+  return take_file_lock(root, create, kind);
+}
+
+/// State and step as status.json says; nothing where it does not.
+inline std::optional<std::pair<std::string, std::int64_t>> status_in(const fs::path& root) {
+  const fs::path path = root / "status.json";
+  try {
+    const auto status = parse_json_object(read_file(path).text(), path.string(), "");
+    const json_fields fields(status, path.string(), "");
+    return std::pair(fields.text("state"), fields.count("step"));
+  } catch (const error&) {
+    return {};
+  }
+}
+
+/// Why `policy` does not fit what is there; empty if it does.
+[[nodiscard]] inline std::string objection(const fs::path& root, existing_run policy) {
+  if (policy == existing_run::resume) {
+    if (is_there(root / "config.toml")) return {};
+    return "there is no run to resume in " + root.string() +
+           "; start one without --resume, or correct --out";
+  }
+  const bool ours = is_a_directory(root) && owned_names(root).has("config.toml");
+  if (ours && policy == existing_run::overwrite) return {};
+  for (const std::string& name : names_in(root)) {
+    if (name == "lock" || name == marker_name || name.starts_with(".tmp-")) continue;
+    if (ours && !is_there(root / "config.toml")) {
+      return root.string() + " holds what is left of a run that never began; replace it with "
+                             "--overwrite, or choose another --out";
+    }
+    if (ours) {
+      return root.string() + " is not empty: it holds " + name +
+             "; continue that run with --resume, replace it with --overwrite, or choose another "
+             "--out";
+    }
+    if (run_directory::has_run_without_list(root)) {
+      return root.string() + " holds a run, but no list of its files (" + marker_name +
+             "), as an older triptych made it; continue it with --resume, after which "
+             "--overwrite can replace it, or choose another --out";
+    }
+    return root.string() + " is not empty: it holds " + name +
+           ", and no run that triptych could continue or replace; choose another --out";
+  }
+  return {};
+}
+
+inline fs::path prepared(fs::path root, existing_run policy) {
+  run_directory::preview(root, policy);  // not even a lock is left in a directory of somebody else
+  make_directories(root);
+  return root;
+}
+
+}  // namespace detail
+
+TRIPTYCH_INLINE bool lock_directory(const held_directory& in, int kind) {
+  return detail::repeat_call("lock", [&] { return ::flock(in.get(), kind | LOCK_NB); }) == 0 ||
+         errno != EWOULDBLOCK;
+}
+
+TRIPTYCH_INLINE run_directory::run_directory(fs::path root, existing_run policy)
+    : root_(detail::prepared(std::move(root), policy)), owned_(root_),
+      lock_(detail::take_lock(owned_.in(), O_CREAT, LOCK_EX)) {
+  owned_.read();
+  if (const std::string what = detail::objection(root_, policy); !what.empty())
+    throw error::usage(what);
+  const std::string owner = std::to_string(::getpid());
+  write_lock(owner);
+  clear_leftovers();
+  if (policy == existing_run::overwrite) remove_run();
+}
+
+TRIPTYCH_INLINE void run_directory::preview(const fs::path& root, existing_run policy) {
+  if (is_a_directory(root)) {  // a running run is busy before it is anything else
+    static_cast<void>(detail::take_lock(held_directory(root), 0, LOCK_SH));
+  }
+  if (const std::string what = detail::objection(root, policy); !what.empty())
+    throw error::usage(what);
+}
+
+TRIPTYCH_INLINE bool run_directory::has_run_without_list(const fs::path& root) {
+  std::error_code ignored;
+  for (const char* name : {"config.toml", "status.json"}) {
+    if (!fs::is_regular_file(root / name, ignored)) return false;
+  }
+  return detail::status_in(root).has_value();
+}
+
+TRIPTYCH_INLINE bool run_directory::is_done(const fs::path& root, std::int64_t step) {
+  return detail::status_in(root) == std::pair(std::string(name_of(run_state::done)), step);
+}
+
+TRIPTYCH_INLINE bool run_directory::listed() const {
+  return owned_.has("config.toml") || !owned_.in().status("config.toml");
+}
+
+TRIPTYCH_INLINE void
+run_directory::adopt(const std::vector<std::string>& names,
+                     const std::function<bool(const checkpoint_note&)>& belongs) const {
+  if (belongs) adopt_checkpoints(checkpoints(), belongs);
+  if (is_there(exports() / "encoder.safetensors")) {
+    owned_names(exports()).adopt({"encoder.safetensors"});
+  }
+  owned_.adopt(names);  // last: with this list the others are taken for whole
+  clear_leftovers();
+}
+
+TRIPTYCH_INLINE void run_directory::check_held() const {
+  struct stat here {
+  }, held{};
+  if (::fstat(owned_.in().get(), &held) < 0) throw_io("look at", root_, errno);
+  if (::stat(root_.c_str(), &here) < 0 || !detail::same_file(here, held)) {
+    throw error::io("the directory of the run, " + root_.string() +
+                    ", was removed or moved away while the run was going on; continue it with "
+                    "--resume where it lies now, or start it again");
+  }
+  const auto lock = owned_.in().status("lock");
+  if (::fstat(lock_.get(), &held) < 0) throw_io("look at", root_ / "lock", errno);
+  if (lock && detail::same_file(*lock, held)) return;
+  lock_ = detail::take_file_lock(owned_.in(), O_CREAT, LOCK_EX);
+  write_lock(std::to_string(::getpid()));
+}
+
+TRIPTYCH_INLINE void run_directory::write_environment(
+    const std::vector<std::pair<std::string, std::string>>& facts) const {
+  std::string text = "{";
+  for (const auto& [name, value] : facts) {
+    text += (text.size() == 1 ? "\n  " : ",\n  ") + json_string(name) + ": " + json_string(value);
+  }
+  write("environment.json", text + "\n}\n");
+}
+
+TRIPTYCH_INLINE void run_directory::write_status(run_state state, std::int64_t step,
+                                                 std::string_view reason) const {
+  write("status.json", "{\n  \"state\": " + json_string(name_of(state)) + ",\n  \"step\": " +
+                           std::to_string(step) + ",\n  \"reason\": " + json_string(reason) +
+                           ",\n  \"time\": " + json_string(detail::utc_time()) +
+                           ",\n  \"process\": " + std::to_string(::getpid()) + "\n}\n");
+}
+
+TRIPTYCH_INLINE void run_directory::write(const std::string& name, std::string_view text) const {
+  owned_.claim({name});
+  replace_in(owned_.in(), name,
+             [&](const descriptor& fd, const fs::path& path) { write_all(fd, text, path); });
+}
+
+TRIPTYCH_INLINE void run_directory::write_lock(std::string_view owner) const {
+  const fs::path path = root_ / "lock";
+  const int result = detail::repeat_call("truncate", [&] { return ::ftruncate(lock_.get(), 0); });
+  if (result < 0) throw_io("write", path, errno);
+  write_all(lock_, owner, path);
+}
+
+TRIPTYCH_INLINE std::vector<fs::path> run_directory::parts() const {
+  const fs::path eval = root_ / "eval";
+  std::vector<fs::path> list{checkpoints(), exports()};
+  for (const std::string& name : names_in(eval)) {
+    if (is_there(eval / name / marker_name)) list.push_back(eval / name);
+  }
+  list.push_back(eval);
+  return list;
+}
+
+TRIPTYCH_INLINE void run_directory::clear_leftovers() const {
+  owned_.clear_leftovers();
+  for (const fs::path& part : {checkpoints(), exports()}) {
+    if (is_a_directory(part)) owned_names(part).clear_leftovers();
+  }
+}
+
+TRIPTYCH_INLINE void run_directory::remove_run() {
+  for (const fs::path& part : parts()) remove_owned(part);
+  owned_.remove_all(files());
+}
+
+}  // namespace triptych::io
