@@ -8,6 +8,8 @@ set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
 set(DOXYGEN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/docs)
 set(DOXYGEN_EXTRACT_ALL YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS "detail" "*::detail" "*::detail::*")
+set(DOXYGEN_EXCLUDE_PATTERNS "*_inl.hpp")  # bodies, and what they alone need
+set(DOXYGEN_INPUT_FILTER "sed s/::inline.TRIPTYCH_ISA//")  # no part of a name for readers
 set(DOXYGEN_HAVE_DOT NO)
 set(DOXYGEN_GENERATE_LATEX NO)
 set(DOXYGEN_QUIET YES)
