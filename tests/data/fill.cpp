@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include <triptych/augment/pipeline.hpp>
+#include <triptych/core/thread_pool.hpp>
 #include <triptych/data/procedural.hpp>
 
 #include "support/catch.hpp"

@@ -6,7 +6,10 @@
 #include <thread>
 #include <vector>
 
+#include <triptych/augment/pipeline.hpp>
+#include <triptych/data/fill.hpp>
 #include <triptych/data/procedural.hpp>
+#include <triptych/data/shuffle.hpp>
 
 #include "support/catch.hpp"
 #include "support/thrown.hpp"

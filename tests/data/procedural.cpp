@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <triptych/core/thread_pool.hpp>
+
 #include "support/catch.hpp"
 #include "support/thrown.hpp"
 

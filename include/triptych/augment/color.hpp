@@ -120,20 +120,7 @@ void recolour(float* planes, std::size_t n, const Op& op) {
 }
 
 /// The mean luma of planes (3, n), summed in sixteen lanes: the same bits on every machine.
-inline float mean_luma(const float* planes, std::size_t n) {
-  constexpr std::size_t lanes = 16;
-  std::array<float, lanes> sums{};
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    for (std::size_t l = 0; l < lanes; ++l) {
-      sums[l] += luma({planes[i + l], planes[n + i + l], planes[2 * n + i + l]});
-    }
-  }
-  for (; i < n; ++i) sums[i % lanes] += luma({planes[i], planes[n + i], planes[2 * n + i]});
-  double total = 0;
-  for (const float s : sums) total += static_cast<double>(s);
-  return static_cast<float>(total / static_cast<double>(n));
-}
+float mean_luma(const float* planes, std::size_t n);
 
 /// What the colour operations need of a canvas (paint.hpp), on planes (3, n) and one thread.
 struct colour_planes {
@@ -180,3 +167,7 @@ TRIPTYCH_HOST_DEVICE void jitter(const Canvas& canvas, const jitter_draw& d) {
 }
 
 }  // namespace triptych::augment
+
+#ifndef TRIPTYCH_COMPILED
+#include <triptych/augment/color_inl.hpp>
+#endif

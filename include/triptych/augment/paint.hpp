@@ -1,7 +1,7 @@
 // triptych/augment/paint.hpp
 //
 // The operations of a view in their order, on whatever it is painted: on a canvas of one thread
-// (pipeline.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and has
+// (pipeline_inl.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and has
 //
 //   take(box, filter)   the planes are that rectangle of the image, resampled, in [0, 1]
 //   recolour(op)        each pixel is op of it (color.hpp)

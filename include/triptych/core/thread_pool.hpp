@@ -5,16 +5,13 @@
 // alone: that is how the library gives the same bits for any number of threads.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,12 +21,13 @@
 namespace triptych {
 
 /// How a thread is started; tests put in its place what fails.
-inline constexpr auto start_jthread = [](auto work) { return std::jthread(std::move(work)); };
+inline constexpr auto start_std_thread = [](auto work) { return std::thread(std::move(work)); };
 
-/// Starts a thread that runs `work(stop_token)`. Where the system has none left: error::memory, which
-/// calls it `which`.
-template <class Work, class Start = decltype(start_jthread)>
-std::jthread start_thread(const std::string& which, Work work, const Start& start = start_jthread) {
+/// Starts a thread that runs `work()`, to be joined by the caller. Where the system has none left:
+/// error::memory, which calls it `which`.
+template <class Work, class Start = decltype(start_std_thread)>
+std::thread start_thread(const std::string& which, Work work,
+                         const Start& start = start_std_thread) {
   try {
     return start(std::move(work));
   } catch (const std::system_error& failure) {
@@ -43,7 +41,7 @@ class thread_pool {
  public:
   /// `threads` >= 1 counts the calling thread; 0 means one per hardware thread. error::memory where
   /// one of them cannot be started.
-  explicit thread_pool(int threads = 0) : thread_pool(threads, start_jthread) {}
+  explicit thread_pool(int threads = 0);
 
   /// The same with a `start` of the caller's, see start_thread().
   template <class Start>
@@ -55,7 +53,7 @@ class thread_pool {
       for (int i = 1; i < threads; ++i) {
         workers_.push_back(start_thread(
             "thread " + std::to_string(i + 1) + " of " + std::to_string(threads),
-            [this](const std::stop_token& stop) { work(stop); }, start));
+            [this] { work(); }, start));
       }
     } catch (...) {  // those that run already wait for work, and for them to end is waited for
       dismiss();
@@ -66,7 +64,7 @@ class thread_pool {
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  ~thread_pool() { dismiss(); }
+  ~thread_pool();
 
   [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
@@ -80,83 +78,33 @@ class thread_pool {
       for (std::int64_t i = 0; i < count; ++i) task(i);
       return;
     }
-    job local{[](const void* t, std::int64_t i) { (*static_cast<const Task*>(t))(i); }, &task,
-              count};
-    {
-      const std::lock_guard lock(mutex_);
-      job_ = &local;
-      ++generation_;
-    }
-    wake_.notify_all();
-    drain(local);
-    {
-      std::unique_lock lock(mutex_);
-      job_ = nullptr;  // late wakers find nothing
-      idle_.wait(lock, [this] { return active_ == 0; });
-    }
-    if (local.failure) std::rethrow_exception(local.failure);
+    share(
+        count, [](const void* t, std::int64_t i) { (*static_cast<const Task*>(t))(i); }, &task);
   }
 
  private:
-  struct job {
-    void (*call)(const void*, std::int64_t);
-    const void* task;
-    std::int64_t count;
-    std::atomic<std::int64_t> next{0};
-    std::mutex failure_mutex{};
-    std::exception_ptr failure{};
-  };
+  struct job;
 
-  static void drain(job& j) {
-    for (std::int64_t i; (i = j.next.fetch_add(1, std::memory_order_relaxed)) < j.count;) {
-      try {
-        j.call(j.task, i);
-      } catch (...) {
-        const std::lock_guard lock(j.failure_mutex);
-        if (!j.failure) j.failure = std::current_exception();
-        j.next.store(j.count, std::memory_order_relaxed);
-      }
-    }
-  }
+  /// Runs call(task, 0) ... call(task, count - 1) on all threads.
+  void share(std::int64_t count, void (*call)(const void*, std::int64_t), const void* task);
 
-  /// Asks the workers to end; they are joined where `workers_` goes away.
-  void dismiss() {
-    for (auto& worker : workers_) worker.request_stop();
-    {
-      const std::lock_guard lock(mutex_);
-      ++generation_;
-    }
-    wake_.notify_all();
-  }
+  /// What a worker does until it is dismissed.
+  void work();
 
-  void work(const std::stop_token& stop) {
-    std::uint64_t seen = 0;
-    for (;;) {
-      job* mine = nullptr;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return generation_ != seen; });
-        seen = generation_;
-        if (stop.stop_requested()) return;
-        mine = job_;
-        if (mine == nullptr) continue;
-        ++active_;
-      }
-      drain(*mine);
-      {
-        const std::lock_guard lock(mutex_);
-        --active_;
-      }
-      idle_.notify_one();
-    }
-  }
+  /// Asks the workers to end and waits until they have.
+  void dismiss();
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of all below but the workers
   std::condition_variable wake_, idle_;
   std::uint64_t generation_ = 0;
   job* job_ = nullptr;
   int active_ = 0;
-  std::vector<std::jthread> workers_;  // last: joined before the members above go away
+  bool dismissed_ = false;
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace triptych
+
+#ifndef TRIPTYCH_COMPILED
+#include <triptych/core/thread_pool_inl.hpp>
+#endif

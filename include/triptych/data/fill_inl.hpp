@@ -1,0 +1,48 @@
+// triptych/data/fill_inl.hpp
+//
+// The bodies of fill.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include <triptych/augment/normalise.hpp>
+#include <triptych/augment/pipeline.hpp>
+#include <triptych/config.hpp>
+#include <triptych/core/thread_pool.hpp>
+#include <triptych/data/fill.hpp>
+
+namespace triptych::data {
+
+TRIPTYCH_INLINE void fill(const image_set& set, std::span<const std::int64_t> samples,
+                          const augment::recipe& recipe, const augment::address& at, int out_size,
+                          float* out, thread_pool* pool) {
+  const std::size_t view_size =
+      static_cast<std::size_t>(out_size) * static_cast<std::size_t>(out_size) * 3;
+  const augment::normalisation normalisation = set.normalisation();
+  const auto make = [&](std::int64_t i) {
+    thread_local augment::workspace work;  // grows once, then serves every call on this thread
+    augment::address here = at;
+    here.sample = samples[static_cast<std::size_t>(i)];
+    augment::apply(recipe, normalisation, set.view(here.sample), here, out_size, out_size, work,
+                   out + static_cast<std::size_t>(i) * view_size);
+  };
+  const auto count = static_cast<std::int64_t>(samples.size());
+  if (pool != nullptr) {
+    pool->run(count, make);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) make(i);
+  }
+}
+
+TRIPTYCH_INLINE void fill_plain(const image_set& set, std::int64_t first, std::int64_t count,
+                                int out_size, float* out, thread_pool* pool) {
+  std::vector<std::int64_t> samples(static_cast<std::size_t>(count));
+  std::iota(samples.begin(), samples.end(), first);
+  fill(set, samples, augment::recipes::plain, {}, out_size, out, pool);
+}
+
+}  // namespace triptych::data

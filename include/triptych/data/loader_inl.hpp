@@ -1,0 +1,149 @@
+// triptych/data/loader_inl.hpp
+//
+// The bodies of loader.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/augment/draw.hpp>
+#include <triptych/augment/recipe.hpp>
+#include <triptych/config.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/core/thread_pool.hpp>
+#include <triptych/data/fill.hpp>
+#include <triptych/data/image_set.hpp>
+#include <triptych/data/loader.hpp>
+#include <triptych/data/shuffle.hpp>
+
+namespace triptych::data {
+
+namespace detail {
+
+/// The number of threads, so that the pool is built from checked options.
+inline int checked_threads(const image_set& set, const loader_options& o) {
+  if (o.recipes.empty() || o.recipes.size() > static_cast<std::size_t>(augment::view_limit)) {
+    throw error::usage("loader: " + std::to_string(o.recipes.size()) + " views; give 1 to " +
+                       std::to_string(augment::view_limit) + " recipes");
+  }
+  for (const auto& r : o.recipes) augment::validate(r);
+  if (o.batch_size < 1 || o.batch_size > set.size()) {
+    throw error::usage("the batch size is " + std::to_string(o.batch_size) + " and the set " +
+                       set.name + " has " + std::to_string(set.size()) +
+                       " images; choose a batch size from 1 to that number");
+  }
+  if (o.image_size < 0 || o.image_size > 4096) {
+    throw error::usage("the image size is " + std::to_string(o.image_size) +
+                       "; choose one from 1 to 4096, or 0 for the images' own");
+  }
+  if (o.start.epoch < 0 || o.start.epoch >= (1 << 24) || o.start.step < 0 ||
+      o.start.step > set.size() / o.batch_size) {
+    throw error::usage("epoch " + std::to_string(o.start.epoch) + ", step " +
+                       std::to_string(o.start.step) + " is no place to start at; an epoch has " +
+                       std::to_string(set.size() / o.batch_size) + " steps");
+  }
+  return o.threads < 1 ? 1 : o.threads;
+}
+
+}  // namespace detail
+
+TRIPTYCH_INLINE loader::loader(const image_set& set, loader_options options)
+    : set_(set), options_(std::move(options)), pool_(detail::checked_threads(set_, options_)),
+      order_(static_cast<std::size_t>(set.size())) {
+  if (options_.image_size == 0) options_.image_size = set.height;
+  position_ = options_.start;
+  if (position_.step == steps_per_epoch()) position_ = {position_.epoch + 1, 0};
+  const auto size = static_cast<std::size_t>(options_.batch_size);
+  const auto side = static_cast<std::size_t>(options_.image_size);
+  for (batch& b : ring_) {
+    b.views = static_cast<int>(options_.recipes.size());
+    b.size = options_.batch_size;
+    const std::size_t views = options_.recipes.size() * size;
+    if (options_.decide_only) {
+      b.draws.resize(views);
+    } else {
+      b.images.resize(views * side * side * 3);
+    }
+    b.labels.resize(size);
+    b.samples.resize(size);
+  }
+  worker_ = start_thread("the thread that makes batches", [this] { work(); });
+}
+
+TRIPTYCH_INLINE loader::~loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  worker_.join();
+}
+
+TRIPTYCH_INLINE const batch& loader::next() {
+  std::unique_lock lock(mutex_);
+  if (lent_) {
+    ++taken_;
+    lent_ = false;
+    changed_.notify_all();
+  }
+  changed_.wait(lock, [this] { return made_ > taken_ || failure_; });
+  if (made_ == taken_) std::rethrow_exception(failure_);
+  lent_ = true;
+  return ring_[taken_ % ring_.size()];
+}
+
+TRIPTYCH_INLINE void loader::work() {
+  try {
+    for (;;) {
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return stopping_ || made_ - taken_ < ring_.size(); });
+        if (stopping_) return;
+      }
+      make(ring_[made_ % ring_.size()]);
+      const std::lock_guard lock(mutex_);
+      ++made_;
+      changed_.notify_all();
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    changed_.notify_all();
+  }
+}
+
+TRIPTYCH_INLINE void loader::make(batch& b) {
+  if (ordered_epoch_ != position_.epoch) {
+    shuffle(order_, options_.seed, position_.epoch);
+    ordered_epoch_ = position_.epoch;
+  }
+  b.epoch = position_.epoch;
+  b.step = position_.step;
+  const auto size = static_cast<std::size_t>(options_.batch_size);
+  for (std::size_t i = 0; i < size; ++i) {
+    b.samples[i] = order_[static_cast<std::size_t>(position_.step) * size + i];
+    b.labels[i] = set_.labels[static_cast<std::size_t>(b.samples[i])];
+  }
+  const std::size_t length = b.images.size() / options_.recipes.size();
+  for (std::size_t v = 0; v < options_.recipes.size() && !stopping_; ++v) {
+    augment::address at{options_.seed, position_.epoch, 0, static_cast<int>(v)};
+    if (options_.decide_only) {
+      for (std::size_t i = 0; i < size; ++i) {
+        at.sample = b.samples[i];
+        b.draws[v * size + i] = augment::decide(options_.recipes[v], at, set_.height, set_.width,
+                                                options_.image_size, options_.image_size);
+      }
+    } else {
+      fill(set_, b.samples, options_.recipes[v], at, options_.image_size,
+           b.images.data() + v * length, &pool_);
+    }
+  }
+  if (++position_.step == steps_per_epoch()) position_ = {position_.epoch + 1, 0};
+}
+
+}  // namespace triptych::data

@@ -1,0 +1,82 @@
+// triptych/data/read_file_inl.hpp
+//
+// The bodies of read_file.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <triptych/config.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/data/read_file.hpp>
+#include <triptych/io/failpoint.hpp>
+#include <triptych/io/file.hpp>
+
+namespace triptych::data {
+
+TRIPTYCH_INLINE std::vector<std::uint8_t> read_file(const fs::path& path, std::uintmax_t limit) {
+  if (io::type_of(path) != fs::file_type::regular) {
+    throw error::data(path.string() + " is not a readable file; check the data directory");
+  }
+  const io::input_file file = io::open_input(path);
+  if (file.size > limit) {
+    throw error::data(path.string() + " holds " + std::to_string(file.size) +
+                      " bytes, more than the " + std::to_string(limit) +
+                      " that such a file may have, so from byte " + std::to_string(limit) +
+                      " on it is something else; replace it by the original file");
+  }
+  const auto contents = io::read_bytes(file, static_cast<std::size_t>(file.size));
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(contents.data.get());
+  return {bytes, bytes + contents.size};
+}
+
+namespace detail {
+
+/// The entries directly in `directory` that `keep` accepts, hidden ones apart, sorted by name.
+template <class Keep>
+std::vector<fs::path> listing(const fs::path& directory, const Keep& keep) {
+  std::vector<fs::path> found;
+  std::error_code code;
+  do {  // again from the start where it was interrupted
+    found.clear();
+    code = std::error_code(std::max(io::failpoint("list"), 0), std::generic_category());
+    if (code) continue;
+    for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+      const bool hidden = it->path().filename().string().starts_with('.');
+      if (!hidden && keep(*it)) found.push_back(it->path());
+    }
+  } while (code == std::errc::interrupted);
+  if (code) {
+    throw error::data("cannot list " + directory.string() + ": " + code.message() +
+                      "; check that it is a readable directory");
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace detail
+
+TRIPTYCH_INLINE std::vector<fs::path> subdirectories(const fs::path& directory) {
+  return detail::listing(directory, [](const fs::directory_entry& e) {
+    std::error_code unreadable;
+    return e.is_directory(unreadable);
+  });
+}
+
+TRIPTYCH_INLINE std::vector<fs::path> image_files(const fs::path& directory) {
+  return detail::listing(directory, [](const fs::directory_entry& e) {
+    std::string extension = e.path().extension().string();
+    for (char& c : extension) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
+           extension == ".ppm";
+  });
+}
+
+}  // namespace triptych::data
