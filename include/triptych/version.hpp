@@ -17,8 +17,8 @@ void compiled_library_of_version();
 template <>
 void compiled_library_of_version<TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR,
                                  TRIPTYCH_VERSION_PATCH>();
-[[gnu::used]] inline void (*const linked_version)() =
+[[gnu::used]] constexpr void (*linked_version)() =
     &compiled_library_of_version<TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR,
-                                 TRIPTYCH_VERSION_PATCH>;
+                                 TRIPTYCH_VERSION_PATCH>;  // one in every object file
 }  // namespace triptych::detail
 #endif

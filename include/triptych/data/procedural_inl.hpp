@@ -87,7 +87,9 @@ inline void paint(int figure, random_stream random, std::span<std::uint8_t> imag
   constexpr float tau = 6.28318530717958647692f;
   std::array<float, side * side * 3> canvas;
 
-  const colour_noise noise(random, random.uniform(3, 9), random.uniform(0.08f, 0.28f));
+  // One draw after the other: the arguments of a call are evaluated in an order that each compiler chooses.
+  const float strength = random.uniform(0.08f, 0.28f), cell = random.uniform(3, 9);
+  const colour_noise noise(random, cell, strength);
   const float direction = random.uniform(0, tau), slope = random.uniform(0, 0.012f);
   const float light_x = slope * std::cos(direction), light_y = slope * std::sin(direction);
   const float middle = random.uniform(0.35f, 0.65f);

@@ -94,7 +94,7 @@ TRIPTYCH_INLINE void write_all(const descriptor& fd, std::span<const std::byte> 
 }
 
 TRIPTYCH_INLINE void write_all(const descriptor& fd, std::string_view text, const fs::path& path) {
-  write_all(fd, std::as_bytes(std::span(text)), path);
+  write_all(fd, std::as_bytes(std::span(text.data(), text.size())), path);
 }
 
 TRIPTYCH_INLINE void sync_file(const descriptor& fd, const fs::path& path) {
@@ -230,7 +230,7 @@ TRIPTYCH_INLINE input_file open_input(const fs::path& path) {
 }
 
 TRIPTYCH_INLINE file_bytes read_bytes(const input_file& file, std::size_t size) {
-  file_bytes contents{std::make_unique_for_overwrite<std::byte[]>(size), size};
+  file_bytes contents{std::unique_ptr<std::byte[]>(new std::byte[size]), size};
   for (std::size_t done = 0; done < size;) {
     const ssize_t count = detail::repeat_call(
         "read", [&] { return ::read(file.fd.get(), contents.data.get() + done, size - done); });

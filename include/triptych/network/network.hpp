@@ -322,7 +322,7 @@ class network {
     }
     const auto count = static_cast<int>(views.size());
     if constexpr (std::same_as<real, map>) {
-      const bool adjacent = std::ranges::adjacent_find(views, [](int a, int b) {
+      const bool adjacent = std::adjacent_find(views.begin(), views.end(), [](int a, int b) {
                               return b != a + 1;
                             }) == views.end();
       if (side == 1 && adjacent) {
