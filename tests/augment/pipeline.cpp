@@ -79,5 +79,6 @@ TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarise, f
   blur(planes.data(), 16, 16, 0.9f, work.blur);
   recolour(planes.data(), 256, solarise{0.5f});
   finish(planes.data(), 16, 16, true, {}, expected.data());
-  CHECK(got == expected);
+  // Not the same bits: the library's text is compiled with other options than this one.
+  for (std::size_t k = 0; k < got.size(); ++k) REQUIRE(std::abs(got[k] - expected[k]) < 1e-5f);
 }
