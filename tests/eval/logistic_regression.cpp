@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <triptych/core/philox.hpp>
+#include <triptych/eval/lbfgs.hpp>
 
 #include "eval/synthetic_features.hpp"
 #include "support/catch.hpp"
