@@ -312,6 +312,11 @@ void weight_gradient(thread_pool& pool, stack_arena<>& scratch, const geometry& 
 
 }  // namespace bf16_detail
 
+// `takes` cannot name block_side: the header of the blocks costs too much for every program.
+static_assert(bf16_products<>::takes({.in = block_side, .out = block_side}) &&
+              !bf16_products<>::takes({.in = block_side / 2, .out = block_side}) &&
+              !bf16_products<>::takes({.in = block_side, .out = block_side / 2}));
+
 template <class Block>
 bool bf16_products<Block>::available() {
   return Block::available();
