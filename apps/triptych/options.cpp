@@ -20,10 +20,12 @@
 #include "build_info.hpp"
 #include "command_line.hpp"
 #include "configuration.hpp"
-#include "methods.hpp"
+#include "described.hpp"
+#include "parts.hpp"
 #include "recipes.hpp"
 #include "settings.hpp"
 #include "tables.hpp"
+#include "variants.hpp"
 
 namespace triptych::app {
 
@@ -83,27 +85,28 @@ field<train_options> resume_field() {
   return result;
 }
 
-const settings<train_options>& train_settings() {
+/// All but the method and what methods and optimizers say themselves.
+settings<train_options> run_settings() {
   using o = train_options;
-  static const settings<train_options> table{
+  return {
       {"out", "Run", text(&o::out, "DIR", "runs/first"),
        "run directory; default: runs/ and a name made of data, method, variant and seed",
        role::habit},
-      {"seed", "Run", whole(&o::seed, 0), "of everything that is random"},
+      {"seed", "Run", whole(&o::seed, at_least(0)), "of everything that is random"},
       {"resume", "Run", resume_field(), "continue the run in --out, or the run or checkpoint at PATH",
        role::session},
       {"overwrite", "Run", flag(&o::overwrite), "replace the run that is there", role::session},
-      {"max-steps", "Run", whole(&o::max_steps, 0),
+      {"max-steps", "Run", whole(&o::max_steps, at_least(0)),
        "stop, with a checkpoint, after step N of the run; 0 = at its end", role::session},
-      {"checkpoint-every", "Run", whole(&o::checkpoint_every, 1, most_epochs), "epochs",
+      {"checkpoint-every", "Run", whole(&o::checkpoint_every, {1, most_epochs}), "epochs",
        role::habit},
-      {"knn-every", "Run", whole(&o::knn_every, 0, most_epochs),
+      {"knn-every", "Run", whole(&o::knn_every, {0, most_epochs}),
        "epochs between kNN accuracies in the log, 0 = never", role::habit},
-      {"log-every", "Run", whole(&o::log_every, 1), "steps between lines of the metrics",
+      {"log-every", "Run", whole(&o::log_every, at_least(1)), "steps between lines of the metrics",
        role::habit},
       {"dump-step", "Run", text(&o::dump_step, "FILE", "step.safetensors"),
        "write every tensor of one step, to be recomputed elsewhere", role::session},
-      {"dump-at", "Run", whole(&o::dump_at, 1), "which step to dump, from 1", role::session},
+      {"dump-at", "Run", whole(&o::dump_at, at_least(1)), "which step to dump, from 1", role::session},
       {"config", "Run", text(&o::config, "FILE", "run.toml"),
        "read options from FILE, lines of name = value", role::session},
       {"print-config", "Run", flag(&o::print_config),
@@ -120,7 +123,7 @@ const settings<train_options>& train_settings() {
       {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
       {"convolution", "Machine", name_among(&o::convolution, convolution::any::names),
        "algorithm of the backend eigen; bf16: rounded products, on processors with AMX"},
-      {"threads", "Machine", whole(&o::threads, 0, most_threads),
+      {"threads", "Machine", whole(&o::threads, {0, most_threads}),
        "0 = all; results do not depend on it", role::habit},
       {"precision", "Machine", one_of(&o::precision, {"f32", "tf32", "bf16"}),
        "on CUDA: what the operands of products are rounded to"},
@@ -134,87 +137,85 @@ const settings<train_options>& train_settings() {
       {"data", "Images", one_of(&o::data, data_names), "data set"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,
        role::habit},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
-      {"procedural-train", "Images", whole(&o::procedural_train, 1, 10'000'000),
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
+      {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
        "generated training images"},
-      {"procedural-test", "Images", whole(&o::procedural_test, 1, 10'000'000),
+      {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
        "generated test images"},
-      {"image-size", "Images", whole(&o::image_size, 0, most_pixels),
+      {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
        "pixels on a side of a view, 0 = the data set's own"},
       {"augment", "Images", name_among(&o::augment, augment::preset_names),
        "recipe of the views: " + join(augment::preset_names, ", ")},
 
-      {"width", "Networks", whole(&o::width, 1, 4096), "channels of the first stage"},
-      {"blocks", "Networks", wholes(&o::blocks, 1, 1000, "N,N,N,N"),
+      {"width", "Networks", within(&o::encoder, whole(&nn::resnet_options::width, {1, 4096})),
+       "channels of the first stage"},
+      {"blocks", "Networks",
+       within(&o::encoder, wholes(&nn::resnet_options::blocks, 1, 1000, "N,N,N,N")),
        "residual blocks of the stages"},
-      {"stem", "Networks", one_of(&o::stem, {"cifar", "imagenet"}),
+      {"stem", "Networks",
+       within(&o::encoder, one_of(&nn::resnet_options::stem, {"cifar", "imagenet"})),
        "cifar: 3x3, for small images; imagenet: 7x7 stride 2 and max-pool"},
-      {"head", "Networks", wholes(&o::head, 1, 1 << 20, "N,N,..."),
+      {"zero-init-residual", "Networks",
+       within(&o::encoder, toggle(&nn::resnet_options::zero_init_residual)),
+       "residual blocks start as the identity"},
+      {"head", "Networks",
+       within(&o::head, wholes(&nn::head_options::projector, 1, 1 << 20, "N,N,...")),
        "output sizes of the projector's layers"},
-      {"head-norm", "Networks", one_of(&o::head_norm, {"all", "plain", "hidden", "none"}),
+      {"head-norm", "Networks",
+       within(&o::head, one_of(&nn::head_options::projector_norm, {"all", "plain", "hidden", "none"})),
        "BatchNorm in the projector: after every layer; the last without scale and shift; not after "
        "the last; nowhere"},
-      {"predictor-hidden", "Networks", whole(&o::predictor_hidden, 0, 1 << 20),
+      {"predictor-hidden", "Networks",
+       within(&o::head, whole(&nn::head_options::predictor_hidden, {0, 1 << 20})),
        "hidden size of the predictor, 0 = no predictor"},
 
-      {"epochs", "Optimiser", whole(&o::epochs, 1, most_epochs), "passes over the images"},
-      {"batch", "Optimiser", whole(&o::batch, 2, largest_batch), "images in a step"},
-      {"optimizer", "Optimiser", one_of(&o::optimizer, {"sgd", "lars"}), "update rule"},
-      {"lr", "Optimiser", real(&o::lr, positive),
+      {"epochs", "Optimizer", whole(&o::epochs, {1, most_epochs}), "passes over the images"},
+      {"batch", "Optimizer", whole(&o::batch, {2, largest_batch}), "images in a step"},
+      {"lr", "Optimizer", real(&o::lr, positive),
        "learning rate; with --resume: from there on"},
-      {"lr-changes", "Optimiser", rate_changes(&o::lr_changes),
+      {"lr-changes", "Optimizer", rate_changes(&o::lr_changes),
        "another --lr from step N on, counted from 0; --resume --lr X adds one"},
-      {"momentum", "Optimiser", real(&o::momentum, {.low = 0, .high = 1, .below = true}),
-       "of the optimiser"},
-      {"weight-decay", "Optimiser", real(&o::weight_decay, not_negative), "on all parameters"},
-      {"schedule", "Optimiser", one_of(&o::schedule, {"cosine", "constant"}),
+      {"schedule", "Optimizer", one_of(&o::schedule, {"cosine", "constant"}),
        "of the learning rate"},
-      {"warmup-epochs", "Optimiser", whole(&o::warmup_epochs, 0, most_epochs),
+      {"predictor-lr", "Optimizer", one_of(&o::predictor_lr, {"cosine", "constant"}),
+       "schedule of the predictor; cosine: that of the others"},
+      {"warmup-epochs", "Optimizer", whole(&o::warmup_epochs, {0, most_epochs}),
        "epochs of linear warm-up"},
+      {"clip-norm", "Optimizer", real(&o::clip_norm, not_negative),
+       "largest norm of the gradient, 0 = any"},
+      {"optimizer", "Optimizer", name_among(&o::optimizer, optimizers::names),
+       "update rule: " + join(optimizers::names, ", ")},
+  };
+}
 
+/// The method, but for what it says itself.
+settings<train_options> method_settings() {
+  using o = train_options;
+  return {
       {"method", "Method", name_among(&o::method, methods::names),
        "what is learned from: " + join(methods::names, ", ")},
       {"recipe", "Method", one_of(&o::recipe, {"paper", "tuned"}),
        "where all options start: settings shared by all methods, or the method's own recipe"},
       {"variant", "Method", one_of(&o::variant, {"paper", "released"}),
-       "of mncl: sets all switches below, as in the paper or in its authors' code"},
-      {"temperature", "Method", real(&o::temperature, positive), "of the losses"},
-      {"lambda", "Method", real(&o::lambda, not_negative), "weight of the global loss"},
-      {"lambda-s", "Method", real(&o::lambda_s, not_negative), "weight of the local loss"},
-      {"momentum-m", "Method", real(&o::momentum_m, {.low = 0, .high = 1}),
-       "of the momentum network"},
+       "mncl: sets all switches between the paper and its authors' code as the one or the other"},
+      {"momentum-m", "Method", real(&o::momentum_m, fraction), "of the momentum network"},
       {"momentum-schedule", "Method", one_of(&o::momentum_schedule, {"cosine", "constant"}),
        "of it: rising to 1, or constant"},
-      {"queue", "Method", whole(&o::queue, 1, std::int64_t{1} << 32),
-       "projections in the support set"},
-      {"grid", "Method", whole(&o::grid, 1, 16), "patches on a side of an image"},
-      {"combine-k", "Method", whole(&o::combine_k, 1, 256), "patches in a combination"},
+      {"grid", "Method", whole(&o::grid, {1, 16}), "patches on a side of an image"},
+      {"combine-k", "Method", whole(&o::combine_k, {1, 256}), "patches in a combination"},
       {"combine", "Method", one_of(&o::combine, {"all", "random"}),
        "all combinations, or one at random"},
-      {"symmetric", "Method", toggle(&o::symmetric), "moco: both views ask, or the first alone"},
-      {"bn-splits", "Method", whole(&o::bn_splits, 1, 1 << 16),
-       "moco: parts of a batch with BatchNorm statistics of their own, keys shuffled between them"},
-
-      {"local-gradient", "Switches", toggle(&o::local_gradient),
-       "whether the local loss carries gradient"},
-      {"global-loss", "Switches", one_of(&o::global_loss, {"infonce", "ntxent"}), "kind"},
-      {"local-anchor", "Switches", one_of(&o::local_anchor, {"target", "prediction"}),
-       "rows of the local loss"},
-      {"clip-norm", "Switches", real(&o::clip_norm, not_negative),
-       "largest norm of the gradient, 0 = any"},
-      {"predictor-lr", "Switches", one_of(&o::predictor_lr, {"cosine", "constant"}),
-       "schedule of the predictor; cosine: that of the others"},
-      {"zero-init-residual", "Switches", toggle(&o::zero_init_residual),
-       "residual blocks start as the identity"},
-      {"momentum-init", "Switches", one_of(&o::momentum_init, {"copy", "independent"}),
-       "how the momentum network starts"},
-      {"ema-timing", "Switches", one_of(&o::ema_timing, {"after", "before"}),
-       "momentum update after the step, or before its own forward pass"},
-      {"patch-statistics", "Switches", one_of(&o::patch_statistics, {"own", "online"}),
-       "whose running statistics patches move"},
-      {"enqueue", "Switches", one_of(&o::enqueue, {"z1", "z2", "both"}),
-       "which projections enter the support set"},
   };
+}
+
+const settings<train_options>& train_settings() {
+  static const settings<train_options> table = [] {
+    auto all = run_settings();
+    add_described<optimizers>(all, "Optimizer", &train_options::optimizer);
+    for (auto& s : method_settings()) all.push_back(std::move(s));
+    add_described<methods>(all, "Method", &train_options::method);
+    return all;
+  }();
   return table;
 }
 
@@ -227,16 +228,16 @@ const settings<eval_options>& eval_settings() {
        "what to measure"},
       {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
        "measure the same encoder untrained, too"},
-      {"seed", "Evaluation", whole(&o::seed, 0), "of classifier and order of images"},
-      {"epochs", "Linear evaluation", whole(&o::epochs, 1, most_epochs), "passes over the images"},
-      {"batch", "Linear evaluation", whole(&o::batch, 1, largest_batch), "images in a step"},
+      {"seed", "Evaluation", whole(&o::seed, at_least(0)), "of classifier and order of images"},
+      {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}), "passes over the images"},
+      {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
       {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
       {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
       {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
       {"large", "Images", flag(&o::large), large_help},
-      {"threads", "Output", whole(&o::threads, 0, most_threads), "0 = all"},
+      {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
       {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
       {"json", "Output", flag(&o::json), "results as JSON"},
   };
@@ -253,10 +254,10 @@ const settings<embed_options>& embed_settings() {
       {"split", "Images", one_of(&o::split, split_names), "which images"},
       {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
       {"large", "Images", flag(&o::large), large_help},
-      {"batch", "Machine", whole(&o::batch, 1, largest_batch), "images at a time"},
-      {"threads", "Machine", whole(&o::threads, 0, most_threads), "0 = all"},
+      {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
+      {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
       {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
   };
   return table;
@@ -279,19 +280,19 @@ const settings<data_options>& data_settings() {
        "list the data sets; verify one; or show its images"},
       {"name", "", positional(one_of(&o::name, data_names)), join(data_names, ", ")},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, 0), limit_help},
-      {"procedural-train", "Images", whole(&o::procedural_train, 1, 10'000'000),
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
+      {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
        "generated training images"},
-      {"procedural-test", "Images", whole(&o::procedural_test, 1, 10'000'000),
+      {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
        "generated test images"},
-      {"seed", "Images", whole(&o::seed, 0), "of generated images and of views"},
+      {"seed", "Images", whole(&o::seed, at_least(0)), "of generated images and of views"},
       {"split", "Contact sheet", one_of(&o::split, split_names), "which images"},
       {"out", "Contact sheet", text(&o::out, "FILE", "sheet.png"), "a .png or .ppm file"},
-      {"count", "Contact sheet", whole(&o::count, 1, 1000), "images, one in a row"},
-      {"views", "Contact sheet", whole(&o::views, 0, 16), "augmented views beside each"},
+      {"count", "Contact sheet", whole(&o::count, {1, 1000}), "images, one in a row"},
+      {"views", "Contact sheet", whole(&o::views, {0, 16}), "augmented views beside each"},
       {"augment", "Contact sheet", name_among(&o::augment, augment::preset_names),
        "recipe of the views: " + join(augment::preset_names, ", ")},
-      {"image-size", "Contact sheet", whole(&o::image_size, 0, most_pixels),
+      {"image-size", "Contact sheet", whole(&o::image_size, {0, most_pixels}),
        "pixels on a side of a view, 0 = the data set's own"},
   };
   return table;
@@ -598,33 +599,19 @@ reproduce_options reproduce_from(std::vector<given_value> flags) {
   return options;
 }
 
-/// Options that were given and mean nothing to the method.
+/// Options that were given and mean nothing to the method or the optimizer.
 std::vector<std::string> without_effect(const train_options& o) {
   std::vector<std::string> list;
-  methods::find(o.method, [&]<class M>() {
-    const std::pair<const char*, bool> means[] = {
-        {"temperature", requires(M m) { m.temperature; }},
-        {"queue", requires(M m) { m.queue; }},
-        {"symmetric", requires(M m) { m.symmetric; }},
-        {"bn-splits", requires(M m) { m.bn_splits; }},
-        {"lambda", requires(M m) { m.lambda; }},
-        {"lambda-s", requires(M m) { m.lambda_s; }},
-        {"variant", requires(M m) { m.local_gradient; }},
-        {"local-gradient", requires(M m) { m.local_gradient; }},
-        {"global-loss", requires(M m) { m.global_loss; }},
-        {"local-anchor", requires(M m) { m.local_anchor; }},
-        {"momentum-init", requires(M m) { m.momentum_init; }},
-        {"ema-timing", requires(M m) { m.ema_timing; }},
-        {"patch-statistics", requires(M m) { m.patch_statistics; }},
-        {"enqueue", requires(M m) { m.enqueue; }},
-        {"grid", M::about.patches},
-        {"combine-k", M::about.patches},
-        {"combine", M::about.patches},
-    };
-    for (const auto& [name, used] : means) {
-      if (!used && o.from.has(name)) list.push_back(name);
-    }
-  });
+  const auto see = [&](std::string_view name, bool used) {
+    if (!used && o.from.has(name)) list.emplace_back(name);
+  };
+  const bool patches = traits_of(o.method).patches;
+  for (const auto name : {"grid", "combine-k", "combine"}) see(name, patches);
+  see("variant", o.method == method::mncl_options::about.name);
+  for (const auto& s : described_names<methods>()) see(s, has_option<methods>(o.method, s));
+  for (const auto& s : described_names<optimizers>()) {
+    see(s, has_option<optimizers>(o.optimizer, s));
+  }
   return list;
 }
 
@@ -641,10 +628,17 @@ std::int64_t combinations(std::int64_t n, std::int64_t k, std::int64_t most) {
 // -------------------------------------------------------------------------------------------
 // public
 
+void apply_variant(train_options& o, choice::variant variant) {
+  o.variant = variant;
+  const bool released = variant == choice::variant::released;
+  for (const auto& one : variant_switches()) {
+    assign(train_settings(), o, {one.option, released ? one.released : one.paper, "the variant"});
+    o.from.given.erase(one.option);
+  }
+}
+
 bool has_queue(const train_options& o) {
-  bool found = false;
-  methods::find(o.method, [&]<class M>() { found = requires(M m) { m.queue; }; });
-  return found;
+  return has_option<methods>(o.method, "queue");
 }
 
 std::string version_text() {
@@ -736,20 +730,22 @@ std::vector<std::string> check(const train_options& o) {
                          "another --combine-k");
     }
   }
-  bool queue = false;
-  methods::find(o.method, [&]<class M>() { queue = requires(M m) { m.queue; }; });
-  if (queue && (!mncl || this_configuration.global_branch)) {
-    const bool moco = o.method == method::moco_options::about.name;
-    const bool both = (mncl && o.enqueue == choice::enqueue::both) || (moco && o.symmetric);
-    const std::int64_t pushed = o.batch * (both ? 2 : 1);
-    if (o.queue < pushed) {
-      throw error::usage("queue: " + number(o.queue) + from("queue") + " is smaller than the " +
-                         number(pushed) + " projections that a step puts in; give --queue " +
-                         number(pushed) + " or more, or a smaller --batch");
+  std::int64_t pushed = 0, queue = 0;
+  methods::find(o.method, [&]<class Options>() {
+    const auto m = part_of<Options>(o);
+    if constexpr (requires { m.pushed_rows(o.batch); }) {
+      pushed = m.pushed_rows(o.batch);
+      queue = m.queue;
     }
+  });
+  if (queue < pushed && (!mncl || this_configuration.global_branch)) {
+    throw error::usage("queue: " + number(queue) + from("queue") + " is smaller than the " +
+                       number(pushed) + " projections that a step puts in; give --queue " +
+                       number(pushed) + " or more, or a smaller --batch");
   }
-  const bool global_learns = this_configuration.global_branch && o.lambda > 0;
-  const bool local_learns = this_configuration.local_branch && o.lambda_s > 0 && o.local_gradient;
+  const auto of_mncl = part_of<method::mncl_options>(o);
+  const bool global_learns = this_configuration.global_branch && of_mncl.lambda > 0;
+  const bool local_learns = this_configuration.local_branch && of_mncl.lambda_s > 0 && of_mncl.local_gradient;
   if (mncl && !global_learns && !local_learns) {
     throw error::usage(
         std::string("nothing would be learned: no loss has both a weight and a gradient; give ") +
@@ -771,9 +767,10 @@ std::vector<std::string> check(const train_options& o) {
                        "; give a larger --max-steps");
   }
 
-  if (o.batch % o.bn_splits != 0) {
+  const int parts = part_of<method::moco_options>(o).bn_splits;
+  if (o.batch % parts != 0) {
     throw error::usage("bn-splits: a batch of " + number(o.batch) + from("batch") +
-                       " has no " + number(o.bn_splits) + from("bn-splits") +
+                       " has no " + number(parts) + from("bn-splits") +
                        " equal parts; give a --batch divisible by them");
   }
 
@@ -782,7 +779,7 @@ std::vector<std::string> check(const train_options& o) {
     warnings.push_back(name + from(name.c_str()) + " means nothing to the method " + o.method);
   }
   const int smallest = cuts ? pixels / o.grid : pixels;
-  if (o.stem == choice::stem::imagenet && smallest < 64) {
+  if (o.encoder.stem == nn::stem::imagenet && smallest < 64) {
     warnings.push_back("the stem imagenet divides the image's side by 32, so that its " +
                        number(smallest) +
                        "-pixel inputs end as maps of less than 2x2; consider "

@@ -2,12 +2,13 @@
 //
 // What a user can ask of the app, as plain structs with typed fields: one per command, no trace of
 // how a value was given. The fields are declared to the outside in options.cpp, once each; there
-// they get name, limits and help. The defaults of training are the paper's shared settings.
+// they get name, limits and help. What a method or an optimizer takes it says itself (described.hpp).
+// The defaults of training are the paper's shared settings.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <string>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include <triptych/backend/cuda_options.hpp>
+#include <triptych/nn/stack.hpp>
 #include <triptych/train/schedule.hpp>
 
 namespace triptych::app {
@@ -29,17 +31,8 @@ enum class dtype { f32, f64 };
 enum class recipe { paper, tuned };
 enum class variant { paper, released };
 enum class data { cifar10, cifar100, tiny_imagenet, folder, procedural };
-enum class optimizer { sgd, lars };
 enum class schedule { cosine, constant };
 enum class combine { all, random };
-enum class head_norm { all, plain, hidden, none };
-enum class stem { cifar, imagenet };
-enum class global_loss { infonce, ntxent };
-enum class local_anchor { target, prediction };
-enum class momentum_init { copy, independent };
-enum class ema_timing { after, before };
-enum class patch_statistics { own, online };
-enum class enqueue { z1, z2, both };
 enum class protocol { linear, logistic, knn };
 enum class split { train, test };
 enum class data_action { list, verify, show };
@@ -98,64 +91,36 @@ struct train_options {
   std::string augment = "mncl";
 
   // the networks
-  int width = 64;
-  std::array<int, 4> blocks{2, 2, 2, 2};
-  choice::stem stem = choice::stem::cifar;
-  std::vector<int> head{2048, 2048, 2048};
-  choice::head_norm head_norm = choice::head_norm::all;
-  int predictor_hidden = 512;  ///< 0: no predictor
+  nn::resnet_options encoder;
+  nn::head_options head;
 
-  // the optimiser
+  // the optimizer
   int epochs = 200, batch = 256;
-  choice::optimizer optimizer = choice::optimizer::sgd;
-  double lr = 0.1, momentum = 0.9, weight_decay = 1e-4;
+  std::string optimizer = "sgd";
+  double lr = 0.1;
   std::vector<train::rate_change> lr_changes;  ///< by ascending step
   choice::schedule schedule = choice::schedule::cosine;
+  choice::schedule predictor_lr = choice::schedule::cosine;
   int warmup_epochs = 0;
+  double clip_norm = 0;  ///< 0: gradients are not clipped
 
   // the method
   std::string method = "mncl";
   choice::recipe recipe = choice::recipe::paper;
   choice::variant variant = choice::variant::paper;
-  double temperature = 1, lambda = 6, lambda_s = 1;
   double momentum_m = 0.99;
   choice::schedule momentum_schedule = choice::schedule::constant;
-  std::int64_t queue = 16384;
   int grid = 2, combine_k = 2;
   choice::combine combine = choice::combine::all;
-  bool symmetric = false;  ///< moco
-  int bn_splits = 1;      ///< moco
 
-  // the switches between the variants; see apply_variant()
-  bool local_gradient = true;
-  choice::global_loss global_loss = choice::global_loss::infonce;
-  choice::local_anchor local_anchor = choice::local_anchor::target;
-  double clip_norm = 0;  ///< 0: gradients are not clipped
-  choice::schedule predictor_lr = choice::schedule::cosine;
-  bool zero_init_residual = false;
-  choice::momentum_init momentum_init = choice::momentum_init::copy;
-  choice::ema_timing ema_timing = choice::ema_timing::after;
-  choice::patch_statistics patch_statistics = choice::patch_statistics::own;
-  choice::enqueue enqueue = choice::enqueue::z1;
+  /// Of the method and the optimizer, what differs from their own defaults; see part_of().
+  std::map<std::string, std::string, std::less<>> described{};
 
   sources from{};
 };
 
-/// Sets every switch as the variant has it.
-inline void apply_variant(train_options& o, choice::variant variant) {
-  const bool released = variant == choice::variant::released;
-  o.variant = variant;
-  o.local_gradient = !released;
-  o.global_loss = released ? choice::global_loss::ntxent : choice::global_loss::infonce;
-  o.local_anchor = released ? choice::local_anchor::prediction : choice::local_anchor::target;
-  o.clip_norm = released ? 1 : 0;
-  o.predictor_lr = released ? choice::schedule::constant : choice::schedule::cosine;
-  o.zero_init_residual = released;
-  o.momentum_init = released ? choice::momentum_init::independent : choice::momentum_init::copy;
-  o.ema_timing = released ? choice::ema_timing::before : choice::ema_timing::after;
-  o.patch_statistics = released ? choice::patch_statistics::online : choice::patch_statistics::own;
-  o.enqueue = released ? choice::enqueue::z2 : choice::enqueue::z1;
-}
+/// Sets every switch between the paper and its authors' code as the variant has it.
+void apply_variant(train_options& options, choice::variant variant);
 
 struct eval_options {
   std::string run;  ///< a run directory or one of its checkpoints
@@ -305,7 +270,7 @@ std::vector<std::string> table_differences(std::string_view text, const std::str
 /// What was given of the options that change what is computed, and is not the default.
 std::vector<std::pair<std::string, std::string>> chosen(const train_options& options);
 
-/// Whether the method keeps a queue, whose size --queue is.
+/// Whether --queue means something to the method.
 bool has_queue(const train_options& options);
 
 /// "cifar10", for messages and file names.

@@ -3,7 +3,6 @@
 // From the options of a run to the library's types: the one place where both are known.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,10 +13,10 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/nn/stack.hpp>
 #include <triptych/train/trainer.hpp>
-#include <triptych/update/optimizer/any.hpp>
 
-#include "methods.hpp"
+#include "described.hpp"
 #include "options.hpp"
+#include "parts.hpp"
 
 namespace triptych::app {
 
@@ -33,49 +32,8 @@ inline data::source data_source(choice::data name, const std::string& directory,
           run.procedural_test};
 }
 
-inline nn::resnet encoder(const train_options& o) {
-  return nn::resnet({.stem = o.stem == choice::stem::cifar ? nn::stem::cifar : nn::stem::imagenet,
-                     .width = o.width,
-                     .blocks = o.blocks,
-                     .zero_init_residual = o.zero_init_residual});
-}
-
 inline nn::stack<> layers(const train_options& o) {
-  constexpr std::array norms{nn::head_norm::all, nn::head_norm::plain, nn::head_norm::hidden,
-                             nn::head_norm::none};
-  return nn::stack<>(encoder(o), {o.head, o.predictor_hidden,
-                                  norms[static_cast<std::size_t>(o.head_norm)]});
-}
-
-/// The options of one method: those of the run that it has.
-template <class Options>
-Options method_options(const train_options& o) {
-  Options m;
-  if constexpr (requires { m.temperature; }) m.temperature = o.temperature;
-  if constexpr (requires { m.queue; }) m.queue = o.queue;
-  if constexpr (requires { m.symmetric; }) m.symmetric = o.symmetric;
-  if constexpr (requires { m.bn_splits; }) m.bn_splits = o.bn_splits;
-  if constexpr (std::is_same_v<Options, method::mncl_options>) {
-    m.lambda = o.lambda;
-    m.lambda_s = o.lambda_s;
-    m.local_gradient = o.local_gradient;
-    if (o.local_anchor == choice::local_anchor::prediction) {
-      m.local_anchor = loss::anchor::prediction;
-    }
-    if (o.global_loss == choice::global_loss::ntxent) m.global_loss = method::global_loss::nt_xent;
-    if (o.momentum_init == choice::momentum_init::independent) {
-      m.momentum_init = method::momentum_start::independent;
-    }
-    if (o.ema_timing == choice::ema_timing::before) {
-      m.ema_timing = method::momentum_timing::before_forward;
-    }
-    if (o.patch_statistics == choice::patch_statistics::online) {
-      m.patch_statistics = method::patch_statistics::online;
-    }
-    if (o.enqueue == choice::enqueue::z2) m.enqueue = method::enqueued::z2;
-    if (o.enqueue == choice::enqueue::both) m.enqueue = method::enqueued::both;
-  }
-  return m;
+  return nn::stack<>(nn::resnet(o.encoder), o.head);
 }
 
 /// Encoder forwards that a training step costs an image; a backward counts two.
@@ -83,7 +41,7 @@ inline int cost_of(const train_options& o) {
   int cost = 0;
   methods::find(o.method, [&]<class Options>() {
     if constexpr (requires(Options m) { m.described(); }) {
-      cost = method_options<Options>(o).described().cost;
+      cost = part_of<Options>(o).described().cost;
     } else {
       cost = Options::about.cost;
     }
@@ -93,12 +51,7 @@ inline int cost_of(const train_options& o) {
 
 inline policies::online_update online_update(const train_options& o) {
   policies::online_update u;
-  if (o.optimizer == choice::optimizer::lars) {
-    u.rule.choice = update::optimizer::lars{.momentum = o.momentum,
-                                            .weight_decay = o.weight_decay};
-  } else {
-    u.rule.choice = update::optimizer::sgd{o.momentum, o.weight_decay};
-  }
+  optimizers::find(o.optimizer, [&]<class Rule>() { u.rule.choice = part_of<Rule>(o); });
   u.clip_norm = o.clip_norm;
   return u;
 }
@@ -116,7 +69,7 @@ template <class Options, class Policies, class B>
 std::unique_ptr<method::learner<B>> make_with(B& backend, const train_options& o,
                                               std::int64_t steps) {
   return std::make_unique<typename Options::template method<B, Policies>>(
-      backend, layers(o), method_options<Options>(o), o.seed, policy_values<Policies>(o, steps));
+      backend, layers(o), part_of<Options>(o), o.seed, policy_values<Policies>(o, steps));
 }
 
 /// mncl with the branches of this build's configuration: configured/mncl.hpp.

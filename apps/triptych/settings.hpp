@@ -22,6 +22,7 @@
 
 #include <triptych/core/error.hpp>
 #include <triptych/core/nearest_name.hpp>
+#include <triptych/core/options.hpp>
 #include <triptych/io/json_text.hpp>
 
 #include "command_line.hpp"
@@ -61,15 +62,6 @@ using settings = std::vector<setting<Options>>;
 
 // -------------------------------------------------------------------------------------------
 // fields
-
-/// A real number's limits; `above` and `below` exclude the limit itself.
-struct limits {
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
-  bool above = false, below = false;
-};
-inline constexpr limits positive{.low = 0, .above = true};
-inline constexpr limits not_negative{.low = 0};
 
 /// The number that all of `text` stands for.
 template <class Number>
@@ -127,9 +119,14 @@ std::string read_whole(std::string_view text, Whole low, Whole high, Whole& numb
   return {};
 }
 
+/// Of `allowed`, what the type of the field can hold.
 template <class Options, class Whole>
-field<Options> whole(Whole Options::*member, std::type_identity_t<Whole> low,
-                     std::type_identity_t<Whole> high = std::numeric_limits<Whole>::max()) {
+field<Options> whole(Whole Options::*member, const range& allowed) {
+  constexpr auto most = std::numeric_limits<Whole>::max();
+  const auto low = static_cast<Whole>(allowed.low);
+  const auto high = std::cmp_less(allowed.high, most) && allowed.high < at_least(0).high
+                        ? static_cast<Whole>(allowed.high)
+                        : most;
   return {.hint = "N",
           .read = [=](Options& o,
                       std::string_view text) { return read_whole(text, low, high, o.*member); },
@@ -337,6 +334,18 @@ field<Options> text(std::string Options::*member, std::string hint, std::string 
           },
           .write = [=](const Options& o) { return o.*member; },
           .example = std::move(example)};
+}
+
+/// A field of a part of the options.
+template <class Options, class Part>
+field<Options> within(Part Options::*part, const field<Part>& inner) {
+  return {.hint = inner.hint,
+          .read = [=, read = inner.read](Options& o,
+                                         std::string_view given) { return read(o.*part, given); },
+          .write = [=, write = inner.write](const Options& o) { return write(o.*part); },
+          .number = inner.number,
+          .shape = inner.shape,
+          .example = inner.example};
 }
 
 template <class Options>

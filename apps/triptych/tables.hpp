@@ -16,9 +16,10 @@
 
 #include <triptych/eval/accuracy.hpp>
 
-#include "methods.hpp"
 #include "options.hpp"
+#include "parts.hpp"
 #include "recipes.hpp"
+#include "variants.hpp"
 
 namespace triptych::app {
 
@@ -50,17 +51,8 @@ inline table_plan switches() {
                   "Table 0: the paper's method, each switch to its authors' code alone, and all",
                   {{"paper", "as in the paper", {}, {}}},
                   "paper"};
-  constexpr preset_value switched[]{
-      {"local-gradient", "off"},      {"global-loss", "ntxent"},
-      {"local-anchor", "prediction"}, {"clip-norm", "1"},
-      {"predictor-lr", "constant"},   {"zero-init-residual", "on"},
-      {"momentum-init", "independent"}, {"ema-timing", "before"},
-      {"patch-statistics", "online"}, {"enqueue", "z2"}};
-  for (const auto& [option, value] : switched) {
-    plan.rows.push_back({std::string(option) + "-" + std::string(value),
-                         std::string(option) + " " + std::string(value),
-                         {{option, value}},
-                         {}});
+  for (const auto& [option, paper, released] : variant_switches()) {
+    plan.rows.push_back({option + "-" + released, option + " " + released, {{option, released}}, {}});
   }
   plan.rows.push_back({"released", "all, as released", {{"variant", "released"}}, {}});
   for (auto& row : plan.rows) {
@@ -85,9 +77,9 @@ inline table_plan compared(const std::vector<std::size_t>& places) {
                             {"fast_moco", {85.93, 99.57}, {61.39, 87.31}, {39.91, 66.26}},
                             {"mncl", {90.18, 99.78}, {65.20, 89.72}, {41.70, 68.36}}};
   table_plan plan{"table1", "Table 1: the compared methods", {}, "mncl"};
-  for (std::size_t i = 0; i < methods::about.size(); ++i) {
+  for (std::size_t i = 0; i < methods::names.size(); ++i) {
     if (!places.empty() && std::find(places.begin(), places.end(), i) == places.end()) continue;
-    const auto& about = methods::about[i];
+    const auto about = traits_of(methods::names[i]);
     table_row row{std::string(about.name), std::string(about.title), {{"method", about.name}}, {}};
     for (const auto& n : paper) {
       if (n.method != about.name) continue;

@@ -337,7 +337,7 @@ class train_run {
   /// what it was counts as lost: a BatchNorm at the projector's end keeps the rest of it up, even
   /// where all that is left is noise (SimSiam without a predictor).
   void watch_for_collapse(std::int64_t step, double spread) {
-    const double health = spread * std::sqrt(static_cast<double>(options_.head.back()));
+    const double health = spread * std::sqrt(static_cast<double>(options_.head.projector.back()));
     widest_ = std::max(widest_, health);
     const bool fallen = health < std::max(0.1, (collapsed_ ? 0.6 : 0.5) * widest_);
     if (fallen && !collapsed_) {

@@ -10,6 +10,8 @@
 #include "support/temporary_directory.hpp"
 #include "support/thrown.hpp"
 #include "triptych/command_line.hpp"
+#include "triptych/described.hpp"
+#include "triptych/parts.hpp"
 
 using namespace triptych;
 using namespace triptych::app;
@@ -60,14 +62,16 @@ TEST_CASE("The defaults of training are the paper's protocol") {
   CHECK(o.batch == 256);
   CHECK(o.epochs == 200);
   CHECK(o.lr == 0.1);
-  CHECK(o.momentum == 0.9);
-  CHECK(o.weight_decay == 1e-4);
+  CHECK(o.optimizer == "sgd");
+  CHECK(part_of<update::optimizer::sgd>(o).momentum == 0.9);
+  CHECK(part_of<update::optimizer::sgd>(o).weight_decay == 1e-4);
   CHECK(o.momentum_m == 0.99);
-  CHECK(o.queue == 16384);
-  CHECK(o.temperature == 1);
-  CHECK(o.lambda == 6);
-  CHECK(o.head == std::vector<int>{2048, 2048, 2048});
-  CHECK(o.blocks == std::array<int, 4>{2, 2, 2, 2});
+  const auto mncl = part_of<method::mncl_options>(o);
+  CHECK(mncl.queue == 16384);
+  CHECK(mncl.temperature == 1);
+  CHECK(mncl.lambda == 6);
+  CHECK(o.head.projector == std::vector<int>{2048, 2048, 2048});
+  CHECK(o.encoder.blocks == std::array<int, 4>{2, 2, 2, 2});
   CHECK(view_size(o) == 32);
   CHECK(run_directory(o) == "runs/cifar10-mncl-paper-seed0");
   CHECK(o.from.of("lr") == "the defaults");
@@ -88,28 +92,30 @@ TEST_CASE("A flag counts more than the environment, that more than the file, tha
   CHECK(o.epochs == 7);
   CHECK(o.from.of("epochs") == file.string() + ":3");
   CHECK(o.clip_norm == 5);
-  CHECK(o.enqueue == choice::enqueue::z2);
+  CHECK(part_of<method::mncl_options>(o).enqueue == method::enqueue::z2);
   CHECK_FALSE(o.from.has("enqueue"));
 }
 
 TEST_CASE("The variant sets every switch and single switches override it") {
   const auto paper = checked({}), released = checked({{"variant", "released"}});
-  CHECK(paper.local_gradient);
-  CHECK_FALSE(released.local_gradient);
-  CHECK(released.global_loss == choice::global_loss::ntxent);
-  CHECK(released.local_anchor == choice::local_anchor::prediction);
+  const auto of_paper = part_of<method::mncl_options>(paper);
+  const auto of_released = part_of<method::mncl_options>(released);
+  CHECK(of_paper.local_gradient);
+  CHECK_FALSE(of_released.local_gradient);
+  CHECK(of_released.global_loss == method::global_loss::nt_xent);
+  CHECK(of_released.local_anchor == loss::anchor::prediction);
   CHECK(released.clip_norm == 1);
   CHECK(released.predictor_lr == choice::schedule::constant);
-  CHECK(released.zero_init_residual);
-  CHECK(released.momentum_init == choice::momentum_init::independent);
-  CHECK(released.ema_timing == choice::ema_timing::before);
-  CHECK(released.patch_statistics == choice::patch_statistics::online);
-  CHECK(released.enqueue == choice::enqueue::z2);
+  CHECK(released.encoder.zero_init_residual);
+  CHECK(of_released.momentum_init == method::momentum_init::independent);
+  CHECK(of_released.ema_timing == method::ema_timing::before_forward);
+  CHECK(of_released.patch_statistics == method::patch_statistics::online);
+  CHECK(of_released.enqueue == method::enqueue::z2);
 
   const auto mixed = checked({{"enqueue", "both"}, {"variant", "released"}, {"clip-norm", "0"}});
-  CHECK(mixed.enqueue == choice::enqueue::both);
+  CHECK(part_of<method::mncl_options>(mixed).enqueue == method::enqueue::both);
   CHECK(mixed.clip_norm == 0);
-  CHECK(mixed.zero_init_residual);
+  CHECK(mixed.encoder.zero_init_residual);
 }
 
 TEST_CASE("The written configuration reads back as the same options") {
@@ -176,7 +182,7 @@ TEST_CASE("A resumed run goes on with its own configuration, and habits may chan
   const auto moved = resumed(stored, asked, 8);
   CHECK(moved.threads == 2);
   CHECK(moved.out == "here");
-  CHECK(moved.width == 16);
+  CHECK(moved.encoder.width == 16);
 
   const auto other = thrown_by([&] {
     resumed(stored, train_with({{"resume", "auto"}, {"width", "32"}}), 8);
@@ -406,12 +412,12 @@ TEST_CASE("A configuration file may use all of TOML's ways to write a value") {
   const auto o = checked({{"config", file.string()}});
   CHECK(o.lr == 0.5);
   CHECK(o.batch == 64);
-  CHECK(o.blocks == std::array<int, 4>{1, 2, 3, 4});
-  CHECK(o.head == std::vector<int>{8, 8});
+  CHECK(o.encoder.blocks == std::array<int, 4>{1, 2, 3, 4});
+  CHECK(o.head.projector == std::vector<int>{8, 8});
   CHECK(o.out == "C:\\runs");
   CHECK(o.data_dir == "a\tb\x01\xC2\x9B\xEF\xBF\xBD#");
   CHECK(config_from_toml(config_toml(o), "config.toml").data_dir == o.data_dir);
-  CHECK(o.zero_init_residual);
+  CHECK(o.encoder.zero_init_residual);
   CHECK(o.data == choice::data::procedural);
 }
 

@@ -143,14 +143,14 @@ TEST_CASE("Shared options hold for every cell, and the cell's own count more") {
   const auto o = reproduce_with(
       {{"table", "table1"}, {"width", "8"}, {"lambda", "3"}, {"recipe", "tuned"}});
   const auto simclr = cell_of(o, "simclr"), mncl = cell_of(o, "mncl");
-  CHECK(simclr.width == 8);
+  CHECK(simclr.encoder.width == 8);
   CHECK(simclr.method == "simclr");
-  CHECK(simclr.head == std::vector<int>{512, 128});  // of its own recipe
-  CHECK(mncl.lambda == 3);
+  CHECK(simclr.head.projector == std::vector<int>{512, 128});  // of its own recipe
+  CHECK(part_of<method::mncl_options>(mncl).lambda == 3);
   CHECK(check(simclr).empty());  // lambda means nothing to it, and nobody said that it does
 
   const auto two = reproduce_with({{"table", "table2"}, {"batch", "32"}, {"queue", "64"}});
-  CHECK(cell_of(two, "lambda-10").lambda == 10);
+  CHECK(part_of<method::mncl_options>(cell_of(two, "lambda-10")).lambda == 10);
   CHECK(cell_of(two, "lambda-10").batch == 32);
   CHECK(two.seeds == std::vector<int>{1, 2});
 }

@@ -120,7 +120,7 @@ TEST_CASE("the seed decides every initial number") {
 }
 
 TEST_CASE("an independent momentum network starts elsewhere, and a copy starts alike") {
-  const auto differs = [](method::momentum_start start) {
+  const auto differs = [](method::momentum_init start) {
     float_oracle b;
     method::mncl_options o;
     o.queue = 4;
@@ -128,6 +128,6 @@ TEST_CASE("an independent momentum network starts elsewhere, and a copy starts a
     method::mncl<float_oracle> m(b, small_mncl<float_oracle>::layers(2), o, 1);
     return m.online().weights()[0] != m.momentum().weights()[0];
   };
-  CHECK_FALSE(differs(method::momentum_start::copy));
-  CHECK(differs(method::momentum_start::independent));
+  CHECK_FALSE(differs(method::momentum_init::copy));
+  CHECK(differs(method::momentum_init::independent));
 }

@@ -29,7 +29,7 @@ struct probe_options {
   std::int64_t steps = 0;        ///< in the whole training: the length of the cosine
   double learning_rate = 0.8;    ///< at the first step
   float initial_weight = 0.01f;  ///< standard deviation
-  update::optimizer::lars lars{};
+  update::optimizer::lars lars{.weight_decay = 0};
 };
 
 /// Steps in `epochs` epochs of batches of `batch` rows out of `size`, the incomplete last batch

@@ -23,10 +23,14 @@
 
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/options.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/tensor.hpp>
 
 namespace triptych::memory {
+
+/// Rows that a queue may be asked to have.
+inline constexpr range queue_sizes{1, std::int64_t{1} << 32};
 
 template <class B>
 class support_set {

@@ -29,6 +29,9 @@ struct byol_options {
       .name = "byol", .title = "BYOL", .views = 2, .cost = 8, .terms = {"1", "2"}};
   template <class B, class Policies = policies>
   using method = byol<B, Policies>;
+
+  template <class Visit>
+  static void describe(Visit&&) {}
 };
 
 template <class B, class Policies = policies>

@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include <triptych/core/options.hpp>
 #include <triptych/loss/info_nce.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
@@ -35,6 +36,11 @@ struct fast_moco_options {
   using method = fast_moco<B, Policies>;
 
   double temperature = 1.0;
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    option("temperature", &fast_moco_options::temperature, positive, "of the losses");
+  }
 };
 
 template <class B, class Policies = policies>

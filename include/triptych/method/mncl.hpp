@@ -22,6 +22,7 @@
 #include <utility>
 
 #include <triptych/concepts/backend.hpp>
+#include <triptych/core/options.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/loss/info_nce.hpp>
 #include <triptych/loss/nt_xent.hpp>
@@ -44,10 +45,10 @@ template <class B, class Policies>
 class mncl;
 
 enum class global_loss { info_nce, nt_xent };
-enum class momentum_start { copy, independent };
-enum class momentum_timing { after_step, before_forward };
+enum class momentum_init { copy, independent };
+enum class ema_timing { after_step, before_forward };
 enum class patch_statistics { own, online };
-enum class enqueued { z1, z2, both };
+enum class enqueue { z1, z2, both };
 
 /// What is decided at run time. The defaults are the paper's.
 struct mncl_options {
@@ -65,10 +66,10 @@ struct mncl_options {
   bool local_gradient = true;  ///< does loss_s carry a gradient?
   loss::anchor local_anchor = loss::anchor::target;
   triptych::method::global_loss global_loss = global_loss::info_nce;
-  momentum_start momentum_init = momentum_start::copy;
-  momentum_timing ema_timing = momentum_timing::after_step;
+  triptych::method::momentum_init momentum_init = momentum_init::copy;
+  triptych::method::ema_timing ema_timing = ema_timing::after_step;
   triptych::method::patch_statistics patch_statistics = patch_statistics::own;
-  enqueued enqueue = enqueued::z1;
+  triptych::method::enqueue enqueue = enqueue::z1;
 
   /// The behaviour of the authors' public code, as far as the method itself goes; the rest of it is
   /// clipping (update::backprop), a constant predictor rate and zero-initialised residuals.
@@ -77,11 +78,35 @@ struct mncl_options {
     o.local_gradient = false;
     o.local_anchor = loss::anchor::prediction;
     o.global_loss = global_loss::nt_xent;
-    o.momentum_init = momentum_start::independent;
-    o.ema_timing = momentum_timing::before_forward;
+    o.momentum_init = momentum_init::independent;
+    o.ema_timing = ema_timing::before_forward;
     o.patch_statistics = patch_statistics::online;
-    o.enqueue = enqueued::z2;
+    o.enqueue = enqueue::z2;
     return o;
+  }
+
+  /// Rows that a step with a batch of n pushes into the queue.
+  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const {
+    return enqueue == enqueue::both ? 2 * n : n;
+  }
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    using o = mncl_options;
+    option("temperature", &o::temperature, positive, "of the losses");
+    option("lambda", &o::lambda, not_negative, "weight of the global loss");
+    option("lambda-s", &o::lambda_s, not_negative, "weight of the local loss");
+    option("queue", &o::queue, memory::queue_sizes, "projections in the queue");
+    option("local-gradient", &o::local_gradient, "whether the local loss carries gradient");
+    option("global-loss", &o::global_loss, {"infonce", "ntxent"}, "kind of the global loss");
+    option("local-anchor", &o::local_anchor, {"target", "prediction"}, "rows of the local loss");
+    option("momentum-init", &o::momentum_init, {"copy", "independent"},
+           "how the momentum network starts");
+    option("ema-timing", &o::ema_timing, {"after", "before"},
+           "momentum update after the step, or before its own forward pass");
+    option("patch-statistics", &o::patch_statistics, {"own", "online"},
+           "whose running statistics patches move");
+    option("enqueue", &o::enqueue, {"z1", "z2", "both"}, "which projections enter the queue");
   }
 };
 
@@ -109,7 +134,7 @@ class mncl : public learner<B, typename Policies::stack> {
     const stack prefix = layers.without_predictor();
     if constexpr (Policies::global_branch) {
       momentum_.emplace(backend, prefix, values.momentum_update);
-      if (options.momentum_init == momentum_start::copy) {
+      if (options.momentum_init == momentum_init::copy) {
         momentum_->copy_weights(online_);
       } else {
         momentum_->initialise(~seed);
@@ -133,7 +158,7 @@ class mncl : public learner<B, typename Policies::stack> {
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
     const typename stack_arena<typename B::memory>::frame scope(backend.arena());
-    if (options_.ema_timing == momentum_timing::before_forward) move_momentum(options.step);
+    if (options_.ema_timing == ema_timing::before_forward) move_momentum(options.step);
     watch.rows("view", std::array{1, 2, 3}, x);
 
     std::optional<targets> global;
@@ -171,10 +196,10 @@ class mncl : public learner<B, typename Policies::stack> {
     const step_report report = this->descend(online_, unit_p, x, options, terms);
 
     if constexpr (Policies::global_branch) {
-      const std::int64_t n = x.shape.images / 3, first = options_.enqueue == enqueued::z2 ? n : 0;
+      const std::int64_t n = x.shape.images / 3, first = options_.enqueue == enqueue::z2 ? n : 0;
       std::move(global->nearest).push(global->unit.images(first, pushed_rows(n)));
     }
-    if (options_.ema_timing == momentum_timing::after_step) move_momentum(options.step);
+    if (options_.ema_timing == ema_timing::after_step) move_momentum(options.step);
     return report;
   }
 
@@ -186,8 +211,7 @@ class mncl : public learner<B, typename Policies::stack> {
   }
 
   [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override {
-    if (!Policies::global_branch) return 0;
-    return options_.enqueue == enqueued::both ? 2 * n : n;
+    return Policies::global_branch ? options_.pushed_rows(n) : 0;
   }
 
   [[nodiscard]] online_type& online() { return online_; }

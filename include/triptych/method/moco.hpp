@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/core/options.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/shuffle.hpp>
 #include <triptych/loss/dictionary_info_nce.hpp>
@@ -61,6 +62,18 @@ struct moco_options {
       t.terms = {"1"};
     }
     return t;
+  }
+
+  /// Rows that a step with a batch of n pushes into the queue.
+  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const { return symmetric ? 2 * n : n; }
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    option("temperature", &moco_options::temperature, positive, "of the losses");
+    option("queue", &moco_options::queue, memory::queue_sizes, "projections in the queue");
+    option("symmetric", &moco_options::symmetric, "both views ask, or the first alone");
+    option("bn-splits", &moco_options::bn_splits, range{1, 1 << 16},
+           "parts of a batch with BatchNorm statistics of their own, keys shuffled between them");
   }
 };
 

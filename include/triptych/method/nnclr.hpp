@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <triptych/core/options.hpp>
 #include <triptych/loss/info_nce.hpp>
 #include <triptych/memory/support_set.hpp>
 #include <triptych/method/learner.hpp>
@@ -36,6 +37,15 @@ struct nnclr_options {
 
   double temperature = 1.0;
   std::int64_t queue = 16384;
+
+  /// Rows that a step with a batch of n pushes into the queue.
+  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const { return n; }
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    option("temperature", &nnclr_options::temperature, positive, "of the losses");
+    option("queue", &nnclr_options::queue, memory::queue_sizes, "projections in the queue");
+  }
 };
 
 template <class B, class Policies = policies>

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include <triptych/core/options.hpp>
 #include <triptych/loss/nt_xent.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
@@ -32,6 +33,11 @@ struct simclr_options {
   using method = simclr<B, Policies>;
 
   double temperature = 1.0;
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    option("temperature", &simclr_options::temperature, positive, "of the losses");
+  }
 };
 
 template <class B, class Policies = policies>

@@ -30,6 +30,9 @@ struct simsiam_options {
       .name = "simsiam", .title = "SimSiam", .views = 2, .cost = 6, .terms = {"1", "2"}};
   template <class B, class Policies = policies>
   using method = simsiam<B, Policies>;
+
+  template <class Visit>
+  static void describe(Visit&&) {}
 };
 
 template <class B, class Policies = policies>

@@ -1,6 +1,7 @@
 // triptych/update/optimizer/any.hpp
 //
-// One of the optimisers, chosen at run time: for programs that take the choice from an option.
+// One of several optimizers, chosen at run time: for programs that take the choice from an option. One more
+// optimizer is one more name in the last line.
 #pragma once
 
 #include <variant>
@@ -12,8 +13,12 @@
 
 namespace triptych::update::optimizer {
 
-struct any {
-  std::variant<sgd, lars> choice = sgd{};
+template <class... Rules>
+struct any_of {
+  template <template <class...> class List>
+  using list = List<Rules...>;
+
+  std::variant<Rules...> choice = {};
 
   template <class B, class Scale>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
@@ -26,5 +31,7 @@ struct any {
         choice);
   }
 };
+
+using any = any_of<sgd, lars>;
 
 }  // namespace triptych::update::optimizer

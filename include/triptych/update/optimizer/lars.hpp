@@ -17,6 +17,7 @@
 
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/options.hpp>
 #include <triptych/kernels/descent.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/update/optimizer/parameter_group.hpp>
@@ -28,12 +29,20 @@ using kernels::lars_factors;
 using kernels::lars_rule;
 
 struct lars {
+  static constexpr traits about{.name = "lars"};
+
   double momentum = 0.9;             ///< mu
-  double weight_decay = 0.0;         ///< decay
+  double weight_decay = 1e-4;        ///< decay
   double trust_coefficient = 0.001;  ///< eta
   double epsilon = 1e-8;
   lars_rule rule = lars_rule::after_momentum;
   bool vectors = true;  ///< false: biases and BatchNorm weights get plain SGD without decay
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    option("momentum", &lars::momentum, below_one, "of the gradients");
+    option("weight-decay", &lars::weight_decay, not_negative, "on all parameters");
+  }
 
   /// What a tensor's step is scaled by, from its norms.
   [[nodiscard]] kernels::lars_trust trust() const {

@@ -10,10 +10,16 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include <triptych/config.hpp>
 
 namespace triptych::update::optimizer {
+
+/// What is known of an optimizer before it runs.
+struct traits {
+  std::string_view name;  ///< as options and files have it
+};
 
 /// The tensors from offset `begin` to offset `end` of an arena.
 struct parameter_group {

@@ -4,14 +4,23 @@
 //   g <- g + decay * w;  b <- momentum * b + g;  w <- w - rate * b
 #pragma once
 
+#include <triptych/core/options.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/update/optimizer/parameter_group.hpp>
 
 namespace triptych::update::optimizer {
 
 struct sgd {
+  static constexpr traits about{.name = "sgd"};
+
   double momentum = 0.9;
   double weight_decay = 1e-4;
+
+  template <class Visit>
+  static void describe(Visit&& option) {
+    option("momentum", &sgd::momentum, below_one, "of the gradients");
+    option("weight-decay", &sgd::weight_decay, not_negative, "on all parameters");
+  }
 
   template <class B, class Scale>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
