@@ -130,12 +130,12 @@ class train_step {
                                    1.0f / static_cast<float>(rows), gradient.data,
                                    arena.template take<float>(static_cast<std::size_t>(rows)));
     network_.zero_gradients();
-    network_.backward(gradient);
+    network_.backward({.prediction = gradient});
     if (end) end("loss, backward");
     if constexpr (DeferringBackend<B>) {
-      network_.update(0.01, 0.01, arena.template take<float>(1));
+      network_.update(0.01, 0.01, 0, arena.template take<float>(1));
     } else {
-      network_.update(0.01, 0.01);
+      network_.update(0.01, 0.01, 0);
     }
     if (end) end("SGD");
   }

@@ -42,13 +42,7 @@
 #include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, any
 
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
-#include <triptych/method/byol.hpp>       // defines: method::byol
-#include <triptych/method/fast_moco.hpp>  // defines: method::fast_moco
-#include <triptych/method/mncl.hpp>       // defines: method::mncl
-#include <triptych/method/moco.hpp>       // defines: method::moco
-#include <triptych/method/nnclr.hpp>      // defines: method::nnclr
-#include <triptych/method/simclr.hpp>     // defines: method::simclr
-#include <triptych/method/simsiam.hpp>    // defines: method::simsiam
+#include <triptych/method/all.hpp>  // defines: method::mncl, moco, simclr, simsiam, byol, nnclr, fast_moco
 
 #include <triptych/eval/encode.hpp>               // defines: eval::encode
 #include <triptych/eval/knn.hpp>                  // defines: eval::knn

@@ -2,6 +2,8 @@
 // nothing to it.
 #include <string>
 
+#include <triptych/method/all.hpp>
+
 #include "support/catch.hpp"
 #include "support/tiny_run.hpp"
 
@@ -14,8 +16,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 }  // namespace
 
 TEST_CASE("Every method trains, resumes to the same bits and names its loss terms") {
-  const std::string method =
-      GENERATE("moco", "simsiam", "simclr", "byol", "nnclr", "fast_moco");
+  const std::string method(GENERATE(from_range(triptych::method::all::names)));
   INFO(method);
   const tiny_run run;
   const words options = tiny_options + words{"--method", method};
@@ -23,9 +24,15 @@ TEST_CASE("Every method trains, resumes to the same bits and names its loss term
   INFO(whole.err);
   REQUIRE(whole.code == 0);
   const auto expected = outcome(run);
-  const std::string terms = method == "simclr" ? "loss,lr"
-                            : method == "moco" ? "loss,loss_1,lr"
-                                               : "loss,loss_1,loss_2,lr";
+  std::string terms = "loss";
+  triptych::method::all::find(method, [&]<class Options>() {
+    auto about = Options::about;
+    if constexpr (requires(Options o) { o.described(); }) about = Options().described();
+    for (const auto term : about.terms) {
+      if (!term.empty()) terms += ",loss_" + std::string(term);
+    }
+  });
+  terms += ",lr";
   CHECK(first_line(text_of(run.root() / "metrics.csv")).find("wall_s," + terms) !=
         std::string::npos);
 

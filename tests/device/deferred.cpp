@@ -170,15 +170,19 @@ TEST_CASE("clipping and LARS take their norms where they are") {
     const std::size_t n = list.size();
     const auto count = static_cast<std::int64_t>(n);
     const device_array weights(b, random_numbers(count, 1)), gradient(b, random_numbers(count, 2)),
-        state(b, random_numbers(count, 3));
+        state(b, random_numbers(count, 3)), squares(b, std::vector<double>(n, 0.1));
+    real* const buffers[] = {state.data(), squares.data()};
     const update::optimizer::any rule{optimizer};
     for (int i = 0; i < 2; ++i) {
-      rule.step(b, list, {0, n, 0.3}, scale_of(b, gradient.data(), n),
-                static_cast<const real*>(gradient.data()), state.data(), weights.data());
+      rule.step(b, list, {0, n, 0.3, i}, scale_of(b, gradient.data(), n),
+                static_cast<const real*>(gradient.data()),
+                update::optimizer::state_of<std::remove_cvref_t<decltype(b)>>(buffers),
+                weights.data());
     }
     std::vector<double> all;
     weights.append_to(all);
     state.append_to(all);
+    squares.append_to(all);
     return all;
   };
   for (const double limit : {0.0, 3.0}) {
@@ -197,7 +201,7 @@ TEST_CASE("clipping and LARS take their norms where they are") {
       };
       const auto expected = step(oracle, optimizer, here);
       const auto found = step(b, optimizer, there);
-      if (counted) CHECK(looks(b) == 2);  // the two arrays at the end
+      if (counted) CHECK(looks(b) == 3);  // the arrays at the end
       REQUIRE(found.size() == expected.size());
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (!(std::abs(found[i] - expected[i]) <= 2e-6 * (1 + std::abs(expected[i])))) {
@@ -248,7 +252,7 @@ TEST_CASE("a gradient that is not finite moves no weight, whatever the loss was"
   online.zero_gradients();
   const float spoilt = std::numeric_limits<float>::infinity();
   m.backend.upload(&spoilt, 1, online.gradients() + 40);
-  online.update(0.1, 0.1, norm);
+  online.update(0.1, 0.1, 0, norm);
   CHECK((m.weights() == before));
   float gate = 1;
   m.backend.download(m.backend.gate(), 1, &gate);

@@ -2,13 +2,7 @@
 // memory of the first step.
 #include TRIPTYCH_UNDER_TEST
 
-#include <triptych/method/byol.hpp>
-#include <triptych/method/fast_moco.hpp>
-#include <triptych/method/mncl.hpp>
-#include <triptych/method/moco.hpp>
-#include <triptych/method/nnclr.hpp>
-#include <triptych/method/simclr.hpp>
-#include <triptych/method/simsiam.hpp>
+#include <triptych/method/all.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -48,9 +42,7 @@ constexpr nearness near(bool imagenet_stem) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("three steps of every method stay near the oracle's", "", method::moco_options,
-                   method::simsiam_options, method::simclr_options, method::byol_options,
-                   method::nnclr_options, method::fast_moco_options, method::mncl_options) {
+TEMPLATE_LIST_TEST_CASE("three steps of every method stay near the oracle's", "", method::all) {
   if (!present()) return;
   for (const bool imagenet_stem : {false, true}) {
     check_steps_near_oracle<device, TestType>(near(imagenet_stem), imagenet_stem);

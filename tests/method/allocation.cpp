@@ -3,13 +3,7 @@
 // Not under the sanitizers, which bring their own.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <triptych/backend/eigen.hpp>
-#include <triptych/method/byol.hpp>
-#include <triptych/method/fast_moco.hpp>
-#include <triptych/method/mncl.hpp>
-#include <triptych/method/moco.hpp>
-#include <triptych/method/nnclr.hpp>
-#include <triptych/method/simclr.hpp>
-#include <triptych/method/simsiam.hpp>
+#include <triptych/method/all.hpp>
 
 #include <atomic>
 #include <cstdlib>
@@ -45,10 +39,8 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(
 
 using namespace triptych;
 
-TEMPLATE_TEST_CASE("a training step allocates nothing once the arena has its size", "",
-                   method::moco_options, method::simsiam_options, method::simclr_options,
-                   method::byol_options, method::nnclr_options, method::fast_moco_options,
-                   method::mncl_options) {
+TEMPLATE_LIST_TEST_CASE("a training step allocates nothing once the arena has its size", "",
+                        method::all) {
   backend::eigen<> backend(2);
   const nn::stack<> layers(nn::resnet({.width = 4, .blocks = {1, 1, 1, 1}}),
                            {.projector = {16, 16}, .predictor_hidden = 8});

@@ -88,8 +88,16 @@ class golden_step {
   template <class Policies = method::policies>
   [[nodiscard]] method::policy_values<Policies> values(typename Policies::patches patches) const {
     const json& c = config;
-    return {.online_update = {.rule = {c.at("momentum"), c.at("weight-decay")},
-                              .clip_norm = c.at("clip-norm")},
+    decltype(Policies::online_update::rule) rule;
+    rule.weight_decay = c.at("weight-decay");
+    if constexpr (requires { rule.beta1; }) {
+      rule.beta1 = c.at("beta1");
+      rule.beta2 = c.at("beta2");
+      rule.epsilon = c.at("epsilon");
+    } else {
+      rule.momentum = c.at("momentum");
+    }
+    return {.online_update = {.rule = rule, .clip_norm = c.at("clip-norm")},
             .momentum_update = {.momentum = c.at("momentum-m")},
             .patches = std::move(patches)};
   }
@@ -102,7 +110,8 @@ class golden_step {
   void load(Method& m) const {
     for (const auto& arena : m.arenas()) {
       train::upload(m.backend(), arena, [&](const std::string& name) {
-        return all.at(arena.prefix.empty() ? "queue/before" : "before/" + name);
+        return all.at(arena.role == method::arena_role::memory ? name + "/before"
+                                                               : "before/" + name);
       });
     }
     const std::int64_t pushed = index() * m.pushed_rows(config.at("batch"));

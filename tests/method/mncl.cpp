@@ -36,7 +36,7 @@ method::mncl_options options_of(const json& c) {
   o.patch_statistics = one_of<patch_statistics>(
       c, "patch-statistics",
       {{"own", patch_statistics::own}, {"online", patch_statistics::online}});
-  o.enqueue = one_of<enqueued>(
+  o.enqueue = one_of<enqueue>(
       c, "enqueue", {{"z1", enqueue::z1}, {"z2", enqueue::z2}, {"both", enqueue::both}});
   return o;
 }

@@ -78,7 +78,7 @@ void check_network(Network& n, std::span<const int> views, const forward_options
     dy = random_numbers(static_cast<std::int64_t>(p.size()), 8);
     numbers overwritten = dy;
     n.zero_gradients();
-    n.backward({p.shape, overwritten.data()});
+    n.backward({.prediction = {p.shape, overwritten.data()}});
   }
   auto& choices = n.backend().choices;
   n.backend().watching = true;
@@ -118,8 +118,8 @@ void train_once(Network& n) {
   const auto p = n.forward(x.view(), all_views, {.record = true}).prediction;
   numbers dp = random_numbers(static_cast<std::int64_t>(p.size()), 9);
   n.zero_gradients();
-  n.backward({p.shape, dp.data()});
-  n.update(0.1, 0.1);
+  n.backward({.prediction = {p.shape, dp.data()}});
+  n.update(0.1, 0.1, 0);
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ concept has_gradients = requires(N& n) {
 };
 template <class N>
 concept goes_backward = requires(N& n, tensor<double> dp) {
-  n.backward(dp);
+  n.backward({.prediction = dp});
 };
 template <class N>
 concept can_be_written = requires(N& n) {
@@ -265,7 +265,7 @@ TEST_CASE("backward adds to the gradients until they are zeroed") {
     const auto p = n.forward(x.view(), all_views, {.record = true}).prediction;
     numbers dp(p.size(), 1);
     dp[0] = 3;
-    n.backward({p.shape, dp.data()});
+    n.backward({.prediction = {p.shape, dp.data()}});
     return numbers(n.gradients(), n.gradients() + n.weight_list().size());
   };
   const numbers once = add(), twice = add();
@@ -281,7 +281,7 @@ TEST_CASE("an update moves the predictor at its own rate and reports the gradien
   const std::size_t size = n.weight_list().size(), predictor = n.predictor_begin();
   std::fill_n(n.gradients(), size, 2.0);
   const numbers before = weights_of(n);
-  CHECK(n.update(0.5, 0.25) == Approx(2 * std::sqrt(static_cast<double>(size))));
+  CHECK(n.update(0.5, 0.25, 0) == Approx(2 * std::sqrt(static_cast<double>(size))));
   for (std::size_t i = 0; i < size; ++i) {
     CHECK(n.weights()[i] == before[i] - (i < predictor ? 1 : 0.5));
   }
@@ -294,7 +294,7 @@ TEST_CASE("a clipped update is as long as its bound") {
   const std::size_t size = n.weight_list().size();
   std::fill_n(n.gradients(), size, 2.0);
   const numbers before = weights_of(n);
-  n.update(1, 1);
+  n.update(1, 1, 0);
   double moved = 0;
   for (std::size_t i = 0; i < size; ++i) moved += std::pow(n.weights()[i] - before[i], 2);
   CHECK(std::sqrt(moved) == Approx(0.5).epsilon(1e-5));
@@ -311,7 +311,7 @@ TEST_CASE("an update of gradients that are not finite names a tensor and touches
   }
   n.gradients()[at] = std::numeric_limits<double>::quiet_NaN();
   const numbers before = weights_of(n);
-  const auto thrown = thrown_by([&] { n.update(0.1, 0.1); });
+  const auto thrown = thrown_by([&] { n.update(0.1, 0.1, 0); });
   CHECK(thrown.kind == error_kind::non_finite);
   CHECK(thrown.says("encoder.layer2.0.conv1.weight"));
   CHECK((weights_of(n) == before));
@@ -363,7 +363,7 @@ TEST_CASE("networks refuse to go backward where nothing was recorded") {
   online n(b, layers());
   n.initialise(1);
   numbers dp(static_cast<std::size_t>(batch) * 4);
-  const auto backward = [&] { n.backward({features(batch, 4), dp.data()}); };
+  const auto backward = [&] { n.backward({.prediction = {features(batch, 4), dp.data()}}); };
   CHECK(thrown_by(backward).says(".record = true"));
   static_cast<void>(project(n, std::array{0}));
   CHECK(thrown_by(backward).kind == error_kind::usage);

@@ -14,6 +14,8 @@ namespace {
 
 using numbers = std::vector<double>;
 
+using reference = backend::reference<>;
+
 /// Weights and their momenta, and a gradient of (2, -4, 2).
 struct bench {
   backend::reference<> backend;
@@ -25,7 +27,9 @@ struct bench {
   template <class Optimizer>
   void step(const Optimizer& rule, const parameter_group& group, double scale = 1) {
     const numbers gradient = {2, -4, 2};
-    rule.step(backend, list, group, scale, gradient.data(), state.data(), weights.data());
+    double* const buffers[] = {state.data()};
+    rule.step(backend, list, group, scale, gradient.data(), state_of<reference>(buffers),
+              weights.data());
   }
 };
 

@@ -7,6 +7,7 @@
 // Same bits for any number of threads: every launch is cut by shapes alone.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -39,6 +40,19 @@ class cpu_operations {
   void download_indices(const int* x, std::size_t n, int* host);
   void copy(const real* x, std::size_t n, real* y);
   void fill(real* x, std::size_t n, real value);
+
+  /// Tasks of 16384 elements.
+  template <class Functor>
+  void each(std::size_t n, const Functor& functor) {
+    constexpr std::size_t chunk = 16384;
+    pool_.run(static_cast<std::int64_t>((n + chunk - 1) / chunk), [&](std::int64_t task) {
+      const std::size_t begin = static_cast<std::size_t>(task) * chunk;
+      const std::size_t end = std::min(n, begin + chunk);
+      const Functor local = functor;
+      TRIPTYCH_INDEPENDENT
+      for (std::size_t i = begin; i < end; ++i) local(i);
+    });
+  }
 
   // -- flat vectors -----------------------------------------------------------------------------
 

@@ -28,18 +28,6 @@ namespace launches {
 
 inline constexpr std::size_t chunk = 16384;  // elements of a flat array in one task
 
-/// functor(i) for 0 <= i < n.
-template <class Functor>
-void each(thread_pool& pool, std::size_t n, const Functor& functor) {
-  pool.run(static_cast<std::int64_t>((n + chunk - 1) / chunk), [&](std::int64_t task) {
-    const std::size_t begin = static_cast<std::size_t>(task) * chunk;
-    const std::size_t end = std::min(n, begin + chunk);
-    const Functor local = functor;
-    TRIPTYCH_INDEPENDENT
-    for (std::size_t i = begin; i < end; ++i) local(i);
-  });
-}
-
 /// functor(lanes, r) for 0 <= r < rows, a row costing about `numbers` operations.
 template <class Functor>
 void each_row(thread_pool& pool, std::int64_t rows, std::int64_t numbers, const Functor& functor) {
@@ -122,36 +110,35 @@ TRIPTYCH_INLINE void cpu_operations::download_indices(const int* x, std::size_t 
 }
 
 TRIPTYCH_INLINE void cpu_operations::copy(const real* x, std::size_t n, real* y) {
-  launches::each(pool_, n, kernels::copy<real>{x, y});
+  each(n, kernels::copy<real>{x, y});
 }
 
 TRIPTYCH_INLINE void cpu_operations::fill(real* x, std::size_t n, real value) {
-  launches::each(pool_, n, kernels::fill<real>{value, x});
+  each(n, kernels::fill<real>{value, x});
 }
 
 TRIPTYCH_INLINE void cpu_operations::add(const real* x, std::size_t n, real* y) {
-  launches::each(pool_, n, kernels::add<real>{x, y});
+  each(n, kernels::add<real>{x, y});
 }
 
 TRIPTYCH_INLINE void cpu_operations::multiply(const real* x, std::size_t n, real* y) {
-  launches::each(pool_, n, kernels::multiply<real>{x, y});
+  each(n, kernels::multiply<real>{x, y});
 }
 
 TRIPTYCH_INLINE void cpu_operations::scale(real factor, std::size_t n, real* x) {
-  launches::each(pool_, n, kernels::scale<real>{factor, x});
+  each(n, kernels::scale<real>{factor, x});
 }
 
 TRIPTYCH_INLINE void cpu_operations::interpolate(real keep, const real* source, std::size_t n,
                                                  real* target) {
-  launches::each(pool_, n, kernels::interpolate<real>{keep, source, target});
+  each(n, kernels::interpolate<real>{keep, source, target});
 }
 
 TRIPTYCH_INLINE void cpu_operations::sgd(std::size_t n, const real* gradient, real rate,
                                          real momentum, real decay, real gradient_scale,
                                          real* momentum_buffer, real* weight) {
-  launches::each(
-      pool_, n,
-      kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight});
+  each(n, kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer,
+                             weight});
 }
 
 TRIPTYCH_INLINE double cpu_operations::sum_of_squares(const real* x, std::size_t n) const {

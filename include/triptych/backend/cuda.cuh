@@ -1,7 +1,10 @@
 // triptych/backend/cuda.cuh
 //
 // The CUDA backends, defined (cuda.hpp declares them). Exactly one .cu file of a program includes
-// this.
+// this. Functors that a method or an optimizer launches itself are compiled there too, for sources that no
+// CUDA compiler sees:
+//
+//   extern const auto mine = triptych::backend::launched<triptych::backend::cuda>(parts<my_optimizer>{});
 #pragma once
 
 #include <algorithm>
@@ -12,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -531,5 +535,35 @@ TRIPTYCH_INSTANTIATE(cuda, float)
 TRIPTYCH_INSTANTIATE(cuda_bf16, float)
 TRIPTYCH_INSTANTIATE(cuda_bf16, bf16)
 #undef TRIPTYCH_INSTANTIATE
+
+namespace cuda_detail {
+
+template <class B, class... Functors>
+auto addresses(kernels::launch_list<Functors...>) {
+  return std::make_tuple(static_cast<void (B::*)(std::size_t, const Functors&)>(&B::each)...);
+}
+
+template <class B, class Part>
+auto addresses_of() {
+  if constexpr (requires { typename Part::template launches<typename B::real>; }) {
+    return addresses<B>(typename Part::template launches<typename B::real>());
+  } else {
+    return std::tuple();
+  }
+}
+
+template <class B, class... Parts>
+auto addresses_of_all() {
+  return std::tuple_cat(addresses_of<B, Parts>()...);
+}
+
+}  // namespace cuda_detail
+
+/// Where each of the backends launches each functor in the `launches` of the parts: an object with external
+/// linkage that holds this makes the compiler emit them.
+template <class... Backends, template <class...> class List, class... Parts>
+auto launched(List<Parts...>) {
+  return std::tuple_cat(cuda_detail::addresses_of_all<Backends, Parts...>()...);
+}
 
 }  // namespace triptych::backend

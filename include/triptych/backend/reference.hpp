@@ -47,6 +47,11 @@ class reference {
   void copy(const T* x, std::size_t n, T* y) { std::copy_n(x, n, y); }
   void fill(T* x, std::size_t n, T value) { std::fill_n(x, n, value); }
 
+  template <class Functor>
+  void each(std::size_t n, const Functor& f) {
+    for (std::size_t i = 0; i < n; ++i) f(i);
+  }
+
   // -- flat vectors -----------------------------------------------------------------------------
 
   void add(const T* x, std::size_t n, T* y) {

@@ -68,6 +68,9 @@ class thrust_algorithms {
   void copy(const real* x, std::size_t n, real* y);
   void fill(real* x, std::size_t n, real value);
 
+  template <class Functor>
+  void each(std::size_t n, const Functor& functor);
+
   // -- flat vectors -----------------------------------------------------------------------------
 
   template <class T>

@@ -101,6 +101,12 @@ void thrust_algorithms<System, ConvEngine, Map>::fill(real* x, std::size_t n, re
   system_.each(thrust_detail::signed_size(n), kernels::fill<real>{value, x});
 }
 
+template <class System, class ConvEngine, class Map>
+template <class Functor>
+void thrust_algorithms<System, ConvEngine, Map>::each(std::size_t n, const Functor& functor) {
+  system_.each(thrust_detail::signed_size(n), functor);
+}
+
 // -- flat vectors ---------------------------------------------------------------------------------
 
 template <class System, class ConvEngine, class Map>

@@ -23,6 +23,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
+#include <triptych/kernels/elementwise.hpp>
 
 namespace triptych {
 
@@ -47,6 +48,8 @@ concept Backend = requires(
   b.download_indices(ci, n, i);
   b.copy(cx, n, x);          // x[0..n) = cx[0..n)
   b.fill(x, n, s);
+
+  b.each(n, kernels::fill<typename B::real>{s, x});  // f(i) for 0 <= i < n: a functor as in kernels/elementwise.hpp
 
   // -- flat vectors ----------------------------------------------------------------------------
   b.add(cx, n, x);           // x += cx

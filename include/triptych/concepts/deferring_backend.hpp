@@ -52,6 +52,16 @@ void commit(B& backend, const typename B::real* cx, std::size_t n, typename B::r
   }
 }
 
+/// f(i) for 0 <= i < n, which writes to the state of a run: through the gate, where the backend has one.
+template <class B, class Functor>
+void commit_each(B& backend, std::size_t n, const Functor& f) {
+  if constexpr (DeferringBackend<B>) {
+    backend.each(n, kernels::gated<Functor, typename B::real>{backend.gate(), f});
+  } else {
+    backend.each(n, f);
+  }
+}
+
 /// work(): as a graph, where the backend has them. There it must not look at a number of the backend's, which
 /// throws error::usage; elsewhere it is simply called.
 template <class B, class Work>

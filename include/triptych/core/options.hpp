@@ -25,6 +25,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include <triptych/config.hpp>
+
 namespace triptych {
 
 /// A real number's limits; `above` and `below` exclude the limit itself.

@@ -22,7 +22,6 @@
 #include <triptych/memory/support_set.hpp>
 #include <triptych/method/loss_values.hpp>
 #include <triptych/method/step.hpp>
-#include <triptych/method/unit_rows.hpp>
 #include <triptych/network/network.hpp>
 
 namespace triptych::method {
@@ -111,7 +110,12 @@ class learner {
   template <class Online>
   void keep_online(Online& online) {
     keep("online.", online);
-    arenas_.push_back({"momentum_buffer.online.", &online.weight_list(), online.optimiser_state()});
+    const auto names = update::optimizer::state_names(online.update_policy().rule);
+    const auto state = online.optimizer_state();
+    for (std::size_t i = 0; i < state.size(); ++i) {
+      arenas_.push_back({std::string(names[i]) + ".online.", &online.weight_list(), state[i],
+                         arena_role::optimizer});
+    }
     gradients_ = {"online.", &online.weight_list(), online.gradients()};
     observer_.emplace(*backend_, online.stack().without_predictor());
     observer_->alias(online);
@@ -131,7 +135,7 @@ class learner {
   void keep(memory::support_set<B>& queue) {
     support_ = &queue;
     queue_list_.add({"queue", {queue.size(), queue.features()}});
-    arenas_.push_back({"", &queue_list_, queue.data()});
+    arenas_.push_back({"", &queue_list_, queue.data(), arena_role::memory});
   }
 
   /// The step is refused if any of these numbers is not finite, whatever the losses are.
@@ -143,17 +147,17 @@ class learner {
     }
   }
 
-  /// The end of every step: the gradient of the online network's rows p back through it, and its
+  /// The end of every step: the gradient of what the online network gave back through it, and its
   /// update. Returns what `step` returns.
   template <class Online, int N>
-  step_report descend(Online& online, const unit_rows<B>& p, tensor<const real> x,
+  step_report descend(Online& online, const output_gradients<real>& gradient, tensor<const real> x,
                       const step_options& options, const loss_values<B, N>& losses) {
     if constexpr (DeferringBackend<B>) {
       backend_->close_gate_unless_finite(losses[0], N);
       online.zero_gradients();
-      online.backward(p.backward());
+      online.backward(gradient);
       real* record = record_.data();
-      online.update(options.rate, options.predictor_rate, record + norm_at);
+      online.update(options.rate, options.predictor_rate, options.step, record + norm_at);
       backend_->copy(losses[0], N, record);
       backend_->add(backend_->gate(), 1, record + sound_at);
       backend_->add(record + one_at, 1, record + made_at);
@@ -164,9 +168,9 @@ class learner {
         throw error::non_finite(diagnosis(options.step, x));
       }
       online.zero_gradients();
-      online.backward(p.backward());
+      online.backward(gradient);
       try {
-        report.gradient_norm = online.update(options.rate, options.predictor_rate);
+        report.gradient_norm = online.update(options.rate, options.predictor_rate, options.step);
       } catch (const error& e) {
         throw named(options.step, e);
       }

@@ -71,7 +71,7 @@ class simclr : public learner<B, typename Policies::stack> {
     const loss_values<B, 1> loss(backend);
     loss::nt_xent{options_.temperature}(backend, unit.view(0), unit.view(1), 1.0, loss[0],
                                         unit.gradient(0), unit.gradient(1));
-    return this->descend(online_, unit, x, options, loss);
+    return this->descend(online_, {.prediction = unit.backward()}, x, options, loss);
   }
 
   [[nodiscard]] double expected_start(std::int64_t n) const override {

@@ -68,7 +68,7 @@ class simsiam : public learner<B, typename Policies::stack> {
       loss::negative_cosine{}(backend, view_of(z, 2, 1 - view), p.view(view), 0.5, terms[view],
                               p.gradient(view));
     }
-    return this->descend(online_, p, x, options, terms);
+    return this->descend(online_, {.prediction = p.backward()}, x, options, terms);
   }
 
   /// Unrelated directions are orthogonal.

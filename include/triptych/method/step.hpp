@@ -52,12 +52,20 @@ struct outcome {
   bool finite = true;      ///< all of them; else the one after `sound`, and none since, moved any
 };
 
+/// What a method keeps an array for: each kind is a file of a checkpoint.
+enum class arena_role {
+  model,      ///< weights and running statistics of its networks
+  optimizer,  ///< what the optimizer remembers
+  memory,     ///< what it remembers besides, such as a queue
+};
+
 /// An arena with the names of its tensors: what checkpoints and dumps are made of.
 template <class T>
 struct named_arena {
   std::string prefix;
   const nn::parameter_list* list = nullptr;
   T* data = nullptr;
+  arena_role role = arena_role::model;
 };
 
 /// A window into a step: called with the name of each intermediate tensor. Empty by default.

@@ -44,6 +44,12 @@ struct outputs {
   tensor<const T> prediction;  ///< p (V s N, P); z itself without a predictor
 };
 
+/// d(loss)/d(outputs), for backward, which writes over them; empty where a loss does not look.
+template <class T>
+struct output_gradients {
+  tensor<T> embedding{}, projection{}, prediction{};
+};
+
 /// What may differ from one forward run to the next.
 struct forward_options {
   bool record = false;  ///< keep what backward needs
@@ -59,6 +65,9 @@ class network {
                 "Update must be a weight-update policy; see docs/policies/weight_update.md");
   static_assert(Combinator<Patches>,
                 "Patches must be a patch combinator; see docs/policies/combinator.md");
+  static_assert(DescentUpdate<Update, B>,
+                "an update from the gradient has an optimizer `rule` and a bound `clip_norm`; see "
+                "docs/policies/weight_update.md");
   static_assert(Update::from != update::source::peer || PeerUpdate<Update, B>,
                 "an update from a peer is called as update(backend, peer, n, own, step); see "
                 "docs/policies/weight_update.md");
@@ -86,7 +95,10 @@ class network {
     if constexpr (owns_weights) weights_ = zeros(weight_list_.size(), "weights");
     if constexpr (owns_gradients) {
       gradients_ = zeros(weight_list_.size(), "gradients of the weights");
-      optimiser_state_ = zeros(weight_list_.size(), "the optimiser's momentum");
+      for (std::size_t i = 0; i < update::optimizer::state_names(update_.rule).size(); ++i) {
+        state_arrays_.push_back(zeros(weight_list_.size(), "the optimizer's state"));
+        optimizer_state_.push_back(state_arrays_.back().data());
+      }
     }
   }
 
@@ -138,10 +150,11 @@ class network {
   {
     return gradients_.data();
   }
-  [[nodiscard]] real* optimiser_state()
+  /// The optimizer's arrays, in the order of state_names(rule), each as long as the weights.
+  [[nodiscard]] update::optimizer::state_of<B> optimizer_state()
     requires owns_gradients
   {
-    return optimiser_state_.data();
+    return optimizer_state_;
   }
   [[nodiscard]] real* statistics() {
     return shared_statistics_ != nullptr ? shared_statistics_ : statistics_.data();
@@ -152,8 +165,7 @@ class network {
   [[nodiscard]] const nn::parameter_list& statistic_list() const { return statistic_list_; }
   [[nodiscard]] std::size_t predictor_begin() const { return predictor_begin_; }
   [[nodiscard]] const Stack& stack() const { return stack_; }
-  [[nodiscard]] const Patches& patches() const { return patches_; }
-  [[nodiscard]] Update& update_policy() { return update_; }
+  [[nodiscard]] const Update& update_policy() const { return update_; }
   [[nodiscard]] B& backend() const { return *backend_; }
 
   // -- forward and backward ---------------------------------------------------------------------
@@ -176,6 +188,7 @@ class network {
     out.embedding = combined(p, h, static_cast<int>(views.size()), options.random);
     out.projection = stack_.projector.forward(p, out.embedding);
     out.prediction = stack_.predictor.forward(p, out.projection);
+    predicted_ = out.prediction.shape;
     return out;
   }
 
@@ -193,9 +206,8 @@ class network {
     }
   }
 
-  /// Adds to the gradients those of the last recorded forward run, for d(loss)/d(prediction), which
-  /// is overwritten.
-  void backward(tensor<real> dp)
+  /// Adds to the gradients those of the last recorded forward run.
+  void backward(const output_gradients<real>& d)
     requires owns_gradients
   {
     if (tape_.empty()) {
@@ -203,8 +215,13 @@ class network {
     }
     auto p = run({.record = true, .view_parts = view_parts_});
     p.gradients = gradients_.data();
-    const auto dz = stack_.predictor.backward(p, dp);
-    const auto dcombined = stack_.projector.backward(p, dz);
+    auto dp = d.prediction;
+    if (dp.data == nullptr) {
+      dp = p.take(predicted_);
+      backend_->fill(dp.data, dp.size(), real(0));
+    }
+    const auto dz = sum(d.projection, stack_.predictor.backward(p, dp));
+    const auto dcombined = sum(d.embedding, stack_.projector.backward(p, dz));
     stack_.encoder.backward(p, separated(p, dcombined));
   }
 
@@ -216,20 +233,20 @@ class network {
 
   // -- update -----------------------------------------------------------------------------------
 
-  /// One step of the optimiser; returns the norm of the gradient before clipping. Throws
+  /// One step of the optimizer, which is number `step` of the run, counted from 0; returns the norm of the gradient before clipping. Throws
   /// error::non_finite, the weights untouched, where that norm is not finite.
-  double update(double rate, double predictor_rate)
+  double update(double rate, double predictor_rate, std::int64_t step)
     requires owns_gradients
   {
     const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
     if (!std::isfinite(norm)) throw gradient_error();
-    descend(rate, predictor_rate, static_cast<real>(kernels::clip_scale(update_.clip_norm, norm)));
+    descend(rate, predictor_rate, step, static_cast<real>(kernels::clip_scale(update_.clip_norm, norm)));
     return norm;
   }
 
   /// The same without a look: the norm goes to `norm` (one number in backend memory), and where it is
   /// not finite the gate closes and no weight moves.
-  void update(double rate, double predictor_rate, real* norm)
+  void update(double rate, double predictor_rate, std::int64_t step, real* norm)
     requires(owns_gradients && DeferringBackend<B>)
   {
     const typename stack_arena<memory>::frame scope(backend_->arena());
@@ -237,7 +254,7 @@ class network {
     backend_->norm(gradients_.data(), gradients_.size(), norm);
     backend_->close_gate_unless_finite(norm, 1);
     backend_->clip(update_.clip_norm, norm, scale);
-    descend(rate, predictor_rate, static_cast<const real*>(scale));
+    descend(rate, predictor_rate, step, static_cast<const real*>(scale));
   }
 
   /// What is thrown for a gradient that is not finite: names a tensor.
@@ -269,15 +286,17 @@ class network {
  private:
   using array = buffer<real, memory>;
 
-  /// The optimiser's step, of the gradients times `scale`: a number, or where one lies.
+  /// The optimizer's step, of the gradients times `scale`: a number, or where one lies.
   template <class Scale>
-  void descend(double rate, double predictor_rate, Scale scale) {
+  void descend(double rate, double predictor_rate, std::int64_t step, Scale scale) {
     using group_type = update::optimizer::parameter_group;
-    for (const auto& group : {group_type{0, predictor_begin_, rate},
-                              group_type{predictor_begin_, weight_list_.size(), predictor_rate}}) {
+    for (const auto& group :
+         {group_type{0, predictor_begin_, rate, step},
+          group_type{predictor_begin_, weight_list_.size(), predictor_rate, step}}) {
       if (group.begin == group.end) continue;
-      update_.rule.step(*backend_, weight_list_, group, scale, gradients_.data(),
-                        optimiser_state_.data(), weights_.data());
+      update_.rule.step(*backend_, weight_list_, group, scale,
+                        static_cast<const real*>(gradients_.data()),
+                        optimizer_state(), weights_.data());
     }
   }
 
@@ -359,6 +378,12 @@ class network {
     return means;
   }
 
+  /// Two gradients of the same rows, in the place of the second.
+  tensor<real> sum(tensor<real> a, tensor<real> b) {
+    if (a.data != nullptr) backend_->add(a.data, b.size(), b.data);
+    return b;
+  }
+
   tensor<real> separated(const nn::pass<B>& p, tensor<real> dmeans) {
     if (patches_.side() == 1) return dmeans;
     const auto dh = p.take(
@@ -373,13 +398,16 @@ class network {
   Patches patches_;
   nn::parameter_list weight_list_, statistic_list_;
   std::size_t predictor_begin_ = 0;
-  array weights_, gradients_, optimiser_state_, statistics_;
+  array weights_, gradients_, statistics_;
+  std::vector<array> state_arrays_;
+  std::vector<real*> optimizer_state_;  ///< where they are
   const real* peer_weights_ = nullptr;
   real* shared_statistics_ = nullptr;
 
   // Of the last forward run, for backward.
   nn::tape tape_;
   int view_parts_ = 1;
+  shape predicted_;
   subset_means means_;
   std::vector<int> subsets_;
 };

@@ -1,7 +1,7 @@
 // triptych/train/checkpoint.hpp
 //
 // A training run as files and back: model.safetensors (weights and running statistics of all
-// networks), optimiser.safetensors (momentum) and queue.safetensors (rows and their labels). The
+// networks), optimiser.safetensors (its state) and queue.safetensors (rows and their labels). The
 // loop's whole state besides is the step and the queue's position, in the manifest.
 // How files are saved and checked is io/checkpoint.hpp; nothing is loaded before all has passed.
 #pragma once
@@ -19,16 +19,21 @@
 #include <triptych/core/error.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/json.hpp>
+#include <triptych/method/step.hpp>
 #include <triptych/train/host_tensor.hpp>
 
 namespace triptych::train {
 
 namespace detail {
 
-/// The file in which an arena is kept, by its prefix.
-inline std::string file_of(const std::string& prefix) {
-  if (prefix.empty()) return "queue";
-  return prefix.starts_with("momentum_buffer.") ? "optimiser" : "model";
+/// The file in which an arena is kept.
+inline std::string file_of(method::arena_role role) {
+  switch (role) {
+    case method::arena_role::optimizer: return "optimiser";
+    case method::arena_role::memory: return "queue";
+    case method::arena_role::model: break;
+  }
+  return "model";
 }
 
 }  // namespace detail
@@ -44,7 +49,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
   trainer.report();  // throws where a step that nobody has looked at yet was not finite
   std::map<std::string, std::vector<host_tensor<real>>> tensors;
   for (const auto& arena : method.arenas()) {
-    auto& file = tensors[detail::file_of(arena.prefix)];
+    auto& file = tensors[detail::file_of(arena.role)];
     for (auto& t : download(method.backend(), arena)) {
       if (!std::all_of(t.values.begin(), t.values.end(), [](real v) { return std::isfinite(v); })) {
         throw error::non_finite("after step " + std::to_string(trainer.step()) + " " + t.name +
@@ -85,7 +90,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
   std::map<std::string, std::vector<wanted>> expected;
   for (const auto& arena : arenas) {
     for (const auto& p : *arena.list) {
-      expected[detail::file_of(arena.prefix)].push_back(
+      expected[detail::file_of(arena.role)].push_back(
           {arena.prefix + p.name, io::dtype_of<real>(),
            io::tensor_shape(p.shape.begin(), p.shape.end())});
     }
@@ -125,7 +130,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
     throw error::checkpoint("the checkpoint " + checkpoint.path.string() + ": " + failure.what());
   }
   for (const auto& arena : arenas) {
-    const auto& file = checkpoint.file(detail::file_of(arena.prefix));
+    const auto& file = checkpoint.file(detail::file_of(arena.role));
     upload(method.backend(), arena,
            [&](const std::string& name) { return file.template values<real>(name); });
   }

@@ -64,9 +64,11 @@ class step_dump {
  private:
   void snapshot(const std::string& when) {
     for (const auto& arena : method_->arenas()) {
-      const bool queue = arena.prefix.empty();
-      auto copies = download(method_->backend(), arena, queue ? "" : when + "/");
-      if (queue) copies.front().name = "queue/" + when;
+      const bool memory = arena.role == method::arena_role::memory;
+      auto copies = download(method_->backend(), arena, memory ? "" : when + "/");
+      if (memory) {
+        for (auto& t : copies) t.name += "/" + when;
+      }
       append(std::move(copies));
     }
   }

@@ -3,7 +3,7 @@
 // What a weight-update policy is: where a network's new weights come from.
 //
 //   gradient  from its own gradient (update/backprop.hpp): the network owns weights, gradients and
-//             the optimiser's momentum
+//             the optimizer's state
 //   peer      from another network's weights (update/ema.hpp): it owns weights alone
 //   alias     it has no weights, it reads its peer's (update/copy.hpp)
 //
@@ -15,8 +15,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
-#include <triptych/config.hpp>
+#include <triptych/update/optimizer/optimizer.hpp>
 
 namespace triptych::update {
 
@@ -37,5 +38,13 @@ concept PeerUpdate =
     WeightUpdate<U> && (U::from == update::source::peer) &&
     requires(const U& u, B& b, const typename B::real* peer, typename B::real* own, std::size_t n,
              std::int64_t step) { u(b, peer, n, own, step); };
+
+/// A policy that has what a step from a network's own gradient needs on backend B, or needs none.
+template <class U, class B>
+concept DescentUpdate =
+    WeightUpdate<U> && ((U::from != update::source::gradient) || requires(const U& u) {
+      requires Optimizer<std::remove_cvref_t<decltype(u.rule)>, B>;
+      { u.clip_norm } -> std::convertible_to<double>;
+    });
 
 }  // namespace triptych

@@ -4,25 +4,32 @@
 // optimizer is one more name in the last line.
 #pragma once
 
+#include <span>
+#include <string_view>
 #include <variant>
 
 #include <triptych/nn/parameters.hpp>
 #include <triptych/update/optimizer/lars.hpp>
-#include <triptych/update/optimizer/parameter_group.hpp>
+#include <triptych/update/optimizer/optimizer.hpp>
 #include <triptych/update/optimizer/sgd.hpp>
 
 namespace triptych::update::optimizer {
 
 template <class... Rules>
 struct any_of {
+  /// List<Rules...>
   template <template <class...> class List>
-  using list = List<Rules...>;
+  using in = List<Rules...>;
 
   std::variant<Rules...> choice = {};
 
+  [[nodiscard]] std::span<const std::string_view> state_names() const {
+    return std::visit([](const auto& one) { return optimizer::state_names(one); }, choice);
+  }
+
   template <class B, class Scale>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, typename B::real* state,
+            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& state,
             typename B::real* weights) const {
     std::visit(
         [&](const auto& one) {

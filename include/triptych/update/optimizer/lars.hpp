@@ -10,17 +10,19 @@
 // Cost: two passes over the weights; the norms are summed in double, in order.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/kernels/descent.hpp>
 #include <triptych/nn/parameters.hpp>
-#include <triptych/update/optimizer/parameter_group.hpp>
+#include <triptych/update/optimizer/optimizer.hpp>
 #include <triptych/update/optimizer/sgd.hpp>
 
 namespace triptych::update::optimizer {
@@ -30,6 +32,7 @@ using kernels::lars_rule;
 
 struct lars {
   static constexpr traits about{.name = "lars"};
+  static constexpr std::array<std::string_view, 1> state{"momentum_buffer"};
 
   double momentum = 0.9;             ///< mu
   double weight_decay = 1e-4;        ///< decay
@@ -71,14 +74,15 @@ struct lars {
   /// One step of the tensors of a group, each scaled by itself.
   template <class B, class Scale>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, typename B::real* state,
+            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
             typename B::real* weights) const {
     for (const auto& p : list) {
       if (p.offset < group.begin || p.offset >= group.end) continue;
       const auto* const g = gradient + p.offset;
-      auto *const b = state + p.offset, *const w = weights + p.offset;
+      auto *const b = buffers[0] + p.offset, *const w = weights + p.offset;
       if (!vectors && p.is_vector()) {
-        sgd{momentum, 0}.step(backend, list, {0, p.size(), group.rate}, gradient_scale, g, b, w);
+        sgd{momentum, 0}.step(backend, list, {0, p.size(), group.rate}, gradient_scale, g,
+                              state_of<B>(&b, 1), w);
       } else {
         scaled_step(backend, p.size(), group.rate, gradient_scale, g, b, w);
       }
@@ -88,18 +92,18 @@ struct lars {
  private:
   template <class B, class Scale>
   void scaled_step(B& backend, std::size_t n, double rate, Scale gradient_scale,
-                   const typename B::real* gradient, typename B::real* state,
+                   const typename B::real* gradient, typename B::real* buffer,
                    typename B::real* weights) const {
     using real = typename B::real;
     if constexpr (DeferringBackend<B>) {
-      backend.lars(n, trust(), gradient, rate, static_cast<real>(momentum), gradient_scale, state,
+      backend.lars(n, trust(), gradient, rate, static_cast<real>(momentum), gradient_scale, buffer,
                    weights);
     } else {
       const lars_factors f = trust().factors(rate, std::sqrt(backend.sum_of_squares(weights, n)),
                                              std::sqrt(backend.sum_of_squares(gradient, n)),
                                              static_cast<double>(gradient_scale));
       backend.sgd(n, gradient, static_cast<real>(f.rate), static_cast<real>(momentum),
-                  static_cast<real>(f.decay), static_cast<real>(f.gradient_scale), state, weights);
+                  static_cast<real>(f.decay), static_cast<real>(f.gradient_scale), buffer, weights);
     }
   }
 

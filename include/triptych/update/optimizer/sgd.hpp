@@ -4,14 +4,18 @@
 //   g <- g + decay * w;  b <- momentum * b + g;  w <- w - rate * b
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include <triptych/core/options.hpp>
 #include <triptych/nn/parameters.hpp>
-#include <triptych/update/optimizer/parameter_group.hpp>
+#include <triptych/update/optimizer/optimizer.hpp>
 
 namespace triptych::update::optimizer {
 
 struct sgd {
   static constexpr traits about{.name = "sgd"};
+  static constexpr std::array<std::string_view, 1> state{"momentum_buffer"};
 
   double momentum = 0.9;
   double weight_decay = 1e-4;
@@ -24,12 +28,12 @@ struct sgd {
 
   template <class B, class Scale>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, typename B::real* state,
+            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
             typename B::real* weights) const {
     using real = typename B::real;
     backend.sgd(group.end - group.begin, gradient + group.begin, static_cast<real>(group.rate),
                 static_cast<real>(momentum), static_cast<real>(weight_decay), gradient_scale,
-                state + group.begin, weights + group.begin);
+                buffers[0] + group.begin, weights + group.begin);
   }
 };
 
