@@ -39,7 +39,7 @@
 #include <triptych/update/backprop.hpp>       // defines: update::backprop
 #include <triptych/update/copy.hpp>           // defines: update::copy
 #include <triptych/update/ema.hpp>            // defines: update::ema
-#include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, any
+#include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, adamw, any
 
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
 #include <triptych/method/all.hpp>  // defines: method::mncl, moco, simclr, simsiam, byol, nnclr, fast_moco

@@ -210,6 +210,7 @@ TEST_CASE("clipping and LARS take their norms where they are") {
       }
     };
     check(sgd{});
+    check(update::optimizer::adamw{});
     for (const auto rule :
          {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
       check(lars{.weight_decay = 0.01, .trust_coefficient = 0.1, .rule = rule});

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The six compared methods in plain PyTorch, double precision: golden steps, checker of dumps.
+"""The methods beside MNCL in plain PyTorch, double precision: golden steps, checker of dumps.
 
 Written from the papers' descriptions alone, so that it shares no error with the C++ library.
 
@@ -24,7 +24,7 @@ import torch.nn.functional as F
 import steps
 from steps import combinations, enabled, info_nce, negative_cosine, network, nt_xent
 
-METHODS = ("simclr", "simsiam", "byol", "moco", "nnclr", "fast_moco")
+METHODS = ("simclr", "simsiam", "byol", "moco", "nnclr", "fast_moco", "barlow_twins")
 HAS_PREDICTOR = ("simsiam", "byol", "nnclr", "fast_moco")
 HAS_MOMENTUM = ("byol", "moco", "fast_moco")
 HAS_QUEUE = ("moco", "nnclr")
@@ -41,6 +41,10 @@ DEFAULTS = {
     "ema-timing": "after",
     "combine-k": 2,  # fast_moco
     "grid": 2,  # fast_moco
+    "redundancy-weight": 0.0051,  # barlow_twins
+    "beta1": 0.9,  # adamw
+    "beta2": 0.999,
+    "epsilon": 1e-8,
 }
 
 # The queue wraps in the third step, whether 6 or 12 rows are written a step; a part of the batch
@@ -58,7 +62,11 @@ VARIANTS = {
     "simsiam": [{"head-norm": "plain"}],
     "byol": [{"head-norm": "hidden"}],
     "moco": [{"symmetric": "off"}, {"bn-splits": 2}, {"head-norm": "none"}],
+    "barlow_twins": [{"head-norm": "hidden"}, {"redundancy-weight": 0.2}],
 }
+
+# Files of a step beside those of METHODS: a name, the method, and what is changed.
+OTHERS = {"simsiam_adamw": ("simsiam", {"optimizer": "adamw", "lr": 0.003, "weight-decay": 0.02})}
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -114,11 +122,31 @@ def key_against_queue(q, k, queue, temperature):
     return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long))
 
 
+def cross_correlation(z1, z2):
+    """(P, P), between the columns of two views, each column normalised within its batch."""
+    y1, y2 = ((z - z.mean(0)) / (z.var(0, unbiased=False) + 1e-5).sqrt() for z in (z1, z2))
+    return y1.T @ y2 / len(z1)
+
+
+def barlow_twins(config, z1, z2):
+    c = cross_correlation(z1, z2)
+    diagonal = torch.eye(len(c), dtype=torch.bool)
+    invariance = (1 - c[diagonal]).square().sum()
+    redundancy = c[~diagonal].square().sum()
+    return {
+        "loss/invariance": invariance,
+        "loss/redundancy": redundancy,
+        "loss/total": invariance + config["redundancy-weight"] * redundancy,
+    }
+
+
 def losses(config, seen, queue, nn):
-    """loss/1, loss/2 where the method has directions, and loss/total."""
+    """The terms of the loss, by direction where the method has directions, and loss/total."""
     method, tau = config["method"], config["temperature"]
     if method == "simclr":
         return {"loss/total": nt_xent(seen["z/1"], seen["z/2"], tau)}
+    if method == "barlow_twins":
+        return barlow_twins(config, seen["z/1"], seen["z/2"])
 
     def direction(view, target):
         if method == "simsiam":
@@ -216,6 +244,21 @@ def test_losses():
         ]
         close(found[f"loss/{view}"].item(), sum(each) / n)
 
+    def normalised(column):
+        mean = sum(column) / n
+        deviation = math.sqrt(sum((x - mean) ** 2 for x in column) / n + 1e-5)
+        return [(x - mean) / deviation for x in column]
+
+    columns = [[normalised(column) for column in z.T.tolist()] for z in (z1, z2)]
+    found = losses(config | {"method": "barlow_twins", "redundancy-weight": 0.3}, {"z/1": z1, "z/2": z2}, None, None)
+    on = off = 0.0
+    for i, j in itertools.product(range(4), repeat=2):
+        c = sum(a * b for a, b in zip(columns[0][i], columns[1][j])) / n
+        on, off = (on + (1 - c) ** 2, off) if i == j else (on, off + c * c)
+    close(found["loss/invariance"].item(), on)
+    close(found["loss/redundancy"].item(), off)
+    close(found["loss/total"].item(), on + 0.3 * off)
+
     seen = {"p/1": z1, "p/2": z2, "z/1": p[:n], "z/2": p[n : 2 * n]}
     cosines = [sum(dot(a, b) for a, b in zip(*pair)) / n for pair in ((z1, seen["z/2"]), (z2, p))]
     mean = losses(config | {"method": "simsiam"}, seen, None, None)["loss/total"].item()
@@ -254,7 +297,8 @@ def test_gradient(config, before, views):
 
     def run(state, frozen):
         seen = embed(config, state, views, {})
-        fixed = {n: t for n, t in frozen.items() if n[0] == "z" and config["method"] != "simclr"}
+        alive = config["method"] in ("simclr", "barlow_twins")  # views are no targets
+        fixed = {n: t for n, t in frozen.items() if n[0] == "z" and not alive}
         return losses(config, seen | fixed, state.get("queue"), frozen)["loss/total"]
 
     copy = lambda: {n: t.clone() for n, t in before.items()}
@@ -305,8 +349,9 @@ def generate(out, overrides):
         "a smaller head lacks; moved_*: L2 from before to after; 0 for what a method lacks",
         "cases": [],
     }
-    for method in METHODS:
-        config = TINY | DEFAULTS | overrides | {"method": method}
+    files = {method: (method, {}) for method in METHODS} | OTHERS
+    for file, (method, changes) in files.items():
+        config = TINY | DEFAULTS | overrides | {"method": method} | changes
         state = initial_state(config)
         generator = torch.Generator().manual_seed(int(config["seed"]) + 1)
         for index in range(STEP + 1):
@@ -314,11 +359,13 @@ def generate(out, overrides):
             before, run = state, lambda state: forward(config, state, views)
             state, gradients, seen = steps.step(config, before, run, index)
         tensors = steps.to_tensors(before, views, state, gradients, seen)
-        steps.write(out / f"methods_{method}.safetensors", tensors, config | {"step": STEP})
+        steps.write(out / f"methods_{file}.safetensors", tensors, config | {"step": STEP})
+        if file in OTHERS:
+            continue
 
         trained = "p/" if method in HAS_PREDICTOR else "q/" if method == "moco" else "z/"
         embeddings = [n for n in seen if n.startswith(trained)]
-        terms = [n for n in seen if n in ("loss/1", "loss/2")] or ["loss/total"]
+        terms = [n for n in seen if n.startswith("loss/") and n != "loss/total"] or ["loss/total"]
         reached[method] = steps.reach(before, run, terms, embeddings)
         if method == "moco":
             test_splits(config, before, views)

@@ -36,8 +36,14 @@ def enabled(value):
 
 # --- networks -------------------------------------------------------------------------------------
 # The state of training is one dictionary from name to tensor: `online.…`, `momentum.…`,
-# `stop_gradient.…` (running statistics only), `momentum_buffer.online.…` (the optimiser's) and
-# `queue`.
+# `stop_gradient.…` (running statistics only), the optimiser's (`momentum_buffer.online.…`, or of
+# AdamW `exp_avg.online.…` and `exp_avg_sq.online.…`) and `queue`.
+
+BUFFERS = {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq")}
+
+
+def buffers(config):
+    return BUFFERS[config.get("optimizer", "sgd")]
 
 
 def is_statistic(name):
@@ -216,17 +222,19 @@ def initial_state(config, predictor, momentum, queue):
             for n, t in state.items()
             if ".predictor." not in n
         }
-    state |= no_momentum(state)
+    state |= fresh_optimiser(config, state)
     if queue:
         shape = (int(config["queue"]), sizes(config["head"])[-1])
         state["queue"] = F.normalize(torch.randn(shape, generator=generator, dtype=torch.float64))
     return state
 
 
-def no_momentum(state):
+def fresh_optimiser(config, state):
     """The optimiser's buffers before the first step."""
     return {
-        f"momentum_buffer.{n}": torch.zeros_like(t) for n, t in parameters(state, "online.").items()
+        f"{buffer}.{n}": torch.zeros_like(t)
+        for buffer in buffers(config)
+        for n, t in parameters(state, "online.").items()
     }
 
 
@@ -289,7 +297,10 @@ def fresh(state):
 
 
 def optimise(config, state, gradients, index):
-    """Clip as torch.nn.utils.clip_grad_norm_ does, then SGD with momentum and weight decay."""
+    """Clip as torch.nn.utils.clip_grad_norm_ does, then SGD with momentum and weight decay, or AdamW.
+
+    AdamW is written as in its paper (algorithm 2, the schedule within the rate).
+    """
     scale = 1.0
     if config["clip-norm"] > 0:
         norm = math.sqrt(sum(g.square().sum().item() for g in gradients.values()))
@@ -298,9 +309,19 @@ def optimise(config, state, gradients, index):
         for name, gradient in gradients.items():
             constant = ".predictor." in name and config["predictor-lr"] == "constant"
             lr = config["lr"] if constant else rate(config, index)
-            weight, buffer = state[name], state[f"momentum_buffer.{name}"]
-            buffer.mul_(config["momentum"]).add_(gradient * scale + config["weight-decay"] * weight)
-            weight.sub_(lr * buffer)
+            weight, g = state[name], gradient * scale
+            if buffers(config) == BUFFERS["sgd"]:
+                buffer = state[f"momentum_buffer.{name}"]
+                buffer.mul_(config["momentum"]).add_(g + config["weight-decay"] * weight)
+                weight.sub_(lr * buffer)
+                continue
+            t, beta1, beta2 = index + 1, float(config["beta1"]), float(config["beta2"])
+            m, v = (state[f"{buffer}.{name}"] for buffer in buffers(config))
+            m.copy_(beta1 * m + (1 - beta1) * g)
+            v.copy_(beta2 * v + (1 - beta2) * g * g)
+            m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+            moved = m_hat / (v_hat.sqrt() + float(config["epsilon"]))
+            weight.sub_(lr * (moved + config["weight-decay"] * weight))
 
 
 def enqueue(queue, rows, index):
@@ -410,9 +431,10 @@ def read(path, defaults):
     for key in ("step", "steps"):
         if key not in config:
             raise SystemExit(f"{path}: the configuration has no `{key}`; dump the step again")
-    for key, known in (("optimizer", "sgd"), ("warmup-epochs", 0)):
-        if config.get(key, known) != known:
-            raise SystemExit(f"{path}: {key} = {config[key]} is not covered; dump with {known}")
+    if config.get("optimizer", "sgd") not in BUFFERS:
+        raise SystemExit(f"{path}: the optimizer {config['optimizer']} is not covered")
+    if config.get("warmup-epochs", 0) != 0:
+        raise SystemExit(f"{path}: warm-up is not covered; dump with warmup-epochs = 0")
     config = defaults(config) | config
     numbers = (
         "lr",
@@ -420,6 +442,7 @@ def read(path, defaults):
         "momentum",
         "momentum-m",
         "temperature",
+        "redundancy-weight",
         "lambda",
         "lambda-s",
         "clip-norm",
@@ -453,8 +476,9 @@ def kind_of(name):
     top, rest = name.split("/", 1)
     if top != "after":
         return "queue" if top == "queue" else top
-    if rest.startswith("momentum_buffer."):
-        return "after momentum_buffer"
+    buffer = rest.split(".")[0]
+    if any(buffer in names for names in BUFFERS.values()):
+        return f"after {buffer}"
     return f"after {rest.split('.')[0]} {'statistics' if is_statistic(rest) else 'weights'}"
 
 
@@ -463,12 +487,11 @@ def given_state(path, config, tensors):
     before = {n.removeprefix("before/"): t for n, t in tensors.items() if n.startswith("before/")}
     if "queue/before" in tensors:
         before["queue"] = tensors["queue/before"]
-    if not any(n.startswith("momentum_buffer.") for n in before):
+    kept = fresh_optimiser(config, before)
+    if not kept.keys() <= before.keys():
         if config["step"] != 0:
-            raise SystemExit(
-                f"{path}: before/momentum_buffer.* is missing and step is not 0; dump it too"
-            )
-        before |= no_momentum(before)
+            raise SystemExit(f"{path}: the optimiser's state is missing and step is not 0; dump it too")
+        before |= kept
     return before
 
 
@@ -485,7 +508,7 @@ def check(path, defaults, title, forward_of):
     after, gradients, seen = step(config, before, forward, config["step"], given)
     expected = to_tensors(before, views, after, gradients, seen)
 
-    optional = {n for n in expected if "/momentum_buffer." in n}
+    optional = {n for n in expected if n.split("/")[1].split(".")[0] in buffers(config)}
     missing = sorted(set(expected) - set(tensors) - optional)
     unknown = sorted(set(tensors) - set(expected))
     worst, floor = {}, {}

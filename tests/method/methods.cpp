@@ -9,6 +9,8 @@
 #include <vector>
 #include <vector>
 
+#include <triptych/update/optimizer/adamw.hpp>
+
 #include "method/golden_step.hpp"
 
 using namespace triptych;
@@ -22,6 +24,10 @@ const std::vector<std::string> compared_methods = [] {
   std::erase(others, method::mncl_options::about.name);
   return others;
 }();
+
+struct with_adamw : method::mncl_policies {
+  using online_update = update::backprop<update::optimizer::adamw>;
+};
 
 /// The method that the golden file's configuration describes.
 template <class Options, class Policies = method::mncl_policies>
@@ -92,6 +98,14 @@ TEST_CASE("a step of every compared method agrees with an independent implementa
   INFO(name);
   const golden_step g = golden(name);
   check_step(g, compared_step(g));
+}
+
+TEST_CASE("a step of AdamW, its third, agrees with an independent implementation") {
+  const golden_step g = golden("simsiam_adamw");
+  oracle b;
+  const auto m = make<method::simsiam_options, with_adamw>(g, b);
+  g.load(*m);
+  check_step(g, g.run(*m, g.images()));
 }
 
 TEST_CASE("every variant of a compared method does what an independent implementation does") {

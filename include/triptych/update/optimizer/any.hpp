@@ -9,6 +9,7 @@
 #include <variant>
 
 #include <triptych/nn/parameters.hpp>
+#include <triptych/update/optimizer/adamw.hpp>
 #include <triptych/update/optimizer/lars.hpp>
 #include <triptych/update/optimizer/optimizer.hpp>
 #include <triptych/update/optimizer/sgd.hpp>
@@ -39,6 +40,6 @@ struct any_of {
   }
 };
 
-using any = any_of<sgd, lars>;
+using any = any_of<sgd, lars, adamw>;
 
 }  // namespace triptych::update::optimizer
