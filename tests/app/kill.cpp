@@ -151,7 +151,7 @@ TEST_CASE("A run in use is busy at once, and free as soon as its process is kill
     const auto second = run.train(longer + how);
     CHECK(second.code == 4);
     CHECK(second.err.find("is in use by process") != std::string::npos);
-    CHECK(clock_type::now() - start < milliseconds(1000));
+    CHECK(clock_type::now() - start < std::chrono::seconds(10));  // it waits for nothing
   }
   first.send(SIGKILL);
   CHECK(first.wait().code == 128 + SIGKILL);
