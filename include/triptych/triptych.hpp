@@ -42,7 +42,7 @@
 #include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, adamw, any
 
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
-#include <triptych/method/all.hpp>  // defines: method::mncl, moco, simclr, simsiam, byol, nnclr, fast_moco
+#include <triptych/method/all.hpp>  // defines: method::mncl, moco, simclr, simsiam, byol, nnclr, fast_moco, barlow_twins
 
 #include <triptych/eval/encode.hpp>               // defines: eval::encode
 #include <triptych/eval/knn.hpp>                  // defines: eval::knn

@@ -35,9 +35,14 @@ constexpr nearness with_float_maps{1e-4, 1e-5, 1e-3, 1e-3};
 constexpr nearness with_narrow_maps(bool imagenet_stem) {
   return imagenet_stem ? nearness{0.02, 0.02, 0.6, 1.0} : nearness{0.02, 0.02, 0.35, 0.8};
 }
+/// The terms of Barlow Twins are squares of what eight rows correlate, in columns divided by small deviations:
+/// seen on 40 sets of inputs, off by up to 0.26, where the terms of unrelated rows are seven times as large.
+template <class Options>
 constexpr nearness near(bool imagenet_stem) {
-  return std::is_same_v<device::map, device::real> ? with_float_maps
-                                                   : with_narrow_maps(imagenet_stem);
+  if (std::is_same_v<device::map, device::real>) return with_float_maps;
+  nearness bound = with_narrow_maps(imagenet_stem);
+  if (std::is_same_v<Options, method::barlow_twins_options>) bound.loss = 0.35;
+  return bound;
 }
 
 }  // namespace
@@ -45,7 +50,7 @@ constexpr nearness near(bool imagenet_stem) {
 TEMPLATE_LIST_TEST_CASE("three steps of every method stay near the oracle's", "", method::all) {
   if (!present()) return;
   for (const bool imagenet_stem : {false, true}) {
-    check_steps_near_oracle<device, TestType>(near(imagenet_stem), imagenet_stem);
+    check_steps_near_oracle<device, TestType>(near<TestType>(imagenet_stem), imagenet_stem);
   }
 }
 

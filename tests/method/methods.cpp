@@ -41,6 +41,7 @@ std::unique_ptr<method::learner<oracle>> make(const golden_step& g, oracle& b) {
     o.bn_splits = c.at("bn-splits");
     o.shuffle = false;
   }
+  if constexpr (requires { o.redundancy_weight; }) o.redundancy_weight = c.at("redundancy-weight");
   return std::make_unique<typename Options::template method<oracle, Policies>>(
       b, g.layers(), o, 1, g.values<Policies>(g.patches()));
 }

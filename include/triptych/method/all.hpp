@@ -5,6 +5,7 @@
 #pragma once
 
 #include <triptych/core/part_list.hpp>
+#include <triptych/method/barlow_twins.hpp>
 #include <triptych/method/byol.hpp>
 #include <triptych/method/fast_moco.hpp>
 #include <triptych/method/mncl.hpp>
@@ -22,6 +23,7 @@ using all = part_list<moco_options,       //
                       byol_options,       //
                       nnclr_options,      //
                       fast_moco_options,  //
-                      mncl_options>;
+                      mncl_options,       //
+                      barlow_twins_options>;
 
 }  // namespace triptych::method
