@@ -39,10 +39,10 @@
 #include <triptych/update/backprop.hpp>       // defines: update::backprop
 #include <triptych/update/copy.hpp>           // defines: update::copy
 #include <triptych/update/ema.hpp>            // defines: update::ema
-#include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::sgd, lars, adamw, any
+#include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::any and all that it may be
 
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
-#include <triptych/method/all.hpp>  // defines: method::mncl, moco, simclr, simsiam, byol, nnclr, fast_moco, barlow_twins
+#include <triptych/method/all.hpp>  // defines: method::mncl and every other method
 
 #include <triptych/eval/encode.hpp>               // defines: eval::encode
 #include <triptych/eval/knn.hpp>                  // defines: eval::knn

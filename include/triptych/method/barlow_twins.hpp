@@ -6,8 +6,7 @@
 //   z1, z2   = online(x1), online(x2)                     encoder and projector, no predictor
 //   y1, y2   = z1, z2 with mean 0 and variance 1 in every column of a batch
 //   C        = y1^T y2 / N                                (P, P), the cross-correlation of the columns
-//   minimise   sum_i (1 - C_ii)^2  +  lambda sum_{i != j} C_ij^2
-//              invariance             redundancy
+//   minimise   sum_i (1 - C_ii)^2  +  lambda sum_{i != j} C_ij^2      invariance + lambda redundancy
 //
 // Both views carry gradient. The authors' projector has no BatchNorm behind its last layer
 // (nn::head_norm::hidden). Cost: 6 encoder forwards an image, and three products with a P x P matrix.
@@ -60,8 +59,7 @@ struct barlow_twins_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("redundancy-weight", &barlow_twins_options::redundancy_weight, not_negative,
-           "of the correlations between different columns");
+    option("redundancy-weight", &barlow_twins_options::redundancy_weight, not_negative, "of redundancy");
   }
 };
 
@@ -101,19 +99,18 @@ class barlow_twins : public learner<B, typename Policies::stack> {
 
     const std::int64_t n = z.shape.images / 2, p = z.shape.channels;
     const real each = real(1) / static_cast<real>(n), none = 0;
+    const auto lambda = static_cast<real>(options_.redundancy_weight);
     const auto c = pass.take(features(p, z.shape.channels)), off = pass.take(c.shape);
     const auto on = pass.take(features(1, z.shape.channels));
     const auto y1 = view_of(y, 2, 0), y2 = view_of(y, 2, 1);
+    const auto d1 = view_of(dy, 2, 0), d2 = view_of(dy, 2, 1);
     const loss_values<B, 2> terms(backend);
     backend.gemm(transpose::yes, transpose::no, p, p, n, each, y1.data, y2.data, none, c.data);
-    backend.each(c.size(), redundancy_terms<real>{on.size(), static_cast<real>(options_.redundancy_weight),
-                                                  c.data, on.data, off.data});
+    backend.each(c.size(), redundancy_terms<real>{on.size(), lambda, c.data, on.data, off.data});
     backend.mean(on.data, on.size(), static_cast<real>(p), terms[0]);
     backend.mean(off.data, off.size(), static_cast<real>(p * p), terms[1]);
-    backend.gemm(transpose::no, transpose::yes, n, p, p, each, y2.data, c.data, none,
-                 view_of(dy, 2, 0).data);
-    backend.gemm(transpose::no, transpose::no, n, p, p, each, y1.data, c.data, none,
-                 view_of(dy, 2, 1).data);
+    backend.gemm(transpose::no, transpose::yes, n, p, p, each, y2.data, c.data, none, d1.data);
+    backend.gemm(transpose::no, transpose::no, n, p, p, each, y1.data, c.data, none, d2.data);
     return this->descend(online_, {.projection = columns.backward(pass, dy).dx}, x, options, terms);
   }
 
@@ -122,8 +119,6 @@ class barlow_twins : public learner<B, typename Policies::stack> {
     const double p = online_.stack().projector.out(), square = 1 / static_cast<double>(n);
     return p * (1 + square) + options_.redundancy_weight * p * (p - 1) * square;
   }
-
-  [[nodiscard]] online_type& online() { return online_; }
 
  protected:
   [[nodiscard]] step_report reported(const loss_list& t) const override {
