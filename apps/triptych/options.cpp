@@ -93,8 +93,8 @@ settings<train_options> run_settings() {
        "run directory; default: runs/ and a name made of data, method, variant and seed",
        role::habit},
       {"seed", "Run", whole(&o::seed, at_least(0)), "of everything that is random"},
-      {"resume", "Run", resume_field(), "continue the run in --out, or the run or checkpoint at PATH",
-       role::session},
+      {"resume", "Run", resume_field(),
+       "continue the run in --out, or the run or checkpoint at PATH", role::session},
       {"overwrite", "Run", flag(&o::overwrite), "replace the run that is there", role::session},
       {"max-steps", "Run", whole(&o::max_steps, at_least(0)),
        "stop, with a checkpoint, after step N of the run; 0 = at its end", role::session},
@@ -106,7 +106,8 @@ settings<train_options> run_settings() {
        role::habit},
       {"dump-step", "Run", text(&o::dump_step, "FILE", "step.safetensors"),
        "write every tensor of one step, to be recomputed elsewhere", role::session},
-      {"dump-at", "Run", whole(&o::dump_at, at_least(1)), "which step to dump, from 1", role::session},
+      {"dump-at", "Run", whole(&o::dump_at, at_least(1)), "which step to dump, from 1",
+       role::session},
       {"config", "Run", text(&o::config, "FILE", "run.toml"),
        "read options from FILE, lines of name = value", role::session},
       {"print-config", "Run", flag(&o::print_config),
@@ -162,7 +163,8 @@ settings<train_options> run_settings() {
        within(&o::head, wholes(&nn::head_options::projector, 1, 1 << 20, "N,N,...")),
        "output sizes of the projector's layers"},
       {"head-norm", "Networks",
-       within(&o::head, one_of(&nn::head_options::projector_norm, {"all", "plain", "hidden", "none"})),
+       within(&o::head,
+              one_of(&nn::head_options::projector_norm, {"all", "plain", "hidden", "none"})),
        "BatchNorm in the projector: after every layer; the last without scale and shift; not after "
        "the last; nowhere"},
       {"predictor-hidden", "Networks",
@@ -171,8 +173,7 @@ settings<train_options> run_settings() {
 
       {"epochs", "Optimizer", whole(&o::epochs, {1, most_epochs}), "passes over the images"},
       {"batch", "Optimizer", whole(&o::batch, {2, largest_batch}), "images in a step"},
-      {"lr", "Optimizer", real(&o::lr, positive),
-       "learning rate; with --resume: from there on"},
+      {"lr", "Optimizer", real(&o::lr, positive), "learning rate; with --resume: from there on"},
       {"lr-changes", "Optimizer", rate_changes(&o::lr_changes),
        "another --lr from step N on, counted from 0; --resume --lr X adds one"},
       {"schedule", "Optimizer", one_of(&o::schedule, {"cosine", "constant"}),
@@ -224,12 +225,12 @@ const settings<eval_options>& eval_settings() {
   static const settings<eval_options> table{
       {"run", "", positional(text(&o::run, "RUN", "runs/first")),
        "run directory, or one of its checkpoints"},
-      {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names),
-       "what to measure"},
+      {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names), "what to measure"},
       {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
        "measure the same encoder untrained, too"},
       {"seed", "Evaluation", whole(&o::seed, at_least(0)), "of classifier and order of images"},
-      {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}), "passes over the images"},
+      {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}),
+       "passes over the images"},
       {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
       {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
       {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
@@ -637,9 +638,7 @@ void apply_variant(train_options& o, choice::variant variant) {
   }
 }
 
-bool has_queue(const train_options& o) {
-  return has_option<methods>(o.method, "queue");
-}
+bool has_queue(const train_options& o) { return has_option<methods>(o.method, "queue"); }
 
 std::string version_text() {
   std::string text = "triptych " + std::to_string(TRIPTYCH_VERSION_MAJOR) + "." +
@@ -745,7 +744,8 @@ std::vector<std::string> check(const train_options& o) {
   }
   const auto of_mncl = part_of<method::mncl_options>(o);
   const bool global_learns = this_configuration.global_branch && of_mncl.lambda > 0;
-  const bool local_learns = this_configuration.local_branch && of_mncl.lambda_s > 0 && of_mncl.local_gradient;
+  const bool local_learns =
+      this_configuration.local_branch && of_mncl.lambda_s > 0 && of_mncl.local_gradient;
   if (mncl && !global_learns && !local_learns) {
     throw error::usage(
         std::string("nothing would be learned: no loss has both a weight and a gradient; give ") +
@@ -769,8 +769,8 @@ std::vector<std::string> check(const train_options& o) {
 
   const int parts = part_of<method::moco_options>(o).bn_splits;
   if (o.batch % parts != 0) {
-    throw error::usage("bn-splits: a batch of " + number(o.batch) + from("batch") +
-                       " has no " + number(parts) + from("bn-splits") +
+    throw error::usage("bn-splits: a batch of " + number(o.batch) + from("batch") + " has no " +
+                       number(parts) + from("bn-splits") +
                        " equal parts; give a --batch divisible by them");
   }
 

@@ -52,7 +52,8 @@ inline table_plan switches() {
                   {{"paper", "as in the paper", {}, {}}},
                   "paper"};
   for (const auto& [option, paper, released] : variant_switches()) {
-    plan.rows.push_back({option + "-" + released, option + " " + released, {{option, released}}, {}});
+    plan.rows.push_back(
+        {option + "-" + released, option + " " + released, {{option, released}}, {}});
   }
   plan.rows.push_back({"released", "all, as released", {{"variant", "released"}}, {}});
   for (auto& row : plan.rows) {

@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include <vector>
 
 #include <triptych/update/optimizer/adamw.hpp>
 

@@ -31,13 +31,12 @@ method::mncl_options options_of(const json& c) {
   o.global_loss = one_of<global_loss>(
       c, "global-loss", {{"infonce", global_loss::info_nce}, {"ntxent", global_loss::nt_xent}});
   o.ema_timing = one_of<ema_timing>(
-      c, "ema-timing",
-      {{"after", ema_timing::after_step}, {"before", ema_timing::before_forward}});
+      c, "ema-timing", {{"after", ema_timing::after_step}, {"before", ema_timing::before_forward}});
   o.patch_statistics = one_of<patch_statistics>(
       c, "patch-statistics",
       {{"own", patch_statistics::own}, {"online", patch_statistics::online}});
-  o.enqueue = one_of<enqueue>(
-      c, "enqueue", {{"z1", enqueue::z1}, {"z2", enqueue::z2}, {"both", enqueue::both}});
+  o.enqueue = one_of<enqueue>(c, "enqueue",
+                              {{"z1", enqueue::z1}, {"z2", enqueue::z2}, {"both", enqueue::both}});
   return o;
 }
 

@@ -65,31 +65,49 @@ numbers weights_of(const Network& n) {
   return {n.weights(), n.weights() + n.weight_list().size()};
 }
 
+/// Which outputs a loss looks at.
+struct seen_outputs {
+  bool embedding = false, projection = false, prediction = true;
+};
+
 /// Checks a network's gradients of all weights by samples of each tensor.
 template <class Network>
-void check_network(Network& n, std::span<const int> views, const forward_options& draw = {}) {
+void check_network(Network& n, std::span<const int> views, const forward_options& draw = {},
+                   const seen_outputs& seen = {}) {
   const images x;
-  numbers dy;
+  numbers dh, dz, dp;
   {
     const stack_arena<>::frame scope(n.backend().arena());
     forward_options options = draw;
     options.record = true;
-    const auto p = n.forward(x.view(), views, options).prediction;
-    dy = random_numbers(static_cast<std::int64_t>(p.size()), 8);
-    numbers overwritten = dy;
+    const auto y = n.forward(x.view(), views, options);
+    const auto random = [](tensor<const double> t, bool wanted, std::uint64_t seed) {
+      return wanted ? random_numbers(static_cast<std::int64_t>(t.size()), seed) : numbers();
+    };
+    dh = random(y.embedding, seen.embedding, 20);
+    dz = random(y.projection, seen.projection, 21);
+    dp = random(y.prediction, seen.prediction, 8);
+    numbers overwritten[] = {dh, dz, dp};
+    const auto as_tensor = [](tensor<const double> t, numbers& d) {
+      return d.empty() ? tensor<double>() : tensor<double>{t.shape, d.data()};
+    };
     n.zero_gradients();
-    n.backward({.prediction = {p.shape, overwritten.data()}});
+    n.backward({.embedding = as_tensor(y.embedding, overwritten[0]),
+                .projection = as_tensor(y.projection, overwritten[1]),
+                .prediction = as_tensor(y.prediction, overwritten[2])});
   }
   auto& choices = n.backend().choices;
   n.backend().watching = true;
   const auto f = [&] {
     const stack_arena<>::frame scope(n.backend().arena());
-    const auto p = n.forward(x.view(), views, draw).prediction;
-    return std::inner_product(dy.begin(), dy.end(), p.data, 0.0);
+    const auto y = n.forward(x.view(), views, draw);
+    return std::inner_product(dh.begin(), dh.end(), y.embedding.data, 0.0) +
+           std::inner_product(dz.begin(), dz.end(), y.projection.data, 0.0) +
+           std::inner_product(dp.begin(), dp.end(), y.prediction.data, 0.0);
   };
   // A BatchNorm behind these takes whatever they add away.
-  const std::vector<std::string> vanishing = {"projector.0.bias", "projector.3.bias",
-                                              "projector.4.bias", "predictor.0.bias"};
+  std::vector<std::string> vanishing = {"projector.0.bias", "projector.3.bias", "predictor.0.bias"};
+  if (!seen.projection) vanishing.emplace_back("projector.4.bias");  // the predictor's first
   const std::span<double> weights(n.weights(), n.weight_list().size());
   const std::span<double> gradients(n.gradients(), weights.size());
   double largest = 0;
@@ -155,6 +173,23 @@ TEST_CASE("gradients flow through encoder, projector and predictor of whole imag
   online n(b, layers());
   n.initialise(1);
   check_network(n, all_views);
+}
+
+TEST_CASE("gradients flow from whichever outputs a loss looks at") {
+  oracle b;
+  const auto seen = GENERATE(seen_outputs{.projection = true, .prediction = false},
+                             seen_outputs{.embedding = true, .prediction = false},
+                             seen_outputs{.embedding = true, .projection = true});
+  const bool patches = GENERATE(false, true);
+  if (patches) {
+    patched_online n(b, layers(), {}, views::grid(2, {.k = 2}));
+    n.initialise(1);
+    check_network(n, std::array{0, 2}, {}, seen);
+  } else {
+    online n(b, layers());
+    n.initialise(1);
+    check_network(n, all_views, {}, seen);
+  }
 }
 
 TEST_CASE("gradients flow through patches and the means of their subsets") {

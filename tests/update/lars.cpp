@@ -83,7 +83,8 @@ TEST_CASE("LARS takes a plain step where a norm is zero") {
 TEST_CASE("one LARS step moves a tensor by lr eta of its norm") {
   std::vector<float> w{3, 4}, b(2);
   const std::vector<float> g{1e-3f, 2e-3f};
-  lars{.weight_decay = 0}.step(std::span<float>(w), std::span<float>(b), std::span<const float>(g), 0.8);
+  lars{.weight_decay = 0}.step(std::span<float>(w), std::span<float>(b), std::span<const float>(g),
+                               0.8);
   const double dx = 3.0 - static_cast<double>(w[0]), dy = 4.0 - static_cast<double>(w[1]);
   CHECK(std::sqrt(dx * dx + dy * dy) == Approx(0.8 * 0.001 * 5).epsilon(1e-3));
 }

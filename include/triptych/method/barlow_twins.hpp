@@ -48,7 +48,10 @@ template <class B, class Policies>
 class barlow_twins;
 
 struct barlow_twins_options {
-  static constexpr traits about{.name = "barlow_twins", .title = "Barlow Twins", .views = 2, .cost = 6,
+  static constexpr traits about{.name = "barlow_twins",
+                                .title = "Barlow Twins",
+                                .views = 2,
+                                .cost = 6,
                                 .terms = {"invariance", "redundancy"}};
   template <class B, class Policies = policies>
   using method = barlow_twins<B, Policies>;
@@ -59,7 +62,8 @@ struct barlow_twins_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("redundancy-weight", &barlow_twins_options::redundancy_weight, not_negative, "of redundancy");
+    option("redundancy-weight", &barlow_twins_options::redundancy_weight, not_negative,
+           "of redundancy");
   }
 };
 
@@ -74,8 +78,7 @@ class barlow_twins : public learner<B, typename Policies::stack> {
 
   barlow_twins(B& backend, const stack& layers, const barlow_twins_options& options,
                std::uint64_t seed, const policy_values<Policies>& values = {})
-      : base(backend, barlow_twins_options::about),
-        options_(options),
+      : base(backend, barlow_twins_options::about), options_(options),
         online_(backend, layers.without_predictor(), values.online_update) {
     online_.initialise(seed);
     this->keep_online(online_);

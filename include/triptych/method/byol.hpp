@@ -73,7 +73,8 @@ class byol : public learner<B, typename Policies::stack> {
       loss::negative_cosine{}(backend, view_of(z, 2, 1 - view), p.view(view), 2.0, cosines[view],
                               p.gradient(view));
     }
-    const step_report report = this->descend(online_, {.prediction = p.backward()}, x, options, cosines);
+    const step_report report =
+        this->descend(online_, {.prediction = p.backward()}, x, options, cosines);
 
     momentum_.update(online_, options.step);
     return report;

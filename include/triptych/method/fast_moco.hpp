@@ -87,7 +87,8 @@ class fast_moco : public learner<B, typename Policies::stack> {
       loss::info_nce{options_.temperature, loss::anchor::prediction}(
           backend, view_of(z, 2, 1 - view), p.view(view), 0.5, terms[view], p.gradient(view));
     }
-    const step_report report = this->descend(online_, {.prediction = p.backward()}, x, options, terms);
+    const step_report report =
+        this->descend(online_, {.prediction = p.backward()}, x, options, terms);
 
     momentum_.update(online_, options.step);
     return report;

@@ -193,7 +193,8 @@ class mncl : public learner<B, typename Policies::stack> {
 
     // A neighbour's row is finite even where the look-up for it was not.
     if (global) this->expect_finite(global->unit);
-    const step_report report = this->descend(online_, {.prediction = unit_p.backward()}, x, options, terms);
+    const step_report report =
+        this->descend(online_, {.prediction = unit_p.backward()}, x, options, terms);
 
     if constexpr (Policies::global_branch) {
       const std::int64_t n = x.shape.images / 3, first = options_.enqueue == enqueue::z2 ? n : 0;

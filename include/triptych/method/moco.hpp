@@ -128,7 +128,8 @@ class moco : public learner<B, typename Policies::stack> {
           backend, view_of(z, directions, directions - 1 - view), queue.rows, unit_q.view(view),
           1.0 / directions, terms[view], unit_q.gradient(view));
     }
-    const step_report report = this->descend(online_, {.prediction = unit_q.backward()}, x, options, terms);
+    const step_report report =
+        this->descend(online_, {.prediction = unit_q.backward()}, x, options, terms);
 
     std::move(queue).push(z);
     momentum_.update(online_, options.step);

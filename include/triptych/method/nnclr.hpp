@@ -88,7 +88,8 @@ class nnclr : public learner<B, typename Policies::stack> {
       loss::info_nce{options_.temperature}(backend, view_of(nearest.neighbours, 2, 1 - view),
                                            p.view(view), 0.5, terms[view], p.gradient(view));
     }
-    const step_report report = this->descend(online_, {.prediction = p.backward()}, x, options, terms);
+    const step_report report =
+        this->descend(online_, {.prediction = p.backward()}, x, options, terms);
 
     std::move(nearest).push(view_of(z, 2, 0));
     return report;

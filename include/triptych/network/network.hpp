@@ -240,7 +240,8 @@ class network {
   {
     const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
     if (!std::isfinite(norm)) throw gradient_error();
-    descend(rate, predictor_rate, step, static_cast<real>(kernels::clip_scale(update_.clip_norm, norm)));
+    descend(rate, predictor_rate, step,
+            static_cast<real>(kernels::clip_scale(update_.clip_norm, norm)));
     return norm;
   }
 

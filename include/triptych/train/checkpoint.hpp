@@ -29,9 +29,12 @@ namespace detail {
 /// The file in which an arena is kept.
 inline std::string file_of(method::arena_role role) {
   switch (role) {
-    case method::arena_role::optimizer: return "optimiser";
-    case method::arena_role::memory: return "queue";
-    case method::arena_role::model: break;
+  case method::arena_role::optimizer:
+    return "optimiser";
+  case method::arena_role::memory:
+    return "queue";
+  case method::arena_role::model:
+    break;
   }
   return "model";
 }

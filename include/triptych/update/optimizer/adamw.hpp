@@ -32,10 +32,10 @@ template <class T, class Scale = T>
 struct adamw_step {
   const T* gradient;
   Scale gradient_scale;
-  T keep;                    ///< 1 - lr decay
-  T beta1, new1;             ///< beta1, 1 - beta1
+  T keep;         ///< 1 - lr decay
+  T beta1, new1;  ///< beta1, 1 - beta1
   T beta2, new2;
-  T rate, root, epsilon;     ///< lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
+  T rate, root, epsilon;  ///< lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
   T *mean, *square, *weight;
 
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
@@ -50,8 +50,7 @@ struct adamw {
   static constexpr traits about{.name = "adamw"};
   static constexpr std::array<std::string_view, 2> state{"exp_avg", "exp_avg_sq"};
   template <class T>
-  using launches =
-      kernels::launch_list<kernels::gated<adamw_step<T, kernels::in_memory<T>>, T>>;
+  using launches = kernels::launch_list<kernels::gated<adamw_step<T, kernels::in_memory<T>>, T>>;
 
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-8;
