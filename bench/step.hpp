@@ -114,7 +114,7 @@ class train_step {
 
   train_step(B& backend, const settings& s)
       : backend_(backend), images_(backend, s, 1), network_(backend, classifier(s)) {
-    network_.initialise(1);
+    network_.initialize(1);
   }
 
   /// Image r has the label r mod 10: random images have no better.

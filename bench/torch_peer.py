@@ -160,16 +160,16 @@ def prepare(options, how):
     def train():
         encode, features = encoder()
         model = placed(nn.Sequential(encode, nn.Linear(features, 10)))
-        optimiser = sgd(model)
+        optimizer = sgd(model)
         x, labels = images(), torch.randint(10, (batch,)).to(how.device)
         loss_of = compiled(lambda x: F.cross_entropy(model(x), labels))
 
         def step():
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             with mixed():
                 loss = loss_of(x)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
 
         return step
 
@@ -184,7 +184,7 @@ def prepare(options, how):
         local = copy.deepcopy(online).requires_grad_(False)
         for mine, theirs in zip(local.parameters(), online.parameters()):
             mine.data = theirs.data
-        optimiser = sgd(online, predict)
+        optimizer = sgd(online, predict)
         targets, sources = list(momentum.parameters()), list(online.parameters())
         queue = F.normalize(torch.randn(options.queue, head[-1])).to(how.device)
         rows = torch.arange(batch, device=how.device)  # where the next projections go
@@ -224,20 +224,20 @@ def prepare(options, how):
         predictions = compiled(lambda *x: online_views(list(x)))
 
         @compiled
-        def loss_of(neighbour, c, p):
-            loss_m = info_nce(neighbour[0], p[1]) + info_nce(neighbour[1], p[0])
+        def loss_of(neighbor, c, p):
+            loss_m = info_nce(neighbor[0], p[1]) + info_nce(neighbor[1], p[0])
             loss_s = info_nce(c[0], p[2]) + info_nce(c[1], p[0])
             return 0.5 * loss_s + 0.5 * weight * loss_m
 
         def step():
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             with mixed():
                 with torch.no_grad():
                     c = local_embeddings(views[0], views[2])
-                    z, neighbour = targets_of(views[0], views[1])
-                loss = loss_of(neighbour, c, predictions(*views))
+                    z, neighbor = targets_of(views[0], views[1])
+                loss = loss_of(neighbor, c, predictions(*views))
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             with torch.no_grad():
                 move(targets, sources, 1 - momentum_m)
                 queue[rows] = z.float()

@@ -16,7 +16,7 @@ target_compile_definitions(triptych_flags INTERFACE EIGEN_DONT_PARALLELIZE)
 target_compile_options(triptych_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   $<$<BOOL:${TRIPTYCH_ARCH}>:-march=${TRIPTYCH_ARCH}>)
-# g++ before 13 takes its own AVX-512 intrinsics for uninitialised variables, wherever they are inlined, and
+# g++ before 13 takes its own AVX-512 intrinsics for uninitialized variables, wherever they are inlined, and
 # "text" + string for an overlapping copy.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(triptych_flags INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict)
@@ -29,6 +29,6 @@ if(TRIPTYCH_SANITIZE)
 endif()
 
 # The build type Check is for seeing soon whether all is well: our programs, whose time is the compiler's, are
-# optimised less than the library, and not at all where they have TRIPTYCH_RUNS_LITTLE.
+# optimized less than the library, and not at all where they have TRIPTYCH_RUNS_LITTLE.
 target_compile_options(triptych_program INTERFACE
   $<$<CONFIG:Check>:-O$<IF:$<BOOL:$<TARGET_PROPERTY:TRIPTYCH_RUNS_LITTLE>>,0,1>>)

@@ -1,7 +1,7 @@
 // apps/triptych/console.hpp
 //
 // What is seen on the terminal: results as tables on stdout, everything else on stderr. Progress is
-// one line that is redrawn on a terminal, and elsewhere one plain line every few seconds. No colour
+// one line that is redrawn on a terminal, and elsewhere one plain line every few seconds. No color
 // is ever used, and nothing that comes from a file or a name reaches the terminal with its control
 // characters: all output passes io::printable() here.
 #pragma once

@@ -184,7 +184,7 @@ int show(const data_options& options) {
   const int rows = static_cast<int>(std::min<std::int64_t>(options.count, set.size()));
   picture sheet(rows * cell + gap, (1 + options.views) * cell + gap);
 
-  constexpr augment::normalisation none{{0, 0, 0}, {1, 1, 1}};
+  constexpr augment::normalization none{{0, 0, 0}, {1, 1, 1}};
   augment::workspace work;
   std::vector<float> view(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
   for (int i = 0; i < rows; ++i) {

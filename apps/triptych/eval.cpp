@@ -206,7 +206,7 @@ eval::accuracy logistic(const eval::feature_set& train, const eval::feature_set&
   return fit.test;
 }
 
-void print(const std::vector<judgement>& results) {
+void print(const std::vector<judgment>& results) {
   table t({"features", "protocol", "top-1 %", "top-5 %", ""});
   for (const auto& r : results) {
     t.add({r.features, r.protocol, fixed(r.accuracy.top1, 2), fixed(r.accuracy.top5, 2), r.note});
@@ -312,7 +312,7 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   }
   if (options.untrained_baseline) {
     frozen_encoder untrained = make_encoder(subject.backend, run.options);
-    untrained.initialise(run.options.seed);
+    untrained.initialize(run.options.seed);
     bar.update("encoding with the untrained encoder");
     measure("untrained", eval::encode(untrained, images.train, size, pool),
             eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);

@@ -17,7 +17,7 @@
 namespace triptych::app {
 
 /// A line of the result: what was evaluated, how, and what came out.
-struct judgement {
+struct judgment {
   std::string features;  ///< "trained", "untrained", "raw pixels"
   std::string protocol;  ///< see protocol_name()
   eval::accuracy accuracy;
@@ -28,7 +28,7 @@ struct evaluation {
   std::filesystem::path run;  ///< where eval.json belongs; not kept
   std::string checkpoint, data;
   std::int64_t train_images = 0, test_images = 0;
-  std::vector<judgement> results;
+  std::vector<judgment> results;
 
   /// The accuracy of these features by this protocol, if it was measured.
   [[nodiscard]] std::optional<eval::accuracy> of(std::string_view features,

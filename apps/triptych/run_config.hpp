@@ -20,7 +20,7 @@
 
 namespace triptych::app {
 
-/// The optimiser is decided by an option.
+/// The optimizer is decided by an option.
 struct policies : method::mncl_policies {
   using online_update = update::backprop<update::optimizer::any>;
 };
@@ -62,7 +62,7 @@ method::policy_values<Policies> policy_values(const train_options& o, std::int64
   const bool rises = o.momentum_schedule == choice::schedule::cosine;
   return {.online_update = online_update(o),
           .momentum_update = {.momentum = o.momentum_m, .steps = rises ? steps : 0},
-          .patches = views::grid(o.grid, {o.combine_k, o.combine == choice::combine::random})};
+          .patches = patches::grid(o.grid, {o.combine_k, o.combine == choice::combine::random})};
 }
 
 template <class Options, class Policies, class B>

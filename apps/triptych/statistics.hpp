@@ -20,7 +20,7 @@ struct summary {
   std::optional<double> deviation;  ///< of two or more
 };
 
-inline summary summarise(const by_seed& values) {
+inline summary summarize(const by_seed& values) {
   summary s;
   for (const auto& v : values) {
     if (v) s.mean += *v;

@@ -105,7 +105,7 @@ inline std::vector<column> shown(const table_report& t) {
   std::vector<column> list;
   for (const auto& c : columns) {
     const bool any = std::any_of(t.lines.begin(), t.lines.end(), [&](const report_line& line) {
-      return summarise(values(line, c)).count > 0;
+      return summarize(values(line, c)).count > 0;
     });
     if (any) list.push_back(c);
   }
@@ -174,7 +174,7 @@ inline std::string markdown(const table_report& t) {
           std::to_string(seeds_of(line)) + " |";
     for (const auto& c : columns_shown) {
       const bool itself = c.difference && line.name == t.reference;
-      md += " " + (itself ? "reference" : text(summarise(values(t, line, c)), c)) + " |";
+      md += " " + (itself ? "reference" : text(summarize(values(t, line, c)), c)) + " |";
     }
     md += " " + paper_text(line.paper) + " | " + (line.cost ? std::to_string(*line.cost) : "-") +
           " |\n";
@@ -194,7 +194,7 @@ inline std::string csv(const table_report& t) {
     text += line.name + "," + (line.epochs ? std::to_string(*line.epochs) : "") + "," +
             std::to_string(seeds_of(line));
     for (const auto& c : columns_shown) {
-      const auto s = summarise(values(t, line, c));
+      const auto s = summarize(values(t, line, c));
       text += "," + (s.count > 0 ? io::number_text(s.mean) : "") + "," + number(s.deviation, "");
     }
     const bool top5 = line.paper && line.paper->top5 > 0;
@@ -229,7 +229,7 @@ inline std::string json(const table_report& t) {
             ", \"judged_by\": " + string(line.judged_by);
     for (const auto& c : columns_shown) {
       const auto list = values(t, line, c);
-      const auto s = summarise(list);
+      const auto s = summarize(list);
       text += ",\n     " + string(c.name) + ": {\"by_seed\": [" +
               joined(list, [](const auto& v) { return number(v, "null"); }) +
               "], \"mean\": " + (s.count > 0 ? io::number_text(s.mean) : "null") +

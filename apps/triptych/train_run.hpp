@@ -244,7 +244,7 @@ class train_run {
       const bool judge = epoch_ends && options_.knn_every > 0 && epochs % options_.knn_every == 0;
       std::optional<double> knn;
       if (judge || r.step == last) r.report = trainer_->report();
-      if (judge) knn = neighbours();
+      if (judge) knn = neighbors();
       if (r.monitors || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 
@@ -305,8 +305,8 @@ class train_run {
                           trainer_->step() * method_->about().views);
   }
 
-  /// Accuracy of neighbours among the plain training images: cheap enough for every few epochs.
-  [[nodiscard]] double neighbours() {
+  /// Accuracy of neighbors among the plain training images: cheap enough for every few epochs.
+  [[nodiscard]] double neighbors() {
     thread_pool pool(options_.threads);
     auto& encoder = method_->encoder();
     const auto train = eval::encode(encoder, images_.train, view_size(options_), pool);
@@ -398,7 +398,7 @@ class train_run {
     line("steps    " + std::to_string(last_step(trainer)) + ", " +
          std::to_string(trainer.steps_per_epoch()) + " an epoch, batch " +
          std::to_string(options_.batch));
-    line("loss     starts near " + fixed(method_->expected_start(options_.batch), 3) +
+    line("loss     starts near " + fixed(method_->expected_initial_loss(options_.batch), 3) +
          " (unrelated embeddings)");
   }
 

@@ -1,7 +1,7 @@
 // triptych/config.hpp
 //
 // The library's only macros: they mark functors that also run on a device, write out short loops
-// whose arrays are to live in registers, let loops be vectorised, and refuse builds whose arithmetic
+// whose arrays are to live in registers, let loops be vectorized, and refuse builds whose arithmetic
 // cannot be trusted, and say where the bodies of functions are and for which instruction set kernels are
 // compiled. Every header includes this one, itself or through another, so that none can be used in such a
 // build.

@@ -28,13 +28,13 @@
 #include <triptych/data/loader.hpp>     // defines: data::loader, data::batch
 
 #include <triptych/nn/stack.hpp>          // defines: nn::resnet, nn::mlp, nn::stack
-#include <triptych/views/combinator.hpp>  // defines: views::whole, views::grid, views::choose
+#include <triptych/patches/combinator.hpp>  // defines: patches::whole, patches::grid, patches::choose
 
 #include <triptych/loss/info_nce.hpp>         // defines: loss::info_nce
 #include <triptych/loss/dictionary_info_nce.hpp>  // defines: loss::dictionary_info_nce
 #include <triptych/loss/nt_xent.hpp>          // defines: loss::nt_xent
 #include <triptych/loss/negative_cosine.hpp>  // defines: loss::negative_cosine
-#include <triptych/memory/support_set.hpp>    // defines: memory::support_set
+#include <triptych/memory/queue.hpp>    // defines: memory::queue
 
 #include <triptych/update/backprop.hpp>       // defines: update::backprop
 #include <triptych/update/copy.hpp>           // defines: update::copy

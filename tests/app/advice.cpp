@@ -163,7 +163,7 @@ TEST_CASE("A run that died before its first checkpoint is trained before it is j
   expect_success(call_app({"eval", run.root().string(), "--quiet", "--protocol", "knn"}));
 }
 
-TEST_CASE("Too few images for the logistic regression are judged by neighbours alone") {
+TEST_CASE("Too few images for the logistic regression are judged by neighbors alone") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--procedural-train", "20", "--batch", "10"}).code == 0);
   const words line{"eval", run.root().string(), "--quiet", "--batch", "10", "--epochs", "1"};

@@ -8,25 +8,25 @@ using namespace triptych::app;
 
 TEST_CASE("Mean and deviation are those worked out by hand") {
   // 2, 4, 9: mean 5, squares 9 + 1 + 16 = 26, divided by 2.
-  const auto three = summarise({2, 4, 9});
+  const auto three = summarize({2, 4, 9});
   CHECK(three.count == 3);
   CHECK(three.mean == 5);
   CHECK(three.deviation.value() == Approx(3.605551275463989).epsilon(1e-15));
 
-  const auto with_gap = summarise({89.5, std::nullopt, 90.5});  // 0.5 on either side of 90
+  const auto with_gap = summarize({89.5, std::nullopt, 90.5});  // 0.5 on either side of 90
   CHECK(with_gap.count == 2);
   CHECK(with_gap.mean == 90);
   CHECK(with_gap.deviation.value() == Approx(0.7071067811865476).epsilon(1e-15));
 
-  CHECK(summarise({7}).mean == 7);
-  CHECK_FALSE(summarise({7}).deviation);
-  CHECK(summarise({}).count == 0);
-  CHECK(summarise({std::nullopt}).count == 0);
+  CHECK(summarize({7}).mean == 7);
+  CHECK_FALSE(summarize({7}).deviation);
+  CHECK(summarize({}).count == 0);
+  CHECK(summarize({std::nullopt}).count == 0);
 }
 
 TEST_CASE("Differences are taken seed by seed, and what the seeds share cancels") {
   // Seeds that differ by ten points, a gain of 1, 2 and 3 in each: 2 with deviation 1.
-  const auto gain = summarise(paired_difference({41, 52, 63}, {40, 50, 60}));
+  const auto gain = summarize(paired_difference({41, 52, 63}, {40, 50, 60}));
   CHECK(gain.count == 3);
   CHECK(gain.mean == 2);
   CHECK(gain.deviation == 1);

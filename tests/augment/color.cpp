@@ -17,7 +17,7 @@ void check_equal(rgb got, rgb expected, float tolerance = 1e-6f) {
   CHECK(std::abs(got.b - expected.b) <= tolerance);
 }
 
-/// Pixels (3, n) of many colours, corners of the cube and greys among them.
+/// Pixels (3, n) of many colors, corners of the cube and grays among them.
 std::vector<float> palette(std::size_t n) {
   std::vector<float> planes(3 * n);
   std::uint32_t state = 99;
@@ -42,12 +42,12 @@ TEST_CASE("brightness scales every channel and stops at 0 and 1") {
   check_equal(brightness{0.0f}({0.2f, 0.5f, 0.9f}), {0, 0, 0});
 }
 
-TEST_CASE("contrast moves colours away from the image's mean luma") {
+TEST_CASE("contrast moves colors away from the image's mean luma") {
   check_equal(contrast{1.5f, 0.4f}({0.2f, 0.4f, 0.9f}), {0.1f, 0.4f, 1.0f});
   check_equal(contrast{0.0f, 0.4f}({0.2f, 0.4f, 0.9f}), {0.4f, 0.4f, 0.4f});
 }
 
-TEST_CASE("saturation moves colours away from their own luma") {
+TEST_CASE("saturation moves colors away from their own luma") {
   const rgb c{0.2f, 0.4f, 0.8f};
   const float y = 0.2989f * 0.2f + 0.587f * 0.4f + 0.114f * 0.8f;
   check_equal(saturation{0.0f}(c), {y, y, y});
@@ -56,12 +56,12 @@ TEST_CASE("saturation moves colours away from their own luma") {
   check_equal(grayscale{}(c), {y, y, y});
 }
 
-TEST_CASE("solarising inverts what reaches the threshold") {
-  check_equal(solarise{0.5f}({0.5f, 0.49f, 1.0f}), {0.5f, 0.49f, 0.0f});
-  check_equal(solarise{0.25f}({0.5f, 0.2f, 0.3f}), {0.5f, 0.2f, 0.7f});
+TEST_CASE("solarizing inverts what reaches the threshold") {
+  check_equal(solarize{0.5f}({0.5f, 0.49f, 1.0f}), {0.5f, 0.49f, 0.0f});
+  check_equal(solarize{0.25f}({0.5f, 0.2f, 0.3f}), {0.5f, 0.2f, 0.7f});
 }
 
-TEST_CASE("a hue turned by nothing, or by a whole turn in two halves, is the same colour") {
+TEST_CASE("a hue turned by nothing, or by a whole turn in two halves, is the same color") {
   constexpr std::size_t n = 500;
   const auto planes = palette(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -115,19 +115,19 @@ TEST_CASE("a jitter runs its four operations in the order drawn") {
   jitter_draw d{.brightness = 1.3f, .contrast = 0.7f, .saturation = 1.2f, .hue = -0.07f};
   d.order = {jitter_op::hue, jitter_op::contrast, jitter_op::brightness, jitter_op::saturation};
   auto got = palette(n), expected = palette(n);
-  jitter(colour_planes{got.data(), n}, d);
-  recolour(expected.data(), n, hue{-0.07f});
-  recolour(expected.data(), n, contrast{0.7f, mean_luma(expected.data(), n)});
-  recolour(expected.data(), n, brightness{1.3f});
-  recolour(expected.data(), n, saturation{1.2f});
+  jitter(color_planes{got.data(), n}, d);
+  recolor(expected.data(), n, hue{-0.07f});
+  recolor(expected.data(), n, contrast{0.7f, mean_luma(expected.data(), n)});
+  recolor(expected.data(), n, brightness{1.3f});
+  recolor(expected.data(), n, saturation{1.2f});
   CHECK(got == expected);
 
   auto other = palette(n);
   d.order = {jitter_op::brightness, jitter_op::contrast, jitter_op::hue, jitter_op::saturation};
-  jitter(colour_planes{other.data(), n}, d);
+  jitter(color_planes{other.data(), n}, d);
   CHECK(other != got);
 
   auto same = palette(n);
-  jitter(colour_planes{same.data(), n}, jitter_draw{});
+  jitter(color_planes{same.data(), n}, jitter_draw{});
   CHECK(same == palette(n));
 }

@@ -8,13 +8,13 @@
 using namespace triptych;
 using namespace triptych::augment;
 
-TEST_CASE("the centred rectangle has the output's ratio and lies in the middle") {
-  CHECK(centre_crop(32, 32, 32, 32) == box{0, 0, 32, 32});
-  CHECK(centre_crop(40, 100, 10, 10) == box{0, 30, 40, 40});
-  CHECK(centre_crop(100, 40, 10, 10) == box{30, 0, 40, 40});
-  CHECK(centre_crop(30, 30, 10, 20) == box{7, 0, 15, 30});
-  CHECK(centre_crop(1, 1000, 64, 64) == box{0, 499, 1, 1});
-  CHECK(centre_crop(1, 2, 1, 100) == box{0, 0, 1, 2});
+TEST_CASE("the centered rectangle has the output's ratio and lies in the middle") {
+  CHECK(center_crop(32, 32, 32, 32) == box{0, 0, 32, 32});
+  CHECK(center_crop(40, 100, 10, 10) == box{0, 30, 40, 40});
+  CHECK(center_crop(100, 40, 10, 10) == box{30, 0, 40, 40});
+  CHECK(center_crop(30, 30, 10, 20) == box{7, 0, 15, 30});
+  CHECK(center_crop(1, 1000, 64, 64) == box{0, 499, 1, 1});
+  CHECK(center_crop(1, 2, 1, 100) == box{0, 0, 1, 2});
 }
 
 TEST_CASE(
@@ -69,7 +69,7 @@ TEST_CASE("a random crop follows the ten-tries rule draw by draw") {
   }
 }
 
-TEST_CASE("an image too long for any try gives the largest centred crop of an allowed ratio") {
+TEST_CASE("an image too long for any try gives the largest centered crop of an allowed ratio") {
   random_stream random(1, stream::augment);
   const crop_range whole{.scale_min = 1.0f};
   CHECK(random_crop(whole, 10, 100, random) == box{0, 43, 10, 13});

@@ -44,9 +44,9 @@ TEST_CASE("switching one operation off leaves the draws of the others alone") {
 
 TEST_CASE("operations happen with their probabilities and draw within their ranges") {
   constexpr int count = 4000;
-  double jittered = 0, gray = 0, blurred = 0, flipped = 0, solarised = 0, hue_sum = 0;
+  double jittered = 0, gray = 0, blurred = 0, flipped = 0, solarized = 0, hue_sum = 0;
   recipe r = recipes::mncl;
-  r.solarise_p = 0.2f;
+  r.solarize_p = 0.2f;
   std::map<std::array<jitter_op, 4>, int> orders;
   for (int i = 0; i < count; ++i) {
     const draw d = decide32(r, {9, 0, i, 0});
@@ -54,7 +54,7 @@ TEST_CASE("operations happen with their probabilities and draw within their rang
     gray += d.gray;
     blurred += d.sigma > 0;
     flipped += d.flip;
-    solarised += d.solarised;
+    solarized += d.solarized;
     hue_sum += static_cast<double>(d.jitter.hue);
     ++orders[d.jitter.order];
     for (const float f : {d.jitter.brightness, d.jitter.contrast, d.jitter.saturation}) {
@@ -67,7 +67,7 @@ TEST_CASE("operations happen with their probabilities and draw within their rang
   CHECK(gray / count == Approx(0.2).margin(0.03));
   CHECK(blurred / count == Approx(0.5).margin(0.03));
   CHECK(flipped / count == Approx(0.5).margin(0.03));
-  CHECK(solarised / count == Approx(0.2).margin(0.03));
+  CHECK(solarized / count == Approx(0.2).margin(0.03));
   CHECK(hue_sum / count == Approx(0.0).margin(0.005));
   REQUIRE(orders.size() == 24);
   for (const auto& [order, times] : orders) {
@@ -84,8 +84,8 @@ TEST_CASE("the blur's deviation is in pixels of a 224-pixel image unless that is
   CHECK(decide(r, {}, 32, 32, 32, 32).sigma == Approx(1.5));
 }
 
-TEST_CASE("the plain recipe decides nothing but the centre") {
+TEST_CASE("the plain recipe decides nothing but the center") {
   const draw d = decide(recipes::plain, {1, 2, 3, 4}, 40, 60, 32, 32);
   CHECK(d.crop == box{0, 10, 40, 40});
-  CHECK_FALSE((d.jittered || d.gray || d.solarised || d.flip || d.sigma > 0));
+  CHECK_FALSE((d.jittered || d.gray || d.solarized || d.flip || d.sigma > 0));
 }

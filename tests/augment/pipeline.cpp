@@ -23,7 +23,7 @@ std::vector<float> view(const recipe& r, const address& a, int size = 32) {
 
 }  // namespace
 
-TEST_CASE("a plain view of the image's own size is the normalised image") {
+TEST_CASE("a plain view of the image's own size is the normalized image") {
   const auto pixels = noise_image(32, 32);
   const auto out = view(recipes::plain, {});
   const float mean[] = {0.5f, 0.4f, 0.3f}, deviation[] = {0.2f, 0.25f, 0.3f};
@@ -49,7 +49,7 @@ TEST_CASE("the same address gives the same bits, whatever was rendered before") 
   }
 }
 
-TEST_CASE("every recipe gives finite views within the range of colours at every size") {
+TEST_CASE("every recipe gives finite views within the range of colors at every size") {
   for (const auto name : preset_names) {
     for (const int size : {1, 17, 64}) {
       for (std::int64_t sample = 0; sample < 20; ++sample) {
@@ -61,23 +61,23 @@ TEST_CASE("every recipe gives finite views within the range of colours at every 
   }
 }
 
-TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarise, flip") {
+TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarize, flip") {
   const auto pixels = noise_image(20, 20);
   draw d;
   d.crop = {2, 3, 12, 10};
-  d.jittered = d.gray = d.solarised = d.flip = true;
+  d.jittered = d.gray = d.solarized = d.flip = true;
   d.jitter.brightness = 1.2f;
   d.sigma = 0.9f;
-  d.solarise_threshold = 0.5f;
+  d.solarize_threshold = 0.5f;
   workspace work;
   std::vector<float> got(16 * 16 * 3), expected(got.size()), planes(got.size());
   render(d, {}, {pixels, 20, 20}, 16, 16, work, got.data());
 
   resize({pixels, 20, 20}, d.crop, filter::bilinear, 16, 16, work.resize, planes.data());
-  recolour(planes.data(), 256, brightness{1.2f});
-  recolour(planes.data(), 256, grayscale{});
+  recolor(planes.data(), 256, brightness{1.2f});
+  recolor(planes.data(), 256, grayscale{});
   blur(planes.data(), 16, 16, 0.9f, work.blur);
-  recolour(planes.data(), 256, solarise{0.5f});
+  recolor(planes.data(), 256, solarize{0.5f});
   finish(planes.data(), 16, 16, true, {}, expected.data());
   // Not the same bits: the library's text is compiled with other options than this one.
   for (std::size_t k = 0; k < got.size(); ++k) REQUIRE(std::abs(got[k] - expected[k]) < 1e-5f);

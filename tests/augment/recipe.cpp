@@ -31,15 +31,15 @@ TEST_CASE("the presets hold the published numbers") {
   CHECK(m.sigma_min == 0.1f);
   CHECK(m.sigma_max == 2.0f);
   CHECK(m.scale_blur);
-  CHECK(m.solarise_p == 0.0f);
+  CHECK(m.solarize_p == 0.0f);
   CHECK(m.flip_p == 0.5f);
   CHECK(preset("linear").crop.scale_min == 0.08f);
   CHECK(preset("linear").jitter_p == 0.0f);
   CHECK(preset("simclr").blur_p == 0.0f);
   CHECK(preset("byol_1").blur_p == 1.0f);
-  CHECK(preset("byol_1").solarise_p == 0.0f);
+  CHECK(preset("byol_1").solarize_p == 0.0f);
   CHECK(preset("byol_2").blur_p == 0.1f);
-  CHECK(preset("byol_2").solarise_p == 0.2f);
+  CHECK(preset("byol_2").solarize_p == 0.2f);
 }
 
 TEST_CASE("an unknown preset is a usage error that suggests the nearest") {

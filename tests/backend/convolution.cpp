@@ -28,7 +28,7 @@ using floats = std::vector<float>;
 namespace {
 
 floats random_floats(std::size_t size, std::uint32_t which) {
-  random_stream random(test::seeded(7), stream::initialise, which);
+  random_stream random(test::seeded(7), stream::initialize, which);
   floats values(size);
   for (auto& v : values) v = random.uniform(-1.0f, 1.0f);
   return values;
@@ -101,7 +101,7 @@ std::vector<geometry> odd_shapes() {
       for (const int in : channels)
         for (const int out : channels) {
           if (kernel == 7 && in * out > 1100) continue;
-          random_stream random(test::seeded(3), stream::initialise, k++);
+          random_stream random(test::seeded(3), stream::initialize, k++);
           const auto size = [&] { return 1 + static_cast<int>(random.below(9)); };
           shapes.push_back(
               {1 + random.below(3), size(), size(), in, out, kernel, stride, kernel / 2});

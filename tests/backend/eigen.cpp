@@ -8,7 +8,7 @@
 
 using namespace triptych;
 
-TEST_CASE("eigen refuses batch normalisation of one row, as the oracle does") {
+TEST_CASE("eigen refuses batch normalization of one row, as the oracle does") {
   backend::eigen<> b(1);
   float x[4] = {1, 2, 3, 4}, weight[2] = {1, 1}, bias[2] = {0, 0};
   float mean[4], inverse[4], y[4], running_mean[2] = {0, 0}, running_variance[2] = {1, 1};

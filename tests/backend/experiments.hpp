@@ -239,8 +239,8 @@ void batch_norms(const Visit& visit) {
       return name + " rows=" + std::to_string(rows) + " channels=" + std::to_string(channels) +
              " groups=" + std::to_string(groups);
     };
-    const double normalised = within::normalised + within::stored(8);
-    visit(named("batch_norm_forward far from zero"), within::normalised_far, [&](auto& b) {
+    const double normalized = within::normalized + within::stored(8);
+    visit(named("batch_norm_forward far from zero"), within::normalized_far, [&](auto& b) {
       numbers far = x;
       for (double& v : far) v = double{static_cast<float>(v + 100)};
       device_map from(b, as_map<Fast>(far));
@@ -253,7 +253,7 @@ void batch_norms(const Visit& visit) {
     for (const bool relu : {false, true}) {
       for (const char* kind : {"plain", "residual", "over x", "over the residual"}) {
         const std::string how = kind;
-        visit(named("batch_norm_forward " + how), normalised, [&](auto& b) {
+        visit(named("batch_norm_forward " + how), normalized, [&](auto& b) {
           device_map from(b, x), residual(b, other), elsewhere(b, unwritten(size));
           device_array gamma(b, weight), beta(b, bias);
           device_array running_mean(b, old_mean), running_variance(b, old_variance);
@@ -269,7 +269,7 @@ void batch_norms(const Visit& visit) {
         });
       }
       for (const bool with_residual : {false, true}) {
-        visit(named("batch_norm_evaluate"), normalised, [&](auto& b) {
+        visit(named("batch_norm_evaluate"), normalized, [&](auto& b) {
           device_map y(b, x), residual(b, other);
           device_array gamma(b, weight), beta(b, bias);
           device_array running_mean(b, old_mean), running_variance(b, old_variance);
@@ -281,7 +281,7 @@ void batch_norms(const Visit& visit) {
       }
       for (const char* kind : {"plain", "over dy", "over x"}) {
         const std::string how = kind;
-        // 16: an inverse deviation and a mean times a normalised x, both below 4.
+        // 16: an inverse deviation and a mean times a normalized x, both below 4.
         const double backward = within::sum(rows * groups) + within::stored(16);
         visit(named("batch_norm_backward " + how), backward, [&](auto& b) {
           device_map from(b, x), y(b, other), dy(b, gradient), elsewhere(b, unwritten(size));

@@ -155,7 +155,7 @@ TEST_CASE("means of subsets have the gradients of their differences") {
   check_gradient(f, patches, dpatches);
 }
 
-TEST_CASE("normalised rows have the gradients of their differences") {
+TEST_CASE("normalized rows have the gradients of their differences") {
   backend::reference<> b;
   numbers x = random_numbers(3 * 7, 1);
   const numbers dy = random_numbers(3 * 7, 2);

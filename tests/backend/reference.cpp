@@ -130,7 +130,7 @@ TEMPLATE_TEST_CASE("a product is scaled and added to what beta leaves of the old
 
 // -- convolution and linear layers --------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("a kernel of ones sums each neighbourhood, and padding is zero", "", float,
+TEMPLATE_TEST_CASE("a kernel of ones sums each neighborhood, and padding is zero", "", float,
                    double) {
   backend::reference<TestType> b;
   const std::vector<TestType> ones(9, 1);
@@ -160,7 +160,7 @@ TEMPLATE_TEST_CASE("images need not be square, and do not touch each other", "",
   CHECK(y == std::vector<TestType>{3, 6, 5, 9, 15, 11});
 }
 
-TEMPLATE_TEST_CASE("the tap above the centre moves an image down, and its gradient up", "", float,
+TEMPLATE_TEST_CASE("the tap above the center moves an image down, and its gradient up", "", float,
                    double) {
   backend::reference<TestType> b;
   std::vector<TestType> above(9, 0), y(9, junk), dx(9, junk);
@@ -174,7 +174,7 @@ TEMPLATE_TEST_CASE("the tap above the centre moves an image down, and its gradie
   CHECK(dx == std::vector<TestType>{8, 10, 12, 14, 16, 18, 0, 0, 0});
 }
 
-TEMPLATE_TEST_CASE("the gradient of the weights is the neighbourhood of each gradient", "", float,
+TEMPLATE_TEST_CASE("the gradient of the weights is the neighborhood of each gradient", "", float,
                    double) {
   backend::reference<TestType> b;
   std::vector<TestType> dy(9, 0), dw(9, junk);
@@ -236,9 +236,9 @@ TEMPLATE_TEST_CASE("the gradient of a bias sums the rows that relu let pass", ""
   }
 }
 
-// -- batch normalisation ------------------------------------------------------------------------
+// -- batch normalization ------------------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("every group is normalised by its own statistics", "", float, double) {
+TEMPLATE_TEST_CASE("every group is normalized by its own statistics", "", float, double) {
   backend::reference<TestType> b;
   const norm_shape two_groups{2, 2, 1};
   const std::vector<TestType> x{1, 3, 10, 14}, weight{2}, bias{1};
@@ -303,7 +303,7 @@ TEMPLATE_TEST_CASE("batch norm refuses a group of one row", "", float, double) {
       error);
 }
 
-TEMPLATE_TEST_CASE("evaluation normalises by the running statistics", "", float, double) {
+TEMPLATE_TEST_CASE("evaluation normalizes by the running statistics", "", float, double) {
   backend::reference<TestType> b;
   const std::vector<TestType> weight{2, 1}, bias{1, 0}, running_mean{1, -1};
   const std::vector<TestType> running_variance{3, 15}, residual{0, 1, 0, -2};
@@ -313,7 +313,7 @@ TEMPLATE_TEST_CASE("evaluation normalises by the running statistics", "", float,
   CHECK(x == std::vector<TestType>{3, 3, 0, 0});
 }
 
-TEMPLATE_TEST_CASE("the gradient of batch norm leaves out the mean and the normalised input", "",
+TEMPLATE_TEST_CASE("the gradient of batch norm leaves out the mean and the normalized input", "",
                    float, double) {
   backend::reference<TestType> b;
   const std::vector<TestType> x{-1, -1, 1, 1}, weight{2}, mean{0}, inverse{1};
@@ -350,7 +350,7 @@ TEMPLATE_TEST_CASE("groups of two rows give no gradient to their input", "", flo
   b.batch_norm_backward({2, 2, 1}, x.data(), nullptr, weight.data(), mean.data(), inverse.data(),
                         dy.data(), dweight.data(), dbias.data(), dx.data());
   CHECK(dx ==
-        std::vector<TestType>{0, 0, 0, 0});  // normalised, they are -1 and 1 whatever they are
+        std::vector<TestType>{0, 0, 0, 0});  // normalized, they are -1 and 1 whatever they are
   CHECK(dweight[0] == 5);
   CHECK(dbias[0] == 15);
 }
@@ -449,7 +449,7 @@ TEMPLATE_TEST_CASE("rows are divided by their length, and a row of zeros stays o
   CHECK(inverse[2] == 0.5);
 }
 
-TEMPLATE_TEST_CASE("the gradient of a normalised row has nothing along it", "", float, double) {
+TEMPLATE_TEST_CASE("the gradient of a normalized row has nothing along it", "", float, double) {
   backend::reference<TestType> b;
   const std::vector<TestType> y{0, 1, 0, 1}, inverse{0.5, 2}, dy{3, 5, 0, 7};
   std::vector<TestType> dx{10, 20, 30, 40};

@@ -118,7 +118,7 @@ TEST_CASE("Strided tiles are the sums of their taps, and their adjoints are adjo
           "[convolution]") {
   using forward = convolution::winograd_detail::strided_forward;
   using backward = convolution::winograd_detail::strided_backward;
-  random_stream random(test::seeded(5), stream::initialise, 0);
+  random_stream random(test::seeded(5), stream::initialize, 0);
   double x[9], dy[5], w[3];
   fill(random, x), fill(random, dy), fill(random, w);
   const double turned[3] = {w[2], w[1], w[0]};
@@ -144,7 +144,7 @@ TEST_CASE("Strided tiles are the sums of their taps, and their adjoints are adjo
 namespace {
 
 std::vector<float> normal_floats(std::int64_t size, std::uint32_t which) {
-  random_stream random(test::seeded(11), stream::initialise, which);
+  random_stream random(test::seeded(11), stream::initialize, which);
   std::vector<float> values(static_cast<std::size_t>(size));
   for (auto& v : values) v = random.normal();
   return values;
@@ -192,7 +192,7 @@ errors measure(const geometry& g) {
   const auto weight = [&](int r, int s, int c, int o) {
     return static_cast<std::size_t>(((r * 3 + s) * g.in + c) * g.out + o);
   };
-  random_stream random(test::seeded(12), stream::initialise, 0);
+  random_stream random(test::seeded(12), stream::initialize, 0);
   const auto below = [&](std::int64_t n) {
     return static_cast<int>(random.below(static_cast<std::uint32_t>(n)));
   };

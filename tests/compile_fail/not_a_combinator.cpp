@@ -1,4 +1,4 @@
-// expect: Patches must be a patch combinator; see docs/policies/combinator.md
+// expect: Patches must be a patch combinator; see docs/policies/patch_combinator.md
 #include <triptych/backend/reference.hpp>
 #include <triptych/network/branches.hpp>
 

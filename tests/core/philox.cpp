@@ -48,7 +48,7 @@ TEST_CASE("a stream is the blocks of its address, counted in the first word") {
 TEST_CASE("streams that differ in one part of their address never meet") {
   std::vector<random_stream> streams;
   for (const std::uint64_t seed : {0ull, 1ull, 1ull << 32}) {
-    for (const auto purpose : {stream::initialise, stream::queue, stream::shuffle, stream::augment,
+    for (const auto purpose : {stream::initialize, stream::queue, stream::shuffle, stream::augment,
                                stream::procedural, stream::combine, stream::evaluate}) {
       for (const std::uint32_t part : {0u, 1u, 255u}) {
         streams.emplace_back(seed, purpose, part);

@@ -82,7 +82,7 @@ TEST_CASE("a file that begins like no image is refused, whatever its name") {
 }
 
 #if defined(TRIPTYCH_HAS_JPEG)
-TEST_CASE("a JPEG decodes to nearly its picture, greyscale to three equal channels") {
+TEST_CASE("a JPEG decodes to nearly its picture, grayscale to three equal channels") {
   const temporary_directory dir;
   const auto pixels = picture(24, 33);
   const decoded image = decode_image(dir.write("a.JPEG", jpeg_file(24, 33, pixels)));
@@ -92,16 +92,16 @@ TEST_CASE("a JPEG decodes to nearly its picture, greyscale to three equal channe
   for (std::size_t i = 0; i < pixels.size(); ++i) error += std::abs(image.pixels[i] - pixels[i]);
   CHECK(error / static_cast<double>(pixels.size()) < 8);
 
-  const auto grey = picture(16, 16, 1);
-  const decoded wide = decode_image(dir.write("g.jpg", jpeg_file(16, 16, grey, 1)));
+  const auto gray = picture(16, 16, 1);
+  const decoded wide = decode_image(dir.write("g.jpg", jpeg_file(16, 16, gray, 1)));
   for (std::size_t p = 0; p < 256; ++p) {
-    REQUIRE(std::abs(wide.pixels[3 * p] - grey[p]) < 12);
+    REQUIRE(std::abs(wide.pixels[3 * p] - gray[p]) < 12);
     REQUIRE(wide.pixels[3 * p] == wide.pixels[3 * p + 1]);
     REQUIRE(wide.pixels[3 * p] == wide.pixels[3 * p + 2]);
   }
 }
 
-TEST_CASE("a JPEG that ends early is refused, not filled with grey") {
+TEST_CASE("a JPEG that ends early is refused, not filled with gray") {
   const temporary_directory dir;
   const auto whole = jpeg_file(24, 24, picture(24, 24));
   check_truncations(dir, whole, whole.size() - 2);  // the end marker itself is no loss
@@ -185,16 +185,16 @@ TEST_CASE("a PNG of any form has the pixels of libpng's simplified reader") {
     REQUIRE(png_image_finish_read(&plain, &black, pixels.data(), 0, nullptr) != 0);
     return pixels;
   };
-  for (const int colour : {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_PALETTE,
+  for (const int color : {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_PALETTE,
                            PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB_ALPHA}) {
     for (const int depth : {1, 2, 4, 8, 16}) {
-      const bool packed = colour == PNG_COLOR_TYPE_GRAY || colour == PNG_COLOR_TYPE_PALETTE;
-      if ((depth < 8 && !packed) || (depth == 16 && colour == PNG_COLOR_TYPE_PALETTE)) continue;
+      const bool packed = color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_PALETTE;
+      if ((depth < 8 && !packed) || (depth == 16 && color == PNG_COLOR_TYPE_PALETTE)) continue;
       for (const bool transparent : {false, true}) {
-        if (transparent && (colour & PNG_COLOR_MASK_ALPHA) != 0) continue;
+        if (transparent && (color & PNG_COLOR_MASK_ALPHA) != 0) continue;
         for (const double gamma : {0.0, 1.0}) {
-          CAPTURE(colour, depth, transparent, gamma);
-          png_form form{colour, depth, false, transparent, gamma};
+          CAPTURE(color, depth, transparent, gamma);
+          png_form form{color, depth, false, transparent, gamma};
           const auto pixels = pixels_of(form);
           CHECK((pixels == simply_read(form)));
           form.interlaced = true;  // where the simplified reader errs with 16 bits

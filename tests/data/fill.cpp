@@ -18,7 +18,7 @@ TEST_CASE("filling gives each sample the view of its own address, on any number 
   std::vector<float> expected(samples.size() * length);
   augment::workspace work;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    augment::apply(augment::recipes::mncl, set.normalisation(), set.view(samples[i]),
+    augment::apply(augment::recipes::mncl, set.normalization(), set.view(samples[i]),
                    {9, 4, samples[i], 2}, 32, 32, work, expected.data() + i * length);
   }
   for (const int threads : {0, 2, 3}) {
@@ -33,7 +33,7 @@ TEST_CASE("filling gives each sample the view of its own address, on any number 
   }
 }
 
-TEST_CASE("a plain filling is the normalised images in order") {
+TEST_CASE("a plain filling is the normalized images in order") {
   const auto set = procedural_images(6, 1, 0);
   std::vector<float> out(3 * 32 * 32 * 3);
   fill_plain(set, 2, 3, 32, out.data());

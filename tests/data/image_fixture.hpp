@@ -39,7 +39,7 @@ inline byte_vector ppm_file(int height, int width, const byte_vector& pixels) {
 }
 
 #if defined(TRIPTYCH_HAS_JPEG)
-/// `channels` 1: greyscale.
+/// `channels` 1: grayscale.
 inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, int channels = 3,
                              bool progressive = false) {
   jpeg_compress_struct info{};
@@ -99,7 +99,7 @@ inline byte_vector png_file(int height, int width, const byte_vector& pixels) {
 
 /// A file of any of PNG's forms, with a pattern in it, or black. `gamma` 0: none is written.
 struct png_form {
-  int colour = PNG_COLOR_TYPE_RGB, depth = 8;
+  int color = PNG_COLOR_TYPE_RGB, depth = 8;
   bool interlaced = false, transparent = false;
   double gamma = 0;
   bool black = false;
@@ -119,9 +119,9 @@ inline byte_vector png_file(int height, int width, const png_form& form) {
   png_set_compression_level(png, 1);
   png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
   png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height),
-               form.depth, form.colour, form.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+               form.depth, form.color, form.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-  if (form.colour == PNG_COLOR_TYPE_PALETTE) {
+  if (form.color == PNG_COLOR_TYPE_PALETTE) {
     std::vector<png_color> palette;
     for (int i = 0; i < 1 << form.depth; ++i) {
       const auto level = [&](int k) { return static_cast<png_byte>((i * k) % 256); };

@@ -12,7 +12,7 @@ using namespace triptych::data;
 
 namespace {
 
-byte_vector grey(int height, int width, std::uint8_t level) {
+byte_vector gray(int height, int width, std::uint8_t level) {
   return ppm_file(height, width, byte_vector(static_cast<std::size_t>(height * width * 3), level));
 }
 
@@ -20,12 +20,12 @@ byte_vector grey(int height, int width, std::uint8_t level) {
 
 TEST_CASE("a tree of train and val becomes two sets in sorted order") {
   const temporary_directory dir;
-  dir.write("train/dog/b.ppm", grey(4, 4, 30));
-  dir.write("train/dog/a.PPM", grey(4, 4, 20));
-  dir.write("train/cat/z.ppm", grey(4, 4, 10));
+  dir.write("train/dog/b.ppm", gray(4, 4, 30));
+  dir.write("train/dog/a.PPM", gray(4, 4, 20));
+  dir.write("train/cat/z.ppm", gray(4, 4, 10));
   dir.write("train/cat/notes.txt", std::string("no image"));
-  dir.write("train/.hidden/x.ppm", grey(4, 4, 99));
-  dir.write("val/dog/q.ppm", grey(4, 4, 40));
+  dir.write("train/.hidden/x.ppm", gray(4, 4, 99));
+  dir.write("val/dog/q.ppm", gray(4, 4, 40));
   const split s = read_image_folder(dir.path());
   CHECK(s.train.classes == 2);
   CHECK(s.train.labels == std::vector<std::int32_t>{0, 1, 1});
@@ -41,7 +41,7 @@ TEST_CASE("a tree of train and val becomes two sets in sorted order") {
 
 TEST_CASE("an interrupted listing goes on, and one that fails is refused by name") {
   const temporary_directory dir;
-  for (const char* name : {"a.ppm", "b.ppm"}) dir.write(name, grey(4, 4, 10));
+  for (const char* name : {"a.ppm", "b.ppm"}) dir.write(name, gray(4, 4, 10));
   ::setenv("TRIPTYCH_FAILPOINT", "list:EINTR", 1);
   CHECK(image_files(dir.path()).size() == 2);
   ::setenv("TRIPTYCH_FAILPOINT", "list:EIO", 1);
@@ -52,13 +52,13 @@ TEST_CASE("an interrupted listing goes on, and one that fails is refused by name
 
 TEST_CASE("a root of classes is a training set alone, and a root of images one class") {
   const temporary_directory dir;
-  dir.write("classes/a/1.ppm", grey(2, 2, 1));
-  dir.write("classes/b/1.ppm", grey(2, 2, 2));
+  dir.write("classes/a/1.ppm", gray(2, 2, 1));
+  dir.write("classes/b/1.ppm", gray(2, 2, 2));
   const split two = read_image_folder(dir.path() / "classes");
   CHECK(two.train.size() == 2);
   CHECK(two.train.classes == 2);
   CHECK(two.test.size() == 0);
-  dir.write("flat/1.ppm", grey(2, 2, 1));
+  dir.write("flat/1.ppm", gray(2, 2, 1));
   const split one = read_image_folder(dir.path() / "flat");
   CHECK(one.train.classes == 1);
   CHECK(one.train.labels == std::vector<std::int32_t>{0});
@@ -68,7 +68,7 @@ TEST_CASE("the limit holds for each class directory") {
   const temporary_directory dir;
   for (const std::string c : {"a", "b"}) {
     for (int i = 0; i < 5; ++i) {
-      dir.write(c + "/" + std::to_string(i) + ".ppm", grey(2, 2, static_cast<std::uint8_t>(i)));
+      dir.write(c + "/" + std::to_string(i) + ".ppm", gray(2, 2, static_cast<std::uint8_t>(i)));
     }
   }
   CHECK(read_image_folder(dir.path(), 3).train.labels ==
@@ -77,7 +77,7 @@ TEST_CASE("the limit holds for each class directory") {
 
 TEST_CASE("images of differing size need a size, and are resized and cropped to it") {
   const temporary_directory dir;
-  dir.write("a/1.ppm", grey(8, 8, 100));
+  dir.write("a/1.ppm", gray(8, 8, 100));
   dir.write("a/2.ppm", ppm_file(8, 24, picture(8, 24)));
   const auto e = thrown_by([&] { read_image_folder(dir.path()); });
   CHECK(e.kind == error_kind::data);
@@ -102,13 +102,13 @@ TEST_CASE("empty folders, unknown test classes and broken images are refused by 
   CHECK(e.kind == error_kind::data);
   CHECK(e.says("empty"));
 
-  dir.write("set/train/a/1.ppm", grey(2, 2, 1));
+  dir.write("set/train/a/1.ppm", gray(2, 2, 1));
   std::filesystem::create_directories(dir.path() / "set/train/b");
   e = thrown_by([&] { read_image_folder(dir.path() / "set"); });
   CHECK(e.says("set/train/b holds no"));
 
-  dir.write("set/train/b/1.ppm", grey(2, 2, 1));
-  dir.write("set/test/c/1.ppm", grey(2, 2, 1));
+  dir.write("set/train/b/1.ppm", gray(2, 2, 1));
+  dir.write("set/test/c/1.ppm", gray(2, 2, 1));
   e = thrown_by([&] { read_image_folder(dir.path() / "set"); });
   CHECK(e.says("set/test/c"));
 

@@ -45,7 +45,7 @@ TEST_CASE("a longer set begins with a shorter one; seeds and splits differ") {
   CHECK(s.test.pixels == procedural_images(20, 7, 1).pixels);
 }
 
-TEST_CASE("the classes take turns and the normalisation is about right") {
+TEST_CASE("the classes take turns and the normalization is about right") {
   const auto set = procedural_images(500, 3, 0);
   CHECK(set.classes == 10);
   for (std::size_t i = 0; i < 500; ++i) REQUIRE(set.labels[i] == static_cast<int>(i % 10));
@@ -81,7 +81,7 @@ TEST_CASE("raw pixels hardly tell the classes apart") {
     right +=
         train.labels[static_cast<std::size_t>(best)] == test.labels[static_cast<std::size_t>(q)];
   }
-  CHECK(right <= 30);  // the nearest neighbour; chance is 10
+  CHECK(right <= 30);  // the nearest neighbor; chance is 10
 }
 
 TEST_CASE("a number of images below one is a usage error") {

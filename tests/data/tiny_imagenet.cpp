@@ -41,7 +41,7 @@ void write_set(const temporary_directory& dir) {
 
 }  // namespace
 
-TEST_CASE("the official layout is read with classes sorted by wnid and greyscale widened") {
+TEST_CASE("the official layout is read with classes sorted by wnid and grayscale widened") {
   const temporary_directory dir;
   write_set(dir);
   const split s = read_tiny_imagenet(dir.path());

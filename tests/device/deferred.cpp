@@ -260,7 +260,7 @@ TEST_CASE("a gradient that is not finite moves no weight, whatever the loss was"
   CHECK(gate == 0);
 }
 
-// The neighbours of projections that are NaN are rows of the queue as any, so the losses are finite.
+// The neighbors of projections that are NaN are rows of the queue as any, so the losses are finite.
 TEST_CASE("projections that are not finite move no weight, whatever the loss is") {
   if (!present()) return;
   small_method<device, method::mncl_options> m;

@@ -60,7 +60,7 @@ TEST_CASE("every operation gives the same bits again") {
   });
 }
 
-TEST_CASE("batch normalisation of one row is refused, as by the oracle") {
+TEST_CASE("batch normalization of one row is refused, as by the oracle") {
   if (!present()) return;
   device b;
   const device_array x(b, {1, 2, 3, 4}), parameters(b, {1, 1}), statistics(b, unwritten(4));

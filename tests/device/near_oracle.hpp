@@ -1,7 +1,7 @@
 // Steps of a method on a backend beside the oracle's in double.
 //
 // Every step starts from the oracle's state, so that nothing adds up from one to the next. A relu that is
-// on here and off there, another largest pixel or another neighbour make two steps of which neither is
+// on here and off there, another largest pixel or another neighbor make two steps of which neither is
 // wrong: with float maps such a step is taken again on other images, until all choices agree.
 #pragma once
 
@@ -58,9 +58,9 @@ void check_steps_near_oracle(const nearness& near, bool imagenet_stem = false) {
         return m.step(i, images, 0.05);
       };
       truth = run(exact);
-      // With narrow maps many choices differ, and a neighbour would decide the loss.
-      if (auto* queue = fast.method.support(); !float_maps && queue && !exact.neighbours.empty()) {
-        queue->impose(exact.neighbours);
+      // With narrow maps many choices differ, and a neighbor would decide the loss.
+      if (auto* queue = fast.method.kept_queue(); !float_maps && queue && !exact.neighbors.empty()) {
+        queue->impose(exact.neighbors);
       }
       ours = run(fast);
       if (!float_maps || fast.backend.choices == exact.backend.choices) break;
@@ -70,7 +70,7 @@ void check_steps_near_oracle(const nearness& near, bool imagenet_stem = false) {
     const auto about = [&](double loss) {
       return Approx(loss).epsilon(near.loss).margin(near.margin);
     };
-    CHECK((fast.neighbours == exact.neighbours));
+    CHECK((fast.neighbors == exact.neighbors));
     CHECK(ours.loss == about(truth.loss));
     CHECK(ours.terms[0] == about(truth.terms[0]));
     CHECK(ours.terms[1] == about(truth.terms[1]));

@@ -68,8 +68,8 @@ struct small_method {
     return x;
   }
 
-  /// The neighbours that the last step has looked up; none where it looks up none.
-  std::vector<int> neighbours;
+  /// The neighbors that the last step has looked up; none where it looks up none.
+  std::vector<int> neighbors;
 
   method::step_report step(std::int64_t number, double rate = 0.05) {
     return step(number, images(number), rate);
@@ -77,13 +77,13 @@ struct small_method {
   /// Step `number` on other images.
   method::step_report step(std::int64_t number, const std::vector<double>& views_of, double rate) {
     const device_array<B> x(backend, views_of);
-    neighbours.clear();
+    neighbors.clear();
     method::trace<typename B::real> watch;
     watch.on_indices = [this](const std::string& name, const int* at, std::int64_t count) {
       if (!name.starts_with("nn/")) return;
-      const std::size_t before = neighbours.size();
-      neighbours.resize(before + static_cast<std::size_t>(count));
-      backend.download_indices(at, static_cast<std::size_t>(count), neighbours.data() + before);
+      const std::size_t before = neighbors.size();
+      neighbors.resize(before + static_cast<std::size_t>(count));
+      backend.download_indices(at, static_cast<std::size_t>(count), neighbors.data() + before);
     };
     return method.step({all_views, x.data()}, {number, rate, rate, 1}, watch);
   }

@@ -49,6 +49,6 @@ TEST_CASE("sixty steps with bf16 maps lower the loss as sixty with float maps do
   REQUIRE(wide.last < wide.first - 0.25);
   CHECK(narrow.last < narrow.first - 0.25);
   // Of four seeds the last losses were 3.65 to 3.69 with float maps, 3.62 to 3.77 with bf16's; of
-  // one seed and float maps, compiled with other optimisation, 3.65 and 3.68.
+  // one seed and float maps, compiled with other optimization, 3.65 and 3.68.
   CHECK(narrow.last == Approx(wide.last).margin(0.15));
 }

@@ -74,7 +74,7 @@ std::vector<float> made_by_device(const data::image_set& set,
                                   .draws = draws.data(),
                                   .views = static_cast<std::int64_t>(recipes.size()),
                                   .per_view = static_cast<std::int64_t>(samples.size()),
-                                  .side = side, .constants = set.normalisation()};
+                                  .side = side, .constants = set.normalization()};
   std::vector<float> views(draws.size() * static_cast<std::size_t>(side * side * 3));
   buffer<float, device::memory> x(views.size());
   b.render(batch, x.data());
@@ -100,14 +100,14 @@ TEST_CASE("views made on a device are the CPU's but for rounding") {
   for (const auto name : augment::preset_names) {
     std::vector<augment::recipe> recipes{augment::preset(name, 0), augment::preset(name, 1)};
     recipes[0].interpolation = augment::filter::bicubic;
-    for (auto& r : recipes) r.solarise_p = r.solarise_p > 0 ? 1.0f : 0.0f;
+    for (auto& r : recipes) r.solarize_p = r.solarize_p > 0 ? 1.0f : 0.0f;
     for (const int side : {32, 17, 48}) {
       for (const auto* set : {&square, &oblong}) {
         INFO(name << ", " << set->height << " to " << side);
         const auto ours = made_by_device(*set, samples, recipes, side);
         const auto theirs = made_by_cpu(*set, samples, recipes, side);
-        // A number that rounding carries across the threshold of a solarisation is turned over.
-        CHECK(others(ours, theirs) <= (recipes[1].solarise_p > 0 ? ours.size() / 10000 : 0));
+        // A number that rounding carries across the threshold of a solarization is turned over.
+        CHECK(others(ours, theirs) <= (recipes[1].solarize_p > 0 ? ours.size() / 10000 : 0));
       }
     }
   }
@@ -123,11 +123,11 @@ TEST_CASE("wide blurs and strong jitters are the CPU's, too") {
   r.scale_blur = false;
   r.sigma_min = 0.5f;
   r.sigma_max = 9;  // further than the view is wide
-  augment::recipe coloured = r;
-  coloured.gray_p = 0;
+  augment::recipe colored = r;
+  colored.gray_p = 0;
   const std::vector<std::int64_t> samples{0, 1, 2, 3};
-  CHECK(others(made_by_device(set, samples, {r, coloured}, 24),
-               made_by_cpu(set, samples, {r, coloured}, 24)) == 0);
+  CHECK(others(made_by_device(set, samples, {r, colored}, 24),
+               made_by_cpu(set, samples, {r, colored}, 24)) == 0);
 }
 
 TEST_CASE("views give the same bits again") {

@@ -67,15 +67,15 @@ TEST_CASE("the effective rank is the same from either Gram matrix") {
   CHECK(effective_rank(tall, 24, 12) == Approx(expected).epsilon(1e-5));
 }
 
-TEST_CASE("the share of neighbours with the same label is counted") {
-  const std::vector<std::int32_t> labels{0, 1, 2, 3}, neighbours{0, 1, 0, -1};
-  CHECK(same_label_share(labels, neighbours) == 0.5);
+TEST_CASE("the share of neighbors with the same label is counted") {
+  const std::vector<std::int32_t> labels{0, 1, 2, 3}, neighbors{0, 1, 0, -1};
+  CHECK(same_label_share(labels, neighbors) == 0.5);
 }
 
-TEST_CASE("the age of neighbours is counted in steps from the head of the ring") {
+TEST_CASE("the age of neighbors is counted in steps from the head of the ring") {
   // Capacity 8, batch 2, 6 rows pushed: head 6, rows 6 and 7 are random; 5 and 4 were pushed last.
   const std::vector<std::int64_t> looked_up{5, 4, 3, 0, 7};
-  const neighbour_age age = queue_age(looked_up, 8, 6, 2, 6);
+  const neighbor_age age = queue_age(looked_up, 8, 6, 2, 6);
   CHECK(age.mean_steps == Approx((1 + 1 + 2 + 3) / 4.0));
   CHECK(age.random_share == Approx(0.2));
   // After 10 rows the ring has wrapped: head 2, the oldest row is 2.

@@ -8,10 +8,10 @@
 
 using namespace triptych::eval;
 
-TEST_CASE("standardised training features have mean 0 and deviation 1") {
+TEST_CASE("standardized training features have mean 0 and deviation 1") {
   feature_set train = clouds(501, 7, 3, 4.0f, 0);
   for (std::size_t i = 0; i < train.values.size(); i += 7) train.values[i] = 0.1f;  // constant
-  standardise(train, fit_standardiser(train));
+  standardize(train, fit_standardizer(train));
   for (std::size_t d = 0; d < 7; ++d) {
     double sum = 0, squares = 0;
     for (std::size_t i = d; i < train.values.size(); i += 7) {
@@ -23,14 +23,14 @@ TEST_CASE("standardised training features have mean 0 and deviation 1") {
   }
 }
 
-TEST_CASE("test features are standardised by the training set's moments") {
+TEST_CASE("test features are standardized by the training set's moments") {
   const feature_set train{2, 1, 1, {1, 3}, {0, 0}};
   feature_set test{1, 1, 1, {5}, {0}};
-  standardise(test, fit_standardiser(train));
+  standardize(test, fit_standardizer(train));
   CHECK(test.values[0] == 3.0f);
 }
 
-TEST_CASE("pixels become features normalised by their channel") {
+TEST_CASE("pixels become features normalized by their channel") {
   const std::vector<std::uint8_t> pixels{0, 51, 255, 255, 0, 102};  // 1 image of 1 x 2
   const std::vector<std::int32_t> labels{1};
   const feature_set set = pixel_features(pixels, labels, 2, {0.5f, 0.2f, 0.0f}, {0.5f, 0.1f, 2.0f});

@@ -71,16 +71,16 @@ TEST_CASE("kNN votes agree with the naive formula on sizes that fill no block") 
   compare(clouds(1301, 13, 4, 0.5f, 0), clouds(67, 13, 4, 0.5f, 1), k, 0.1f);
 }
 
-TEST_CASE("equally near neighbours are taken in the order of their index") {
+TEST_CASE("equally near neighbors are taken in the order of their index") {
   const auto k = GENERATE(1, 2, 10, 100);
   compare(sign_rows(1100, 0), sign_rows(65, 1), k, 0.1f);
 }
 
-TEST_CASE("more neighbours than training rows means all of them") {
+TEST_CASE("more neighbors than training rows means all of them") {
   compare(clouds(31, 8, 3, 1.0f, 0), clouds(9, 8, 3, 1.0f, 1), 200, 0.1f);
 }
 
-TEST_CASE("a low temperature neither overflows nor silences the nearest neighbour") {
+TEST_CASE("a low temperature neither overflows nor silences the nearest neighbor") {
   const feature_set train = clouds(100, 8, 3, 1.0f, 0), test = clouds(9, 8, 3, 1.0f, 1);
   triptych::thread_pool pool(1);
   CHECK(knn(train, test, {200, 1e-4f}, pool) == knn(train, test, {1, 0.1f}, pool));

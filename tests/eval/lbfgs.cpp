@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 
 using Eigen::VectorXd;
-using triptych::eval::minimise;
+using triptych::eval::minimize;
 
 TEST_CASE("L-BFGS finds the bottom of Rosenbrock's valley") {
   const auto valley = [](const VectorXd& x, VectorXd& gradient) {
@@ -14,7 +14,7 @@ TEST_CASE("L-BFGS finds the bottom of Rosenbrock's valley") {
     gradient[1] = 200 * b;
     return a * a + 100 * b * b;
   };
-  const auto result = minimise(valley, VectorXd{{-1.2, 1.0}}, {1e-9, 100, 10});
+  const auto result = minimize(valley, VectorXd{{-1.2, 1.0}}, {1e-9, 100, 10});
   CHECK(result.converged);
   CHECK(result.x[0] == Approx(1.0).epsilon(1e-8));
   CHECK(result.x[1] == Approx(1.0).epsilon(1e-8));
@@ -27,7 +27,7 @@ TEST_CASE("L-BFGS solves a badly scaled quadratic") {
     gradient = scale.cwiseProduct(x) - VectorXd::Ones(50);
     return 0.5 * x.dot(scale.cwiseProduct(x)) - x.sum();
   };
-  const auto result = minimise(bowl, VectorXd::Zero(50), {1e-8, 1000, 10});
+  const auto result = minimize(bowl, VectorXd::Zero(50), {1e-8, 1000, 10});
   CHECK(result.converged);
   CHECK((result.x - scale.cwiseInverse()).norm() < 1e-7);
 }
@@ -37,7 +37,7 @@ TEST_CASE("L-BFGS says when it has not converged") {
     gradient = VectorXd{{2 * x[0], 2000 * x[1]}};
     return x[0] * x[0] + 1000 * x[1] * x[1];
   };
-  const auto result = minimise(bowl, VectorXd{{1.0, 1.0}}, {1e-9, 2, 10});
+  const auto result = minimize(bowl, VectorXd{{1.0, 1.0}}, {1e-9, 2, 10});
   CHECK_FALSE(result.converged);
   CHECK(result.iterations == 2);
   CHECK(result.gradient_norm > 1e-9);

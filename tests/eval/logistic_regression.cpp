@@ -38,8 +38,8 @@ TEST_CASE("logistic regression converges to one optimum from two starts") {
   Eigen::VectorXd far = Eigen::VectorXd::Zero(objective.parameters());
   triptych::random_stream random(triptych::test::seeded(2), triptych::stream::evaluate);
   for (double& v : far.head(30)) v = 3.0 * random.normal();
-  const auto a = minimise(objective, Eigen::VectorXd::Zero(far.size()), {tolerance, 1000, 10});
-  const auto b = minimise(objective, far, {tolerance, 1000, 10});
+  const auto a = minimize(objective, Eigen::VectorXd::Zero(far.size()), {tolerance, 1000, 10});
+  const auto b = minimize(objective, far, {tolerance, 1000, 10});
   REQUIRE(a.converged);
   REQUIRE(b.converged);
   CHECK(a.gradient_norm <= tolerance);

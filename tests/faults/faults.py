@@ -102,7 +102,7 @@ def restore(root, items):
 
 
 def png(width, height, level):
-    """A grey gradient as PNG."""
+    """A gray gradient as PNG."""
     rows = b"".join(b"\0" + bytes((level + x * 3 + y) % 256 for x in range(width) for _ in range(3))
                     for y in range(height))
     def chunk(kind, data):

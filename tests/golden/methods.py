@@ -123,7 +123,7 @@ def key_against_queue(q, k, queue, temperature):
 
 
 def cross_correlation(z1, z2):
-    """(P, P), between the columns of two views, each column normalised within its batch."""
+    """(P, P), between the columns of two views, each column normalized within its batch."""
     y1, y2 = ((z - z.mean(0)) / (z.var(0, unbiased=False) + 1e-5).sqrt() for z in (z1, z2))
     return y1.T @ y2 / len(z1)
 
@@ -168,7 +168,7 @@ def losses(config, seen, queue, nn):
 
 
 def forward(config, state, views, nn=None, shuffle={}):
-    """nn: neighbours to use instead of the nearest; shuffle: see `embed`."""
+    """nn: neighbors to use instead of the nearest; shuffle: see `embed`."""
     method, queue = config["method"], state.get("queue")
     seen = embed(config, state, views, shuffle)
     seen |= {f"shuffle/{i}": order for i, order in shuffle.items()}
@@ -244,12 +244,12 @@ def test_losses():
         ]
         close(found[f"loss/{view}"].item(), sum(each) / n)
 
-    def normalised(column):
+    def normalized(column):
         mean = sum(column) / n
         deviation = math.sqrt(sum((x - mean) ** 2 for x in column) / n + 1e-5)
         return [(x - mean) / deviation for x in column]
 
-    columns = [[normalised(column) for column in z.T.tolist()] for z in (z1, z2)]
+    columns = [[normalized(column) for column in z.T.tolist()] for z in (z1, z2)]
     found = losses(config | {"method": "barlow_twins", "redundancy-weight": 0.3}, {"z/1": z1, "z/2": z2}, None, None)
     on = off = 0.0
     for i, j in itertools.product(range(4), repeat=2):

@@ -25,9 +25,9 @@ PAPER = {
     "local-anchor": "target",  # rows of the logits of loss_s: target | prediction
     "clip-norm": 0.0,  # bound of the global gradient norm, 0 = none
     "predictor-lr": "cosine",  # cosine | constant
-    "zero-init-residual": "off",  # at initialisation only
-    "momentum-init": "copy",  # at initialisation only: copy | independent
-    "ema-timing": "after",  # momentum weights move after the optimiser | before their forward
+    "zero-init-residual": "off",  # at initialization only
+    "momentum-init": "copy",  # at initialization only: copy | independent
+    "ema-timing": "after",  # momentum weights move after the optimizer | before their forward
     "patch-statistics": "own",  # whose running statistics the patches update: own | online
     "enqueue": "z1",  # z1 | z2 | both
     "lambda": 6.0,  # weight of loss_m
@@ -77,11 +77,11 @@ def initial_state(config):
     return state
 
 
-def losses(config, p, neighbours, c):
-    """(loss_m, loss_s) of three predictions, two neighbours, and the local embeddings (c1, c3)."""
+def losses(config, p, neighbors, c):
+    """(loss_m, loss_s) of three predictions, two neighbors, and the local embeddings (c1, c3)."""
     tau = config["temperature"]
     compare = nt_xent if config["global-loss"] == "ntxent" else info_nce
-    loss_m = (compare(neighbours[0], p[1], tau) + compare(neighbours[1], p[0], tau)) / 2
+    loss_m = (compare(neighbors[0], p[1], tau) + compare(neighbors[1], p[0], tau)) / 2
     p1, p3 = (p[0], p[2]) if enabled(config["local-gradient"]) else (p[0].detach(), p[2].detach())
     loss_s = (
         info_nce(c[0], p3, tau, config["local-anchor"])
@@ -94,7 +94,7 @@ def forward(config, state, views, chosen=None, nn=None):
     """All forward passes, in the order in which running statistics move; `state` changes in place.
 
     chosen: one list of combinations per local view, default all.
-    nn: neighbours to use instead of the nearest.
+    nn: neighbors to use instead of the nearest.
     """
     online = network(state, config, "online", "online")
     p = [online.predict(online.project(online.encode(x))) for x in views]

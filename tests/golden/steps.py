@@ -1,4 +1,4 @@
-"""What the golden steps of all methods share: networks, losses, optimiser, files, the comparison.
+"""What the golden steps of all methods share: networks, losses, optimizer, files, the comparison.
 
 Plain PyTorch, double precision, written from the methods' descriptions alone, so that it shares no
 error with the C++ library. `mncl.py` and `methods.py` are the programs; each brings the forward
@@ -36,7 +36,7 @@ def enabled(value):
 
 # --- networks -------------------------------------------------------------------------------------
 # The state of training is one dictionary from name to tensor: `online.…`, `momentum.…`,
-# `stop_gradient.…` (running statistics only), the optimiser's (`momentum_buffer.online.…`, or of
+# `stop_gradient.…` (running statistics only), the optimizer's (`momentum_buffer.online.…`, or of
 # AdamW `exp_avg.online.…` and `exp_avg_sq.online.…`) and `queue`.
 
 BUFFERS = {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq")}
@@ -157,7 +157,7 @@ def combinations(config):
     return list(itertools.combinations(range(int(config["grid"]) ** 2), int(config["combine-k"])))
 
 
-def initialise(config, generator, prefix, predictor):
+def initialize(config, generator, prefix, predictor):
     """Convolutions Kaiming normal by fan-out, linear uniform ±1/√fan_in, BatchNorm 1 and 0."""
     state = {}
 
@@ -213,24 +213,24 @@ def initialise(config, generator, prefix, predictor):
 def initial_state(config, predictor, momentum, queue):
     """All that training starts from: which of the three there are is the method's choice."""
     generator = torch.Generator().manual_seed(int(config["seed"]))
-    state = initialise(config, generator, "online", predictor)
+    state = initialize(config, generator, "online", predictor)
     if momentum and config["momentum-init"] == "independent":
-        state |= initialise(config, generator, "momentum", predictor=False)
+        state |= initialize(config, generator, "momentum", predictor=False)
     elif momentum:
         state |= {
             n.replace("online.", "momentum.", 1): t.clone()
             for n, t in state.items()
             if ".predictor." not in n
         }
-    state |= fresh_optimiser(config, state)
+    state |= fresh_optimizer(config, state)
     if queue:
         shape = (int(config["queue"]), sizes(config["head"])[-1])
         state["queue"] = F.normalize(torch.randn(shape, generator=generator, dtype=torch.float64))
     return state
 
 
-def fresh_optimiser(config, state):
-    """The optimiser's buffers before the first step."""
+def fresh_optimizer(config, state):
+    """The optimizer's buffers before the first step."""
     return {
         f"{buffer}.{n}": torch.zeros_like(t)
         for buffer in buffers(config)
@@ -296,7 +296,7 @@ def fresh(state):
     return {n: t.detach().clone().requires_grad_(n in leaves) for n, t in state.items()}
 
 
-def optimise(config, state, gradients, index):
+def optimize(config, state, gradients, index):
     """Clip as torch.nn.utils.clip_grad_norm_ does, then SGD with momentum and weight decay, or AdamW.
 
     AdamW is written as in its paper (algorithm 2, the schedule within the rate).
@@ -325,7 +325,7 @@ def optimise(config, state, gradients, index):
 
 
 def enqueue(queue, rows, index):
-    """Write the normalised rows at the cursor; every step before moved it as far."""
+    """Write the normalized rows at the cursor; every step before moved it as far."""
     for i, row in enumerate(F.normalize(rows)):
         queue[(index * len(rows) + i) % len(queue)] = row
 
@@ -333,7 +333,7 @@ def enqueue(queue, rows, index):
 def step(config, before, forward, index, given=None):
     """One complete training step: (state after, plain gradients, everything seen on the way).
 
-    given: gradients for the optimiser to use in place of the computed ones.
+    given: gradients for the optimizer to use in place of the computed ones.
     """
     state = fresh(before)
     seen = forward(state)
@@ -342,7 +342,7 @@ def step(config, before, forward, index, given=None):
     gradients = {
         n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(leaves.items(), raw)
     }
-    optimise(config, state, given or gradients, index)
+    optimize(config, state, given or gradients, index)
     if config["ema-timing"] == "after":
         ema(state, config["momentum-m"])
     if "queue" in state:
@@ -462,7 +462,7 @@ def draw_views(config, generator, count):
 
 # A difference is ‖dump - recomputed‖ / ‖recomputed‖ of one tensor: the largest entry in double
 # precision, Euclidean in single, where one ReLU input within rounding of zero may fall on the other
-# side and move a gradient by percents: there the optimiser is checked from the dump's own
+# side and move a gradient by percents: there the optimizer is checked from the dump's own
 # gradients. The divisor is at least a thousandth of the largest of its kind, because gradients that
 # vanish by construction hold only rounding. Single precision: measured with PyTorch (width 16,
 # batch 64), then rounded up.
@@ -483,14 +483,14 @@ def kind_of(name):
 
 
 def given_state(path, config, tensors):
-    """The state before a dumped step; the optimiser's buffers may be left out of the first one."""
+    """The state before a dumped step; the optimizer's buffers may be left out of the first one."""
     before = {n.removeprefix("before/"): t for n, t in tensors.items() if n.startswith("before/")}
     if "queue/before" in tensors:
         before["queue"] = tensors["queue/before"]
-    kept = fresh_optimiser(config, before)
+    kept = fresh_optimizer(config, before)
     if not kept.keys() <= before.keys():
         if config["step"] != 0:
-            raise SystemExit(f"{path}: the optimiser's state is missing and step is not 0; dump it too")
+            raise SystemExit(f"{path}: the optimizer's state is missing and step is not 0; dump it too")
         before |= kept
     return before
 
@@ -526,7 +526,7 @@ def check(path, defaults, title, forward_of):
         difference = size(want - got) / max(size(want), floor[kind_of(name)], sys.float_info.min)
         difference = math.inf if math.isnan(difference) else difference
         worst[kind_of(name)] = max(worst.get(kind_of(name), (-1.0, "")), (difference, name))
-    # How much nearer than the dump's neighbour the nearest row is, as a cosine.
+    # How much nearer than the dump's neighbor the nearest row is, as a cosine.
     for name, similarity in seen.get("similarity", {}).items():
         if name not in tensors:
             continue

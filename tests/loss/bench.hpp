@@ -69,7 +69,7 @@ void check_loss_gradient(const Loss& loss, const matrix& k, matrix p) {
   check_gradient([&] { return weight * value_of(loss, k, p); }, p.values, dp);
 }
 
-/// A loss of PyTorch's: rows of any length are normalised first, as in a step.
+/// A loss of PyTorch's: rows of any length are normalized first, as in a step.
 template <class Loss>
 void check_golden_loss(const Loss& loss, const golden_layers& g) {
   oracle b;

@@ -93,8 +93,8 @@ TEST_CASE("a branch that is left out has no part in the loss and none in its exp
   CHECK(m.terms[1] == 0);
   CHECK(s.loss == s.terms[1]);
   CHECK(s.terms[0] == 0);
-  CHECK(global.method.expected_start(8) == Approx(6 * std::log(8)));
-  CHECK(local.method.expected_start(8) == Approx(std::log(8)));
+  CHECK(global.method.expected_initial_loss(8) == Approx(6 * std::log(8)));
+  CHECK(local.method.expected_initial_loss(8) == Approx(std::log(8)));
 }
 
 TEST_CASE("the online network sees the views that its branches need") {

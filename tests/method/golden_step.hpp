@@ -101,8 +101,8 @@ class golden_step {
             .momentum_update = {.momentum = c.at("momentum-m")},
             .patches = std::move(patches)};
   }
-  [[nodiscard]] views::grid patches() const {
-    return views::grid(config.at("grid"), {.k = config.at("combine-k")});
+  [[nodiscard]] patches::grid patches() const {
+    return patches::grid(config.at("grid"), {.k = config.at("combine-k")});
   }
 
   /// Puts the state before this step into the method, the queue's position too.

@@ -154,7 +154,7 @@ TEST_CASE("the first losses of the compared methods are those of unrelated rows"
     golden_step g = golden(name);
     g.config["queue"] = 16384;
     oracle b;
-    return compared_method(g, b)->expected_start(n);
+    return compared_method(g, b)->expected_initial_loss(n);
   };
   CHECK(start("simclr", 256) == Approx(std::log(511.0)));  // 6.236
   CHECK(start("simsiam", 256) == 0);
@@ -190,7 +190,7 @@ TEST_CASE("moco's directions see one queue, and no key of theirs is in it") {
   const auto& after = ours.at("queue/after");
   const std::size_t n = g.config.at("batch"), width = queue.size() / 17;
   const std::size_t first = 2 * n * static_cast<std::size_t>(g.config.at("step")) % 17;
-  // z1, then z2, normalised, at the cursor.
+  // z1, then z2, normalized, at the cursor.
   for (std::size_t r = 0; r < 2 * n; ++r) {
     const auto& z = ours.at(r < n ? "z/1" : "z/2");
     double norm = 0, dot = 0;
@@ -257,7 +257,7 @@ TEST_CASE("nnclr looks up the projections, and not the predictions") {
   CHECK(predictions_differ);
 }
 
-TEST_CASE("moco's shuffled keys come back in order, normalised with other images") {
+TEST_CASE("moco's shuffled keys come back in order, normalized with other images") {
   const golden_step g = golden("moco");
   oracle b;
   const auto keys = [&](int splits, bool shuffle) {

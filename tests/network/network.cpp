@@ -30,7 +30,7 @@ using numbers = std::vector<double>;
 using online = online_network<oracle>;
 using momentum = momentum_network<oracle>;
 using stop_gradient = stop_gradient_network<oracle>;
-using patched_online = online_network<oracle, update::backprop<>, views::grid>;
+using patched_online = online_network<oracle, update::backprop<>, patches::grid>;
 
 constexpr int image_size = 12;
 constexpr std::int64_t batch = 3;
@@ -160,18 +160,18 @@ concept can_be_written = requires(N& n) {
   { n.weights() } -> std::same_as<double*>;
 };
 template <class N>
-concept initialises = requires(N& n) {
-  n.initialise(1);
+concept initializes = requires(N& n) {
+  n.initialize(1);
 };
 static_assert(has_gradients<online> && goes_backward<online> && can_be_written<online>);
-static_assert(!has_gradients<momentum> && !goes_backward<momentum> && initialises<momentum>);
+static_assert(!has_gradients<momentum> && !goes_backward<momentum> && initializes<momentum>);
 static_assert(!has_gradients<stop_gradient> && !can_be_written<stop_gradient> &&
-              !initialises<stop_gradient>);
+              !initializes<stop_gradient>);
 
 TEST_CASE("gradients flow through encoder, projector and predictor of whole images") {
   oracle b;
   online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   check_network(n, all_views);
 }
 
@@ -182,12 +182,12 @@ TEST_CASE("gradients flow from whichever outputs a loss looks at") {
                              seen_outputs{.embedding = true, .projection = true});
   const bool patches = GENERATE(false, true);
   if (patches) {
-    patched_online n(b, layers(), {}, views::grid(2, {.k = 2}));
-    n.initialise(1);
+    patched_online n(b, layers(), {}, patches::grid(2, {.k = 2}));
+    n.initialize(1);
     check_network(n, std::array{0, 2}, {}, seen);
   } else {
     online n(b, layers());
-    n.initialise(1);
+    n.initialize(1);
     check_network(n, all_views, {}, seen);
   }
 }
@@ -195,23 +195,23 @@ TEST_CASE("gradients flow from whichever outputs a loss looks at") {
 TEST_CASE("gradients flow through patches and the means of their subsets") {
   oracle b;
   const int k = GENERATE(1, 2, 4);
-  patched_online n(b, layers(), {}, views::grid(2, {.k = k}));
-  n.initialise(1);
+  patched_online n(b, layers(), {}, patches::grid(2, {.k = k}));
+  n.initialize(1);
   check_network(n, std::array{0, 2});
 }
 
 TEST_CASE("gradients flow through the one subset that was drawn for each view") {
   oracle b;
-  patched_online n(b, layers(), {}, views::grid(2, {.k = 2, .one_at_random = true}));
-  n.initialise(2);
+  patched_online n(b, layers(), {}, patches::grid(2, {.k = 2, .one_at_random = true}));
+  n.initialize(2);
   check_network(n, std::array{0, 1}, {.random = random_stream(1, stream::combine, 5)});
 }
 
 TEST_CASE("views run together as they run one by one, bit for bit") {
   oracle b;
   online together(b, layers()), apart(b, layers());
-  together.initialise(1);
-  apart.initialise(1);
+  together.initialize(1);
+  apart.initialize(1);
   const numbers z = project(together, all_views);
   numbers one_by_one;
   for (const int v : all_views) {
@@ -227,7 +227,7 @@ TEST_CASE("views run together as they run one by one, bit for bit") {
 TEST_CASE("views that are not adjacent are those that were asked for") {
   oracle b;
   online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   const numbers z = project(n, std::array{2, 0});
   numbers each = project(n, std::array{2});
   const numbers first = project(n, std::array{0});
@@ -238,7 +238,7 @@ TEST_CASE("views that are not adjacent are those that were asked for") {
 TEST_CASE("patches of several views run together as they run view by view") {
   oracle b;
   online source(b, layers());
-  source.initialise(1);
+  source.initialize(1);
   stop_gradient n(b, layers().without_predictor());
   n.alias(source);
   const numbers c = project(n, std::array{0, 2});
@@ -252,14 +252,14 @@ TEST_CASE("patches of several views run together as they run view by view") {
 TEST_CASE("recording changes no bit of a network's output") {
   oracle b;
   patched_online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   CHECK(project(n, all_views) == project(n, all_views, {.record = true}));
 }
 
 TEST_CASE("a stop-gradient network reads the online weights as they are now") {
   oracle b;
   online source(b, layers());
-  source.initialise(1);
+  source.initialize(1);
   stop_gradient n(b, layers().without_predictor());
   n.alias(source);
   CHECK(n.weights() == source.weights());
@@ -268,7 +268,7 @@ TEST_CASE("a stop-gradient network reads the online weights as they are now") {
   const numbers after = project(n, std::array{0});
   CHECK(before != after);
   // And what it computes is what a network with these weights of its own computes.
-  network<oracle, update::ema, views::grid> copy(b, layers().without_predictor());
+  network<oracle, update::ema, patches::grid> copy(b, layers().without_predictor());
   copy.copy_weights(source);
   CHECK(project(copy, std::array{0}) == after);
 }
@@ -276,7 +276,7 @@ TEST_CASE("a stop-gradient network reads the online weights as they are now") {
 TEST_CASE("a momentum network is a copy that moves by its share of the way") {
   oracle b;
   online source(b, layers());
-  source.initialise(1);
+  source.initialize(1);
   momentum n(b, layers().without_predictor(), {0.75});
   n.copy_weights(source);
   const numbers start = weights_of(n);
@@ -293,7 +293,7 @@ TEST_CASE("a momentum network is a copy that moves by its share of the way") {
 TEST_CASE("backward adds to the gradients until they are zeroed") {
   oracle b;
   online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   const images x;
   const auto add = [&] {
     const stack_arena<>::frame scope(b.arena());
@@ -312,7 +312,7 @@ TEST_CASE("backward adds to the gradients until they are zeroed") {
 TEST_CASE("an update moves the predictor at its own rate and reports the gradient's norm") {
   oracle b;
   online n(b, layers(), {.rule = {.momentum = 0, .weight_decay = 0}});
-  n.initialise(1);
+  n.initialize(1);
   const std::size_t size = n.weight_list().size(), predictor = n.predictor_begin();
   std::fill_n(n.gradients(), size, 2.0);
   const numbers before = weights_of(n);
@@ -325,7 +325,7 @@ TEST_CASE("an update moves the predictor at its own rate and reports the gradien
 TEST_CASE("a clipped update is as long as its bound") {
   oracle b;
   online n(b, layers(), {.rule = {.momentum = 0, .weight_decay = 0}, .clip_norm = 0.5});
-  n.initialise(1);
+  n.initialize(1);
   const std::size_t size = n.weight_list().size();
   std::fill_n(n.gradients(), size, 2.0);
   const numbers before = weights_of(n);
@@ -338,7 +338,7 @@ TEST_CASE("a clipped update is as long as its bound") {
 TEST_CASE("an update of gradients that are not finite names a tensor and touches no weight") {
   oracle b;
   online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   n.zero_gradients();
   std::size_t at = 0;
   for (const auto& p : n.weight_list()) {
@@ -355,7 +355,7 @@ TEST_CASE("an update of gradients that are not finite names a tensor and touches
 TEST_CASE("statistics are a network's own unless it shares a peer's") {
   oracle b;
   online source(b, layers());
-  source.initialise(1);
+  source.initialize(1);
   stop_gradient own(b, layers().without_predictor()), shared(b, layers().without_predictor());
   own.alias(source);
   shared.alias(source);
@@ -373,7 +373,7 @@ TEST_CASE("statistics are a network's own unless it shares a peer's") {
 TEST_CASE("an embedding is the encoder's in evaluation mode, image by image") {
   oracle b;
   online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   static_cast<void>(project(n, all_views));
   const images x;
   const stack_arena<>::frame scope(b.arena());
@@ -385,8 +385,8 @@ TEST_CASE("an embedding is the encoder's in evaluation mode, image by image") {
 
 TEST_CASE("networks refuse images that the grid cannot cut") {
   oracle b;
-  patched_online n(b, layers(), {}, views::grid(5));
-  n.initialise(1);
+  patched_online n(b, layers(), {}, patches::grid(5));
+  n.initialize(1);
   const auto thrown = thrown_by([&] { static_cast<void>(project(n, std::array{0})); });
   CHECK(thrown.kind == error_kind::usage);
   CHECK(thrown.says("cannot be cut 5 x 5"));
@@ -396,7 +396,7 @@ TEST_CASE("networks refuse images that the grid cannot cut") {
 TEST_CASE("networks refuse to go backward where nothing was recorded") {
   oracle b;
   online n(b, layers());
-  n.initialise(1);
+  n.initialize(1);
   numbers dp(static_cast<std::size_t>(batch) * 4);
   const auto backward = [&] { n.backward({.prediction = {features(batch, 4), dp.data()}}); };
   CHECK(thrown_by(backward).says(".record = true"));
@@ -409,7 +409,7 @@ TEST_CASE("networks refuse to go backward where nothing was recorded") {
 TEST_CASE("networks refuse peers of another stack") {
   oracle b;
   online other(b, layers(3));
-  other.initialise(1);
+  other.initialize(1);
   momentum m(b, layers().without_predictor());
   stop_gradient s(b, layers().without_predictor());
   const numbers before = weights_of(m);

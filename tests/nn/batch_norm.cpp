@@ -136,7 +136,7 @@ TEST_CASE("without coefficients batch norm is that with weight 1 and bias 0") {
   CHECK(both_ways(plain, a, nn::mode::evaluate) == both_ways(ones, b, nn::mode::evaluate));
 }
 
-TEST_CASE("a view in parts is normalised part by part and moves the statistics as far as whole") {
+TEST_CASE("a view in parts is normalized part by part and moves the statistics as far as whole") {
   nn::batch_norm layer{.channels = 2};
   const auto declare = [&](nn::declaration& d) { layer.declare(d, "bn"); };
   workbench parts(declare), groups(declare), whole(declare);

@@ -170,7 +170,7 @@ TEST_CASE("width and block counts make resnet-10 and -34") {
   CHECK(nn::resnet({.width = 16}).out() == 128);
 }
 
-TEST_CASE("zero-initialised residuals start every block as its short cut") {
+TEST_CASE("zero-initialized residuals start every block as its short cut") {
   nn::declaration d;
   nn::resnet r({.width = 2, .zero_init_residual = true});
   r.declare(d);

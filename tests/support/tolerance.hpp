@@ -58,12 +58,12 @@ struct tolerance {
     return stored(1 + 2 * std::sqrt(static_cast<double>(terms)));
   }
 
-  /// Batch normalisation: roundings of the mean and of x, times an inverse deviation below 8.
-  static constexpr double normalised = 64 * epsilon;
+  /// Batch normalization: roundings of the mean and of x, times an inverse deviation below 8.
+  static constexpr double normalized = 64 * epsilon;
 
   /// The inverse deviation of numbers near 100: means of runs of rows are off by a few hundred
   /// epsilon, and so are the differences between them that the variance takes in.
-  static constexpr double normalised_far = 256 * epsilon;
+  static constexpr double normalized_far = 256 * epsilon;
 
   /// Softmax of logits in [-10, 10): a few roundings of differences and losses below 32, 16 epsilon
   /// each.

@@ -27,13 +27,13 @@ struct watched : B {
                           real eps, const real* residual, bool relu,
                           const running_statistics<real>& running, real* mean,
                           real* inverse_deviation, real* y) {
-    normalise(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+    normalize(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
   }
   void batch_norm_forward(const norm_shape& s, const narrow* x, const real* weight,
                           const real* bias, real eps, const narrow* residual, bool relu,
                           const running_statistics<real>& running, real* mean,
                           real* inverse_deviation, narrow* y) {
-    normalise(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+    normalize(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
   }
 
   void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y) {
@@ -55,7 +55,7 @@ struct watched : B {
 
  private:
   template <class T>
-  void normalise(const norm_shape& s, const T* x, const real* weight, const real* bias, real eps,
+  void normalize(const norm_shape& s, const T* x, const real* weight, const real* bias, real eps,
                  const T* residual, bool relu, const running_statistics<real>& running, real* mean,
                  real* inverse_deviation, T* y) {
     B::batch_norm_forward(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation,

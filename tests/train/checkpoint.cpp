@@ -122,7 +122,7 @@ TEST_CASE("runs without a branch, and in double, resume to the same bits") {
   check_resume<small_run<double>>(4);
 }
 
-TEST_CASE("a checkpoint holds model, optimiser and queue in their files") {
+TEST_CASE("a checkpoint holds model, optimizer and queue in their files") {
   const temporary_directory at;
   small_run<> run;
   const auto loaded = io::load_checkpoint(save(at, run, 1));

@@ -62,7 +62,7 @@ TEST_CASE("SGD moves the weights of its group alone, at the group's rate") {
   CHECK(b.state == numbers{0, -4, 0});
 }
 
-TEST_CASE("any takes the step of the optimiser that it holds") {
+TEST_CASE("any takes the step of the optimizer that it holds") {
   bench chosen, plain;
   const parameter_group group{0, 3, 0.25};
   chosen.step(any{sgd{0.5, 0.5}}, group);

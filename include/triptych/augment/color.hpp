@@ -1,10 +1,10 @@
 // triptych/augment/color.hpp
 //
-// The colour operations, each a functor from a pixel in [0, 1] to a pixel in [0, 1]. Formulas are
+// The color operations, each a functor from a pixel in [0, 1] to a pixel in [0, 1]. Formulas are
 // torchvision's for float images; hue is turned in HSV without ever forming HSV's saturation.
 //
 // Shapes: planes (3, n): n red values, n green ones, n blue ones.
-// Cost: at most 30 operations a pixel, without branches, so that compilers vectorise the loop.
+// Cost: at most 30 operations a pixel, without branches, so that compilers vectorize the loop.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 
 namespace triptych::augment {
 
-/// A colour; every channel in [0, 1].
+/// A color; every channel in [0, 1].
 struct rgb {
   float r, g, b;
 };
@@ -26,31 +26,31 @@ TRIPTYCH_HOST_DEVICE constexpr float luma(rgb c) {
   return 0.2989f * c.r + 0.587f * c.g + 0.114f * c.b;
 }
 
-/// f * colour + (1 - f) * level, kept in [0, 1].
+/// f * color + (1 - f) * level, kept in [0, 1].
 TRIPTYCH_HOST_DEVICE constexpr rgb blend(rgb c, float level, float f) {
   const float rest = (1 - f) * level;
   return {clamp01(f * c.r + rest), clamp01(f * c.g + rest), clamp01(f * c.b + rest)};
 }
 
-/// Towards black (factor < 1) or away from it.
+/// Toward black (factor < 1) or away from it.
 struct brightness {
   float factor;
   TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const { return blend(c, 0, factor); }
 };
 
-/// Towards the image's mean luma or away from it.
+/// Toward the image's mean luma or away from it.
 struct contrast {
   float factor, mean;
   TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const { return blend(c, mean, factor); }
 };
 
-/// Towards the pixel's own luma or away from it.
+/// Toward the pixel's own luma or away from it.
 struct saturation {
   float factor;
   TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const { return blend(c, luma(c), factor); }
 };
 
-/// Turns the hue by `turns` of the colour circle, within [-1/2, 1/2]; value and chroma stay.
+/// Turns the hue by `turns` of the color circle, within [-1/2, 1/2]; value and chroma stay.
 struct hue {
   float turns;
   TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const {
@@ -93,7 +93,7 @@ struct grayscale {
 };
 
 /// Inverts what is at least as bright as the threshold, channel by channel.
-struct solarise {
+struct solarize {
   float threshold;
   TRIPTYCH_HOST_DEVICE constexpr rgb operator()(rgb c) const {
     return {inverted(c.r), inverted(c.g), inverted(c.b)};
@@ -107,7 +107,7 @@ struct solarise {
 
 /// planes (3, n) <- op(planes), in place.
 template <class Op>
-void recolour(float* planes, std::size_t n, const Op& op) {
+void recolor(float* planes, std::size_t n, const Op& op) {
   float* __restrict r = planes;
   float* __restrict g = planes + n;
   float* __restrict b = planes + 2 * n;
@@ -122,22 +122,22 @@ void recolour(float* planes, std::size_t n, const Op& op) {
 /// The mean luma of planes (3, n), summed in sixteen lanes: the same bits on every machine.
 float mean_luma(const float* planes, std::size_t n);
 
-/// What the colour operations need of a canvas (paint.hpp), on planes (3, n) and one thread.
-struct colour_planes {
+/// What the color operations need of a canvas (paint.hpp), on planes (3, n) and one thread.
+struct color_planes {
   float* planes;
   std::size_t n;
 
   template <class Op>
-  void recolour(const Op& op) const {
-    augment::recolour(planes, n, op);
+  void recolor(const Op& op) const {
+    augment::recolor(planes, n, op);
   }
   [[nodiscard]] float mean_luma() const { return augment::mean_luma(planes, n); }
 };
 
-/// The four operations of a colour jitter.
+/// The four operations of a color jitter.
 enum class jitter_op : std::uint8_t { brightness, contrast, saturation, hue };
 
-/// A colour jitter whose random numbers are drawn: factors (1: nothing), turns (0: nothing), order.
+/// A color jitter whose random numbers are drawn: factors (1: nothing), turns (0: nothing), order.
 struct jitter_draw {
   float brightness = 1, contrast = 1, saturation = 1, hue = 0;
   std::array<jitter_op, 4> order{jitter_op::brightness, jitter_op::contrast, jitter_op::saturation,
@@ -151,16 +151,16 @@ TRIPTYCH_HOST_DEVICE void jitter(const Canvas& canvas, const jitter_draw& d) {
   for (const jitter_op op : d.order) {
     switch (op) {
     case jitter_op::brightness:
-      if (d.brightness != 1) canvas.recolour(brightness{d.brightness});
+      if (d.brightness != 1) canvas.recolor(brightness{d.brightness});
       break;
     case jitter_op::contrast:
-      if (d.contrast != 1) canvas.recolour(contrast{d.contrast, canvas.mean_luma()});
+      if (d.contrast != 1) canvas.recolor(contrast{d.contrast, canvas.mean_luma()});
       break;
     case jitter_op::saturation:
-      if (d.saturation != 1) canvas.recolour(saturation{d.saturation});
+      if (d.saturation != 1) canvas.recolor(saturation{d.saturation});
       break;
     case jitter_op::hue:
-      if (d.hue != 0) canvas.recolour(hue{d.hue});
+      if (d.hue != 0) canvas.recolor(hue{d.hue});
       break;
     }
   }

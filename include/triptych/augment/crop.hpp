@@ -1,10 +1,10 @@
 // triptych/augment/crop.hpp
 //
 // Which rectangle of an image a view shows: a random one of given area and shape, or the largest
-// centred one. The random numbers come from the caller's stream; resampling is resize.hpp's.
+// centered one. The random numbers come from the caller's stream; resampling is resize.hpp's.
 //
 // Source: the random resized crop of Szegedy et al., "Going deeper with convolutions" (CVPR 2015),
-// with torchvision's rules: ten tries, then the centre.
+// with torchvision's rules: ten tries, then the center.
 #pragma once
 
 #include <cmath>
@@ -22,8 +22,8 @@ struct crop_range {
 };
 
 /// The largest rectangle of ratio out_w : out_h in the middle of a height x width image. Resampled
-/// to out_h x out_w, it is "resize the shorter side, then crop the centre".
-inline box centre_crop(int height, int width, int out_h, int out_w) {
+/// to out_h x out_w, it is "resize the shorter side, then crop the center".
+inline box center_crop(int height, int width, int out_h, int out_w) {
   const auto scaled = [](int a, int b, int c) {  // a * b / c, at least one pixel
     const auto v = std::lrint(static_cast<double>(a) * b / c);
     return v < 1 ? 1 : static_cast<int>(v);
@@ -39,7 +39,7 @@ inline box centre_crop(int height, int width, int out_h, int out_w) {
   return b;
 }
 
-/// A random rectangle within `range`; after ten that do not fit, the largest centred one whose
+/// A random rectangle within `range`; after ten that do not fit, the largest centered one whose
 /// ratio is allowed.
 inline box random_crop(const crop_range& range, int height, int width, random_stream& random) {
   const float area = static_cast<float>(height) * static_cast<float>(width);

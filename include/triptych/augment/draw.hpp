@@ -28,7 +28,7 @@ struct address {
 inline constexpr int view_limit = 16;
 
 /// What a random number is for; part of its address.
-enum class operation : std::uint32_t { crop, jitter, gray, blur, solarise, flip };
+enum class operation : std::uint32_t { crop, jitter, gray, blur, solarize, flip };
 
 /// The stream of one operation on one view.
 inline random_stream operation_stream(const address& a, operation op) {
@@ -41,10 +41,10 @@ inline random_stream operation_stream(const address& a, operation op) {
 struct draw {
   box crop;  ///< in pixels of the image
   filter interpolation{};
-  bool jittered = false, gray = false, solarised = false, flip = false;
+  bool jittered = false, gray = false, solarized = false, flip = false;
   jitter_draw jitter{};
   float sigma = 0;  ///< of the blur, in pixels of the view; 0: none
-  float solarise_threshold = 0;
+  float solarize_threshold = 0;
   friend bool operator==(const draw&, const draw&) = default;
 };
 

@@ -21,7 +21,7 @@ TRIPTYCH_INLINE draw decide(const recipe& r, const address& a, int height, int w
     auto random = operation_stream(a, operation::crop);
     d.crop = random_crop(r.crop, height, width, random);
   } else {
-    d.crop = centre_crop(height, width, out_h, out_w);
+    d.crop = center_crop(height, width, out_h, out_w);
   }
   if (r.jitter_p > 0) {
     auto random = operation_stream(a, operation::jitter);
@@ -43,9 +43,9 @@ TRIPTYCH_INLINE draw decide(const recipe& r, const address& a, int height, int w
       d.sigma = random.uniform(r.sigma_min, r.sigma_max) * (r.scale_blur ? shorter / 224 : 1);
     }
   }
-  d.solarised =
-      r.solarise_p > 0 && operation_stream(a, operation::solarise).uniform() < r.solarise_p;
-  d.solarise_threshold = r.solarise_threshold;
+  d.solarized =
+      r.solarize_p > 0 && operation_stream(a, operation::solarize).uniform() < r.solarize_p;
+  d.solarize_threshold = r.solarize_threshold;
   d.flip = r.flip_p > 0 && operation_stream(a, operation::flip).uniform() < r.flip_p;
   return d;
 }

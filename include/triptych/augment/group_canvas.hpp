@@ -15,7 +15,7 @@
 #include <triptych/augment/blur.hpp>
 #include <triptych/augment/color.hpp>
 #include <triptych/augment/draw.hpp>
-#include <triptych/augment/normalise.hpp>
+#include <triptych/augment/normalize.hpp>
 #include <triptych/augment/paint.hpp>
 #include <triptych/augment/resize.hpp>
 #include <triptych/config.hpp>
@@ -30,7 +30,7 @@ struct view_batch {
   const draw* draws = nullptr;            ///< (views per_view), view-major
   std::int64_t views = 0, per_view = 0;
   int side = 0;  ///< of a view
-  normalisation constants{};
+  normalization constants{};
 
   [[nodiscard]] TRIPTYCH_HOST_DEVICE std::int64_t count() const { return views * per_view; }
   [[nodiscard]] TRIPTYCH_HOST_DEVICE std::int64_t view_pixels() const {
@@ -46,7 +46,7 @@ struct group_canvas {
   const std::uint8_t* image;  ///< (height, width, 3)
   int width;                  ///< of the image
   int side;                   ///< of the view
-  normalisation constants;
+  normalization constants;
   float *planes, *other;  ///< (3, side, side) each
   float* kernel;          ///< of the blur
   float* out;             ///< (side, side, 3)
@@ -86,7 +86,7 @@ struct group_canvas {
   }
 
   template <class Op>
-  TRIPTYCH_HOST_DEVICE void recolour(const Op& op) const {
+  TRIPTYCH_HOST_DEVICE void recolor(const Op& op) const {
     const std::int64_t n = std::int64_t{side} * side;
     float* const p = planes;
     group.each(n, [=](std::int64_t i) {
@@ -144,7 +144,7 @@ struct group_canvas {
   TRIPTYCH_HOST_DEVICE void finish(bool flip) const {
     const int s = side;
     const horizontal_flip column{flip, s};
-    const normalisation c = constants;
+    const normalization c = constants;
     const std::int64_t n = std::int64_t{s} * s;
     const float* const from = planes;
     float* const to = out;

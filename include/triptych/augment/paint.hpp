@@ -4,10 +4,10 @@
 // (pipeline_inl.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and has
 //
 //   take(box, filter)   the planes are that rectangle of the image, resampled, in [0, 1]
-//   recolour(op)        each pixel is op of it (color.hpp)
+//   recolor(op)        each pixel is op of it (color.hpp)
 //   mean_luma()         of all pixels
 //   blur(sigma)
-//   finish(flip)        the planes become a normalised view (h, w, 3), perhaps mirrored
+//   finish(flip)        the planes become a normalized view (h, w, 3), perhaps mirrored
 #pragma once
 
 #include <triptych/augment/color.hpp>
@@ -21,9 +21,9 @@ template <class Canvas>
 TRIPTYCH_HOST_DEVICE void paint(const draw& d, const Canvas& canvas) {
   canvas.take(d.crop, d.interpolation);
   if (d.jittered) jitter(canvas, d.jitter);
-  if (d.gray) canvas.recolour(grayscale{});
+  if (d.gray) canvas.recolor(grayscale{});
   if (d.sigma > 0) canvas.blur(d.sigma);
-  if (d.solarised) canvas.recolour(solarise{d.solarise_threshold});
+  if (d.solarized) canvas.recolor(solarize{d.solarize_threshold});
   canvas.finish(d.flip);
 }
 

@@ -1,11 +1,11 @@
 // triptych/augment/recipe.hpp
 //
 // A recipe says how the views of one kind are made: plain numbers, with the published recipes under
-// their names. The operations always run in this order: crop, colour jitter, grayscale, blur,
-// solarise, flip, normalise.
+// their names. The operations always run in this order: crop, color jitter, grayscale, blur,
+// solarize, flip, normalize.
 //
 // Sources: the MNCL authors' code for `mncl` (that of MoCo v2, Chen et al. 2020); the public CIFAR
-// recipes for `moco`, `simclr`, `nnclr`, `simsiam`, `byol_1` and `byol_2`, blur and solarise of the
+// recipes for `moco`, `simclr`, `nnclr`, `simsiam`, `byol_1` and `byol_2`, blur and solarize of the
 // latter two from BYOL (Grill et al. 2020, table 6). An asymmetric method has one recipe per view.
 #pragma once
 
@@ -21,11 +21,11 @@ namespace triptych::augment {
 
 /// Parameters of the operations; the default is no randomness at all.
 struct recipe {
-  bool random_crop = false;  ///< false: the largest centred rectangle
+  bool random_crop = false;  ///< false: the largest centered rectangle
   crop_range crop{};
   filter interpolation = filter::bilinear;
 
-  float jitter_p = 0;                                  ///< probability of the whole colour jitter
+  float jitter_p = 0;                                  ///< probability of the whole color jitter
   float brightness = 0, contrast = 0, saturation = 0;  ///< factors are uniform in 1 -+ this
   float hue = 0;  ///< turns are uniform in -+ this, at most 1/2
 
@@ -35,7 +35,7 @@ struct recipe {
   float sigma_min = 0.1f, sigma_max = 2.0f;  ///< in pixels of an image of 224 ...
   bool scale_blur = true;                    ///< ... or, if false, in pixels of the view
 
-  float solarise_p = 0, solarise_threshold = 0.5f;
+  float solarize_p = 0, solarize_threshold = 0.5f;
   float flip_p = 0;
 
   friend bool operator==(const recipe&, const recipe&) = default;
@@ -72,7 +72,7 @@ inline constexpr recipe moco = [] {
   return r;
 }();
 
-/// BYOL's two views differ in blur and solarisation.
+/// BYOL's two views differ in blur and solarization.
 inline constexpr recipe byol_1 = [] {
   recipe r = moco;
   r.saturation = 0.2f;
@@ -82,7 +82,7 @@ inline constexpr recipe byol_1 = [] {
 inline constexpr recipe byol_2 = [] {
   recipe r = byol_1;
   r.blur_p = 0.1f;
-  r.solarise_p = 0.2f;
+  r.solarize_p = 0.2f;
   return r;
 }();
 

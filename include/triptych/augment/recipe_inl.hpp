@@ -46,8 +46,8 @@ TRIPTYCH_INLINE void validate(const recipe& r) {
   within("blur_p", r.blur_p, 0, 1);
   within("sigma_min", r.sigma_min, 1e-3f, 100);
   within("sigma_max", r.sigma_max, r.sigma_min, 100);
-  within("solarise_p", r.solarise_p, 0, 1);
-  within("solarise_threshold", r.solarise_threshold, 0, 1);
+  within("solarize_p", r.solarize_p, 0, 1);
+  within("solarize_threshold", r.solarize_threshold, 0, 1);
   within("flip_p", r.flip_p, 0, 1);
 }
 

@@ -4,7 +4,7 @@
 // it widens when the image shrinks, as Pillow's and torchvision's do, and is the plain 2x2 bilinear
 // (4x4 bicubic) interpolation when the image grows; it never reads outside of the rectangle.
 //
-// Definition, per axis, scale s = in / out: output i looks at centre c = (i + 1/2) s and weighs
+// Definition, per axis, scale s = in / out: output i looks at center c = (i + 1/2) s and weighs
 // input j by f((j + 1/2 - c) / max(s, 1)), over the j within the filter's reach, weights summing
 // to 1. Unlike Pillow nothing is rounded to 8 bits on the way; like Pillow the result is kept in
 // [0, 1].
@@ -74,18 +74,18 @@ struct sampling {
         taps(static_cast<int>(std::ceil(2 * support))) {
     if (taps > in) taps = in;
   }
-  [[nodiscard]] TRIPTYCH_HOST_DEVICE float centre(int i) const {
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE float center(int i) const {
     return (static_cast<float>(i) + 0.5f) * scale;
   }
   /// The first input that output i looks at.
   [[nodiscard]] TRIPTYCH_HOST_DEVICE int first(int i) const {
-    int start = static_cast<int>(std::floor(centre(i) - support + 0.5f));
+    int start = static_cast<int>(std::floor(center(i) - support + 0.5f));
     if (start > in - taps) start = in - taps;
     return start < 0 ? 0 : start;
   }
   /// The weight in output i of the input `t` behind its first one, `start`.
   [[nodiscard]] TRIPTYCH_HOST_DEVICE float raw(int i, int start, int t) const {
-    return weight(kind, (static_cast<float>(start + t) + 0.5f - centre(i)) / width);
+    return weight(kind, (static_cast<float>(start + t) + 0.5f - center(i)) / width);
   }
   /// The sum of those weights, by which they are divided.
   [[nodiscard]] TRIPTYCH_HOST_DEVICE float sum(int i, int start) const {

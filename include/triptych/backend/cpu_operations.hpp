@@ -77,7 +77,7 @@ class cpu_operations {
   void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y);
   void bias_backward(std::int64_t rows, int channels, const real* y, real* dy, real* dbias);
 
-  // -- batch normalisation ----------------------------------------------------------------------
+  // -- batch normalization ----------------------------------------------------------------------
 
   void batch_norm_forward(const norm_shape& s, const real* x, const real* weight, const real* bias,
                           real epsilon, const real* residual, bool relu,

@@ -41,7 +41,7 @@ void each_row(thread_pool& pool, std::int64_t rows, std::int64_t numbers, const 
 }
 
 /// One chunk of rows, all its channels: 64 at a time while there are as many, because
-/// neighbouring cache lines come faster than lines far apart; then 16.
+/// neighboring cache lines come faster than lines far apart; then 16.
 template <class Functor>
 TRIPTYCH_FLATTEN void blocks(const Functor& functor, const kernels::row_chunks& chunks, std::int64_t i) {
   int c = 0;
@@ -197,7 +197,7 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
   double* square = arena_.take<double>(channels);
   real* factor = arena_.take<real>(channels);
   real* shift = arena_.take<real>(channels);
-  // Group by group: what the moments have just read is still near when it is normalised.
+  // Group by group: what the moments have just read is still near when it is normalized.
   for (std::int64_t g = 0; g < s.groups; ++g) {
     const std::int64_t at = g * s.rows * s.channels;
     pool_.run(chunks.count(), [=](std::int64_t i) {

@@ -172,9 +172,9 @@ class reference {
     }
   }
 
-  // -- batch normalisation ----------------------------------------------------------------------
+  // -- batch normalization ----------------------------------------------------------------------
 
-  /// The variance is biased (divided by the rows) for normalising, unbiased (by one less) for the
+  /// The variance is biased (divided by the rows) for normalizing, unbiased (by one less) for the
   /// running statistics. Throws `error::usage` for groups of one row, which have none.
   void batch_norm_forward(const norm_shape& s, const T* x, const T* weight, const T* bias,
                           T epsilon, const T* residual, bool relu, running_statistics<T> running,
@@ -223,7 +223,7 @@ class reference {
     }
   }
 
-  /// With n the normalised x:  dx = weight / deviation * (dy - mean(dy) - n mean(dy n)).
+  /// With n the normalized x:  dx = weight / deviation * (dy - mean(dy) - n mean(dy n)).
   void batch_norm_backward(const norm_shape& s, const T* x, const T* y, const T* weight,
                            const T* mean, const T* inverse_deviation, T* dy, T* dweight, T* dbias,
                            T* dx) {

@@ -112,7 +112,7 @@ class thrust_algorithms {
   void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y);
   void bias_backward(std::int64_t rows, int channels, const real* y, real* dy, real* dbias);
 
-  // -- batch normalisation ----------------------------------------------------------------------
+  // -- batch normalization ----------------------------------------------------------------------
 
   template <class T>
   void batch_norm_forward(const norm_shape& s, const T* x, const real* weight, const real* bias,

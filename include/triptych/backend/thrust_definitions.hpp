@@ -294,7 +294,7 @@ void thrust_algorithms<System, ConvEngine, Map>::bias_backward(std::int64_t rows
                      kernels::add_column_sums<real>{sums, chunks.count(), channels, dbias});
 }
 
-// -- batch normalisation --------------------------------------------------------------------------
+// -- batch normalization --------------------------------------------------------------------------
 
 template <class System, class ConvEngine, class Map>
 template <class T>

@@ -5,7 +5,7 @@
 //
 // Two types of numbers: `real`, of weights, statistics, features and losses, and `map`, of the feature
 // maps of an encoder and their gradients. On a CPU they are the same; a `map` of fewer bits halves
-// what a GPU moves. Below, x is real and f a map; batch normalisation and `add` take either.
+// what a GPU moves. Below, x is real and f a map; batch normalization and `add` take either.
 //
 // Conventions, for every operation below:
 //   - matrices and feature maps are row-major; pointers are to the backend's own memory;

@@ -49,7 +49,7 @@ struct host_memory {
   }
 };
 
-/// An owned, aligned, uninitialised run of `T` in `Memory`.
+/// An owned, aligned, uninitialized run of `T` in `Memory`.
 template <class T, class Memory = host_memory>
 class buffer {
  public:
@@ -113,7 +113,7 @@ class stack_arena {
     stack_arena& arena_;
   };
 
-  /// Uninitialised memory for `count` values of `T`, aligned to a cache line. `purpose` is told to
+  /// Uninitialized memory for `count` values of `T`, aligned to a cache line. `purpose` is told to
   /// whom there is none left.
   template <class T>
   [[nodiscard]] T* take(std::size_t count, const char* purpose = "activations") {

@@ -10,7 +10,7 @@
 
 namespace triptych {
 
-/// A batch normalisation: `groups` runs of `rows` rows each, every run with statistics of its own.
+/// A batch normalization: `groups` runs of `rows` rows each, every run with statistics of its own.
 struct norm_shape {
   std::int64_t rows = 0;  ///< rows of one group
   int groups = 1;

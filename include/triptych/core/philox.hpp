@@ -36,7 +36,7 @@ TRIPTYCH_HOST_DEVICE constexpr philox_block philox4x32(philox_block counter, std
 
 /// What a stream of random numbers is for; part of the counter, so that streams never meet.
 enum class stream : std::uint32_t {
-  initialise = 1,
+  initialize = 1,
   queue = 2,
   shuffle = 3,
   augment = 4,

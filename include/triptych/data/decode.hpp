@@ -5,7 +5,7 @@
 // first bytes say, not its name.
 //
 // Files are untrusted: memory and work are bounded before they are spent (docs/limits.md), and an
-// image whose data ends early is refused, not filled with grey. Every failure is an error::data
+// image whose data ends early is refused, not filled with gray. Every failure is an error::data
 // naming the file.
 #pragma once
 

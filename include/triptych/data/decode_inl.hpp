@@ -278,7 +278,7 @@ inline std::string decode_png(std::span<const std::uint8_t> bytes, decoded& imag
   if (decoder.info == nullptr) throw std::bad_alloc();
   png_set_user_limits(decoder.png, longest_side, longest_side);
   // Of the chunks beside the pixels only those that say what the numbers mean are looked at. (A
-  // colour profile would count where it is that of sRGB, which is what we take anyway.)
+  // color profile would count where it is that of sRGB, which is what we take anyway.)
   png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   constexpr png_byte used[] = "bKGD\0cHRM\0gAMA\0sBIT\0sRGB";
   png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_AS_DEFAULT, used, sizeof used / 5);

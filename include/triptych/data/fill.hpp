@@ -3,7 +3,7 @@
 // Chosen images of a set as one view each: what the loader does for a batch, and an evaluation for
 // one pass over a set. The result depends on the arguments alone, never on the number of threads.
 //
-// Shapes: out (N, out_size, out_size, 3), channels last, normalised; N the number of samples.
+// Shapes: out (N, out_size, out_size, 3), channels last, normalized; N the number of samples.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ void fill(const image_set& set, std::span<const std::int64_t> samples,
           const augment::recipe& recipe, const augment::address& at, int out_size, float* out,
           thread_pool* pool = nullptr);
 
-/// The same for all samples first ... first + count - 1, plain: the images as they are, normalised.
+/// The same for all samples first ... first + count - 1, plain: the images as they are, normalized.
 void fill_plain(const image_set& set, std::int64_t first, std::int64_t count, int out_size,
                 float* out, thread_pool* pool = nullptr);
 

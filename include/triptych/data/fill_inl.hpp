@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include <triptych/augment/normalise.hpp>
+#include <triptych/augment/normalize.hpp>
 #include <triptych/augment/pipeline.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -22,12 +22,12 @@ TRIPTYCH_INLINE void fill(const image_set& set, std::span<const std::int64_t> sa
                           float* out, thread_pool* pool) {
   const std::size_t view_size =
       static_cast<std::size_t>(out_size) * static_cast<std::size_t>(out_size) * 3;
-  const augment::normalisation normalisation = set.normalisation();
+  const augment::normalization normalization = set.normalization();
   const auto make = [&](std::int64_t i) {
     thread_local augment::workspace work;  // grows once, then serves every call on this thread
     augment::address here = at;
     here.sample = samples[static_cast<std::size_t>(i)];
-    augment::apply(recipe, normalisation, set.view(here.sample), here, out_size, out_size, work,
+    augment::apply(recipe, normalization, set.view(here.sample), here, out_size, out_size, work,
                    out + static_cast<std::size_t>(i) * view_size);
   };
   const auto count = static_cast<std::int64_t>(samples.size());

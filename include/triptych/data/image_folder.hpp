@@ -1,11 +1,11 @@
 // triptych/data/image_folder.hpp
 //
-// A directory tree as a labelled set: root/train/<class>/*.{jpg,jpeg,png,ppm} and root/test or
+// A directory tree as a labeled set: root/train/<class>/*.{jpg,jpeg,png,ppm} and root/test or
 // root/val likewise. A root that holds the class directories itself is a training set without test
 // images, and one that holds images is a single class. Classes and files go in sorted order.
 //
 // Images are brought to one size by the antialiased bilinear filter, shorter side first, then the
-// centre (augment/resize.hpp).
+// center (augment/resize.hpp).
 #pragma once
 
 #include <cstdint>
@@ -38,10 +38,10 @@ class image_collector {
 };
 
 /// Sets `mean` and `deviation` from the pixels themselves, in exact integer sums.
-void measure_normalisation(image_set& set);
+void measure_normalization(image_set& set);
 
 /// Reads the tree below `root`; at most `limit_per_class` images of each class directory (0: all);
-/// images of `size` x `size` (0: as they are). The normalisation is measured on the training
+/// images of `size` x `size` (0: as they are). The normalization is measured on the training
 /// images.
 split read_image_folder(const fs::path& root, std::int64_t limit_per_class = 0, int size = 0);
 

@@ -51,7 +51,7 @@ TRIPTYCH_INLINE void image_collector::append(const fs::path& path, std::int32_t 
     const std::size_t plane = set_.bytes_per_image() / 3;
     planes_.resize(3 * plane);
     augment::resize({image.pixels, image.height, image.width},
-                    augment::centre_crop(image.height, image.width, set_.height, set_.width),
+                    augment::center_crop(image.height, image.width, set_.height, set_.width),
                     augment::filter::bilinear, set_.height, set_.width, work_, planes_.data());
     for (std::size_t p = 0; p < plane; ++p, out += 3) {
       for (std::size_t c = 0; c < 3; ++c) {
@@ -62,7 +62,7 @@ TRIPTYCH_INLINE void image_collector::append(const fs::path& path, std::int32_t 
   set_.labels.push_back(label);
 }
 
-TRIPTYCH_INLINE void measure_normalisation(image_set& set) {
+TRIPTYCH_INLINE void measure_normalization(image_set& set) {
   std::array<std::uint64_t, 3> sum{}, squares{};
   for (std::size_t i = 0; i < set.pixels.size(); i += 3) {
     for (std::size_t c = 0; c < 3; ++c) {
@@ -76,7 +76,7 @@ TRIPTYCH_INLINE void measure_normalisation(image_set& set) {
     const double mean = static_cast<double>(sum[c]) / n;
     const double variance = static_cast<double>(squares[c]) / n - mean * mean;
     set.mean[c] = static_cast<float>(mean / 255);
-    // A constant channel has nothing to scale; one grey level keeps the division harmless.
+    // A constant channel has nothing to scale; one gray level keeps the division harmless.
     set.deviation[c] = static_cast<float>(std::sqrt(variance > 1 ? variance : 1.0) / 255);
   }
 }
@@ -129,7 +129,7 @@ TRIPTYCH_INLINE split read_image_folder(const fs::path& root, std::int64_t limit
   s.train.name = s.test.name = "folder";
   s.train.classes = s.test.classes = classes.empty() ? 1 : static_cast<int>(classes.size());
   detail::read_classes(train, classes, limit_per_class, size, s.train);
-  measure_normalisation(s.train);
+  measure_normalization(s.train);
   s.test.mean = s.train.mean;
   s.test.deviation = s.train.deviation;
   s.test.height = s.train.height;

@@ -1,6 +1,6 @@
 // triptych/data/image_set.hpp
 //
-// Labelled 8-bit images of one size, held in memory, with the constants that normalise them.
+// Labeled 8-bit images of one size, held in memory, with the constants that normalize them.
 //
 // Shapes: pixels (N, H, W, 3), labels (N).
 #pragma once
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include <triptych/augment/normalise.hpp>
+#include <triptych/augment/normalize.hpp>
 #include <triptych/augment/resize.hpp>
 #include <triptych/core/error.hpp>
 
@@ -42,7 +42,7 @@ struct image_set {
     return std::span(pixels).subspan(first, length);
   }
   [[nodiscard]] augment::image_view view(std::int64_t i) const { return {image(i), height, width}; }
-  [[nodiscard]] augment::normalisation normalisation() const { return {mean, deviation}; }
+  [[nodiscard]] augment::normalization normalization() const { return {mean, deviation}; }
 };
 
 /// The images to learn from and those to judge by.

@@ -57,10 +57,10 @@ inline float outline(int figure, float x, float y) {
   }
 }
 
-/// Noise of a given coarseness: random colours on a grid, smoothly interpolated.
-class colour_noise {
+/// Noise of a given coarseness: random colors on a grid, smoothly interpolated.
+class color_noise {
  public:
-  colour_noise(random_stream& random, float cell, float strength) : cell_(cell) {
+  color_noise(random_stream& random, float cell, float strength) : cell_(cell) {
     for (float& v : values_) v = random.uniform(-strength, strength);
   }
   [[nodiscard]] float at(int channel, float x, float y) const {
@@ -89,7 +89,7 @@ inline void paint(int figure, random_stream random, std::span<std::uint8_t> imag
 
   // One draw after the other: the arguments of a call are evaluated in an order that each compiler chooses.
   const float strength = random.uniform(0.08f, 0.28f), cell = random.uniform(3, 9);
-  const colour_noise noise(random, cell, strength);
+  const color_noise noise(random, cell, strength);
   const float direction = random.uniform(0, tau), slope = random.uniform(0, 0.012f);
   const float light_x = slope * std::cos(direction), light_y = slope * std::sin(direction);
   const float middle = random.uniform(0.35f, 0.65f);
@@ -103,20 +103,20 @@ inline void paint(int figure, random_stream random, std::span<std::uint8_t> imag
     }
   }
 
-  // Lays a colour over the pixels where distance(x, y), in pixels, is negative.
-  const auto lay = [&canvas](const std::array<float, 3>& colour, const auto& distance) {
+  // Lays a color over the pixels where distance(x, y), in pixels, is negative.
+  const auto lay = [&canvas](const std::array<float, 3>& color, const auto& distance) {
     for (int y = 0; y < side; ++y) {
       for (int x = 0; x < side; ++x) {
         const float d = distance(static_cast<float>(x), static_cast<float>(y));
         if (d >= 0.5f) continue;
         const float cover = d <= -0.5f ? 1.0f : 0.5f - d;
         float* p = &canvas[static_cast<std::size_t>((y * side + x) * 3)];
-        for (std::size_t c = 0; c < 3; ++c) p[c] += cover * (colour[c] - p[c]);
+        for (std::size_t c = 0; c < 3; ++c) p[c] += cover * (color[c] - p[c]);
       }
     }
   };
-  // A colour that differs from the middle of the background in brightness, up or down.
-  const auto colour = [&random, middle](float contrast) {
+  // A color that differs from the middle of the background in brightness, up or down.
+  const auto color = [&random, middle](float contrast) {
     const float level = middle + (random.below(2) == 0 ? -contrast : contrast);
     std::array<float, 3> c{};
     for (float& v : c) v = level + random.uniform(-0.25f, 0.25f);
@@ -127,7 +127,7 @@ inline void paint(int figure, random_stream random, std::span<std::uint8_t> imag
     const float x0 = random.uniform(0, side), y0 = random.uniform(0, side);
     const float angle = random.uniform(0, tau), half = random.uniform(2, 7);
     const float dx = std::cos(angle), dy = std::sin(angle);
-    lay(colour(random.uniform(0.1f, 0.3f)), [&](float x, float y) {
+    lay(color(random.uniform(0.1f, 0.3f)), [&](float x, float y) {
       const float along = (x - x0) * dx + (y - y0) * dy, across = (y - y0) * dx - (x - x0) * dy;
       return std::max(std::abs(along) - half, std::abs(across) - 0.6f);
     });
@@ -141,7 +141,7 @@ inline void paint(int figure, random_stream random, std::span<std::uint8_t> imag
     const float angle = random.uniform(0, tau);
     const float mirror = random.below(2) == 0 ? -1.0f : 1.0f;
     const float dx = std::cos(angle) / radius, dy = std::sin(angle) / radius;
-    lay(colour(contrast), [&](float x, float y) {
+    lay(color(contrast), [&](float x, float y) {
       const float u = (x - x0) * dx + (y - y0) * dy, v = (y - y0) * dx - (x - x0) * dy;
       return radius * outline(figure, u, mirror * v);
     });

@@ -25,7 +25,7 @@ namespace triptych::data {
 
 namespace detail {
 
-/// How to recognise a set's directory, and how to get one.
+/// How to recognize a set's directory, and how to get one.
 struct landmark {
   const char* file;      ///< that the directory must hold
   const char* unpacked;  ///< the directory inside its archive

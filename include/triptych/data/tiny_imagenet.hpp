@@ -2,7 +2,7 @@
 //
 // TinyImageNet in its official layout: wnids.txt, train/<wnid>/images/*.JPEG, val/images/*.JPEG
 // with val/val_annotations.txt. The validation images are the test set; classes go in the sorted
-// order of their wnids; greyscale files become RGB.
+// order of their wnids; grayscale files become RGB.
 //
 // Source: the CS231N course of Stanford (2015): 200 classes of 500 + 50 images, 64 x 64.
 #pragma once

@@ -21,8 +21,8 @@ namespace triptych::eval {
 
 namespace detail {
 
-/// The L2-normalised rows of z, (N, P) row-major, as columns less their mean: P x N.
-inline Eigen::MatrixXd centred_directions(std::span<const float> z, std::int64_t rows, int dim) {
+/// The L2-normalized rows of z, (N, P) row-major, as columns less their mean: P x N.
+inline Eigen::MatrixXd centered_directions(std::span<const float> z, std::int64_t rows, int dim) {
   if (rows < 1 || dim < 1 || z.size() != static_cast<std::size_t>(rows * dim)) {
     throw error::usage("collapse monitor: " + std::to_string(z.size()) + " values are not " +
                        std::to_string(rows) + " embeddings of " + std::to_string(dim) +
@@ -39,12 +39,12 @@ inline Eigen::MatrixXd centred_directions(std::span<const float> z, std::int64_t
 }  // namespace detail
 
 TRIPTYCH_INLINE double direction_spread(std::span<const float> z, std::int64_t rows, int dim) {
-  const Eigen::MatrixXd columns = detail::centred_directions(z, rows, dim);
+  const Eigen::MatrixXd columns = detail::centered_directions(z, rows, dim);
   return (columns.rowwise().squaredNorm() / static_cast<double>(rows)).cwiseSqrt().mean();
 }
 
 TRIPTYCH_INLINE double effective_rank(std::span<const float> z, std::int64_t rows, int dim) {
-  const Eigen::MatrixXd columns = detail::centred_directions(z, rows, dim);
+  const Eigen::MatrixXd columns = detail::centered_directions(z, rows, dim);
   if (columns.squaredNorm() < 1e-12 * static_cast<double>(rows)) return 0;
   const Eigen::MatrixXd gram = rows < dim ? Eigen::MatrixXd(columns.transpose() * columns)
                                           : Eigen::MatrixXd(columns * columns.transpose());
@@ -66,18 +66,18 @@ TRIPTYCH_INLINE double effective_rank(std::span<const float> z, std::int64_t row
 }
 
 TRIPTYCH_INLINE double same_label_share(std::span<const std::int32_t> labels,
-                                        std::span<const std::int32_t> neighbour_labels) {
-  if (labels.empty() || labels.size() != neighbour_labels.size()) {
+                                        std::span<const std::int32_t> neighbor_labels) {
+  if (labels.empty() || labels.size() != neighbor_labels.size()) {
     throw error::usage("same_label_share: " + std::to_string(labels.size()) + " labels and " +
-                       std::to_string(neighbour_labels.size()) +
-                       " neighbours: give one neighbour to each of at least one row");
+                       std::to_string(neighbor_labels.size()) +
+                       " neighbors: give one neighbor to each of at least one row");
   }
   std::int64_t same = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) same += labels[i] == neighbour_labels[i];
+  for (std::size_t i = 0; i < labels.size(); ++i) same += labels[i] == neighbor_labels[i];
   return static_cast<double>(same) / static_cast<double>(labels.size());
 }
 
-TRIPTYCH_INLINE neighbour_age queue_age(std::span<const std::int64_t> indices,
+TRIPTYCH_INLINE neighbor_age queue_age(std::span<const std::int64_t> indices,
                                         std::int64_t capacity, std::int64_t head,
                                         std::int64_t batch, std::int64_t pushed) {
   if (capacity < 1 || batch < 1 || head < 0 || head >= capacity) {

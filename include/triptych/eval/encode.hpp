@@ -22,7 +22,7 @@
 
 namespace triptych::eval {
 
-/// Writes the features (n, D) of normalised images (n, size, size, 3) to `out`.
+/// Writes the features (n, D) of normalized images (n, size, size, 3) to `out`.
 template <class Network>
 void encode(Network& network, std::span<const float> images, std::int64_t n, int size, float* out) {
   using B = typename Network::backend_type;

@@ -1,7 +1,7 @@
 // triptych/eval/features.hpp
 //
-// Labelled feature vectors on the host, the input of every evaluation, and the two ways to prepare
-// them: standardised features, and raw pixels as the baseline that any encoder has to beat.
+// Labeled feature vectors on the host, the input of every evaluation, and the two ways to prepare
+// them: standardized features, and raw pixels as the baseline that any encoder has to beat.
 //
 // N rows, D features. Row-major (N, D) is a column-major D x N matrix: one row is one column there.
 // Cost: O(N D) each, memory-bound.
@@ -19,7 +19,7 @@
 
 namespace triptych::eval {
 
-/// N labelled rows of D features.
+/// N labeled rows of D features.
 struct feature_set {
   std::int64_t size = 0;             ///< N
   int dim = 0;                       ///< D
@@ -76,13 +76,13 @@ inline void check_pair(const feature_set& train, const feature_set& test) {
 }
 
 /// The affine map that gives each feature of a set mean 0 and standard deviation 1.
-struct standardiser {
+struct standardizer {
   std::vector<float> mean;   ///< (D)
   std::vector<float> scale;  ///< (D) 1 / standard deviation; 1 for a feature that never varies
 };
 
 /// Mean and population standard deviation of each feature of `train`, summed in double.
-inline standardiser fit_standardiser(const feature_set& train) {
+inline standardizer fit_standardizer(const feature_set& train) {
   check(train, "training features");
   const auto dim = static_cast<std::size_t>(train.dim);
   const auto size = static_cast<double>(train.size);
@@ -97,7 +97,7 @@ inline standardiser fit_standardiser(const feature_set& train) {
       variance[d] += difference * difference;
     }
   }
-  standardiser map{std::vector<float>(dim), std::vector<float>(dim)};
+  standardizer map{std::vector<float>(dim), std::vector<float>(dim)};
   for (std::size_t d = 0; d < dim; ++d) {
     const double deviation = std::sqrt(variance[d] / size);
     map.mean[d] = static_cast<float>(mean[d]);
@@ -109,10 +109,10 @@ inline standardiser fit_standardiser(const feature_set& train) {
 }
 
 /// Applies `map`, fitted on the training features, to any set of the same features, in place.
-inline void standardise(feature_set& set, const standardiser& map) {
+inline void standardize(feature_set& set, const standardizer& map) {
   const auto dim = static_cast<std::size_t>(set.dim);
   if (map.mean.size() != dim) {
-    throw error::usage("standardise: fitted on " + std::to_string(map.mean.size()) +
+    throw error::usage("standardize: fitted on " + std::to_string(map.mean.size()) +
                        " features, applied to " + std::to_string(dim) +
                        "; take both from the same encoder");
   }

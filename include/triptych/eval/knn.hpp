@@ -1,6 +1,6 @@
 // triptych/eval/knn.hpp
 //
-// Weighted k-nearest-neighbour classification: each test row is voted on by the k training rows of
+// Weighted k-nearest-neighbor classification: each test row is voted on by the k training rows of
 // highest cosine similarity s, a vote counting exp(s / T). Nothing is trained, so it is cheap
 // enough to watch a run every few epochs.
 //
@@ -20,12 +20,12 @@
 namespace triptych::eval {
 
 struct knn_options {
-  int k = 200;               ///< neighbours that vote; no more than there are training rows
+  int k = 200;               ///< neighbors that vote; no more than there are training rows
   float temperature = 0.1f;  ///< smaller: the nearest decide; larger: all votes count alike
 };
 
 /// The votes for each class, (M, C) row-major. They are scaled per row so that the nearest
-/// neighbour's vote is 1, which changes no ranking and cannot overflow at a low temperature.
+/// neighbor's vote is 1, which changes no ranking and cannot overflow at a low temperature.
 /// The same bits for any number of threads. Throws on sets that do not fit and on bad options.
 std::vector<float> knn_votes(const feature_set& train, const feature_set& test,
                              const knn_options& options, thread_pool& pool);

@@ -25,30 +25,30 @@ namespace triptych::eval {
 
 namespace detail {
 
-struct neighbour {
+struct neighbor {
   float similarity;
   std::int64_t index;
 
   /// Nearest first; among equals the lowest index.
-  friend bool operator<(const neighbour& a, const neighbour& b) {
+  friend bool operator<(const neighbor& a, const neighbor& b) {
     return a.similarity != b.similarity ? a.similarity > b.similarity : a.index < b.index;
   }
 };
 
-/// The k nearest of a stream of neighbours offered in the order of their index. It keeps up to 2k
+/// The k nearest of a stream of neighbors offered in the order of their index. It keeps up to 2k
 /// candidates and, whenever they are full, drops the farther half: constant work per offer.
 class nearest {
  public:
   explicit nearest(std::size_t k) : k_(k) { candidates_.reserve(2 * k); }
 
-  void offer(neighbour candidate) {
+  void offer(neighbor candidate) {
     if (!(candidate.similarity > threshold_)) return;  // an equal one comes later: it loses
     candidates_.push_back(candidate);
     if (candidates_.size() == 2 * k_) prune();
   }
 
   /// The k nearest, in order; fewer if fewer were offered.
-  std::vector<neighbour>& sorted() {
+  std::vector<neighbor>& sorted() {
     if (candidates_.size() > k_) prune();
     std::sort(candidates_.begin(), candidates_.end());
     return candidates_;
@@ -64,7 +64,7 @@ class nearest {
 
   std::size_t k_;
   float threshold_ = -std::numeric_limits<float>::infinity();
-  std::vector<neighbour> candidates_;
+  std::vector<neighbor> candidates_;
 };
 
 /// 1 / length of each row; 0 for a row of zeros, which is then similar to nothing.
@@ -116,11 +116,11 @@ TRIPTYCH_INLINE std::vector<float> knn_votes(const feature_set& train, const fea
       }
     }
     for (std::int64_t q = 0; q < queries; ++q) {
-      const auto& neighbours = found[static_cast<std::size_t>(q)].sorted();
+      const auto& neighbors = found[static_cast<std::size_t>(q)].sorted();
       float* vote = votes.data() + (first + q) * train.classes;
-      for (const auto& n : neighbours) {
+      for (const auto& n : neighbors) {
         vote[train.labels[static_cast<std::size_t>(n.index)]] +=
-            std::exp((n.similarity - neighbours.front().similarity) / options.temperature);
+            std::exp((n.similarity - neighbors.front().similarity) / options.temperature);
       }
     }
   });

@@ -1,6 +1,6 @@
 // triptych/eval/lbfgs.hpp
 //
-// Limited-memory BFGS: minimises a smooth function of many variables from its value and gradient,
+// Limited-memory BFGS: minimizes a smooth function of many variables from its value and gradient,
 // without any random choice and without a learning rate to tune.
 //
 // Source: Nocedal, Wright, "Numerical optimization", algorithms 7.4 and 7.5; the line search by
@@ -43,7 +43,7 @@ struct curvature {
   Eigen::VectorXd step, change;
 };
 
-/// -H g with the inverse Hessian H modelled on `memory`, oldest first (the two-loop recursion).
+/// -H g with the inverse Hessian H modeled on `memory`, oldest first (the two-loop recursion).
 inline Eigen::VectorXd descent_direction(const Eigen::VectorXd& gradient,
                                          const std::vector<curvature>& memory) {
   Eigen::VectorXd q = -gradient;
@@ -89,10 +89,10 @@ bool line_search(const Objective& objective, const evaluated& from,
 
 }  // namespace detail
 
-/// Minimises `objective` from `start`. `double objective(const VectorXd& x, VectorXd& gradient)`
+/// Minimizes `objective` from `start`. `double objective(const VectorXd& x, VectorXd& gradient)`
 /// returns the value at x and overwrites the gradient, which has the size of x.
 template <class Objective>
-lbfgs_result minimise(const Objective& objective, Eigen::VectorXd start,
+lbfgs_result minimize(const Objective& objective, Eigen::VectorXd start,
                       const lbfgs_options& options = {}) {
   detail::evaluated here{std::move(start), {}, 0};
   here.gradient.resize(here.x.size());

@@ -4,8 +4,8 @@
 // strictly convex in the weights, so its answer depends on the features and the penalty alone: no
 // seed, no learning rate, no number of epochs. Right for small sets, ablations and monitoring.
 //
-// N rows, D features, C classes. Minimised by L-BFGS in double precision:
-//   f(W, b) = -(1/N) sum_i log softmax(W x_i + b)[y_i] + (l2/2) |W|^2        (b is not penalised)
+// N rows, D features, C classes. Minimized by L-BFGS in double precision:
+//   f(W, b) = -(1/N) sum_i log softmax(W x_i + b)[y_i] + (l2/2) |W|^2        (b is not penalized)
 // Cost: 4 N D C operations per evaluation of f and its gradient; some hundred evaluations. One
 // second for 5,000 x 512 on two cores. Checked against scikit-learn: f agrees to 1e-9.
 #pragma once
@@ -37,8 +37,8 @@ struct logistic_result {
   bool converged = false;
 };
 
-/// Standardises both sets by the training features, fits on `train` and reports on both. Takes
-/// copies, because it standardises them: move in what is not needed any more. Throws on sets that
+/// Standardizes both sets by the training features, fits on `train` and reports on both. Takes
+/// copies, because it standardizes them: move in what is not needed any more. Throws on sets that
 /// do not fit and on a penalty that is not positive.
 logistic_result logistic_regression(feature_set train, feature_set test,
                                     const logistic_options& options, thread_pool& pool);

@@ -47,7 +47,7 @@ inline accuracy linear_accuracy(const Eigen::VectorXd& x, const feature_set& set
   return hits.percent();
 }
 
-/// Minimises f on features that are standardised already, from zero.
+/// Minimizes f on features that are standardized already, from zero.
 inline lbfgs_result fit_softmax(const feature_set& train, const logistic_options& options,
                                 thread_pool& pool) {
   if (!(options.l2 > 0) || !std::isfinite(options.l2)) {
@@ -56,7 +56,7 @@ inline lbfgs_result fit_softmax(const feature_set& train, const logistic_options
                        "the default");
   }
   const softmax_objective objective(train, options.l2, pool);
-  return minimise(objective, Eigen::VectorXd::Zero(objective.parameters()), options.solver);
+  return minimize(objective, Eigen::VectorXd::Zero(objective.parameters()), options.solver);
 }
 
 }  // namespace detail
@@ -65,9 +65,9 @@ TRIPTYCH_INLINE logistic_result logistic_regression(feature_set train, feature_s
                                                     const logistic_options& options,
                                                     thread_pool& pool) {
   check_pair(train, test);
-  const standardiser map = fit_standardiser(train);
-  standardise(train, map);
-  standardise(test, map);
+  const standardizer map = fit_standardizer(train);
+  standardize(train, map);
+  standardize(test, map);
   const lbfgs_result fit = detail::fit_softmax(train, options, pool);
   return {detail::linear_accuracy(fit.x, test),
           detail::linear_accuracy(fit.x, train),
@@ -94,9 +94,9 @@ TRIPTYCH_INLINE double choose_l2(const feature_set& train, thread_pool& pool,
     throw error::data("choose_l2: needs a class of at least five training rows and one candidate "
                       "penalty; take more images, or judge by knn alone");
   }
-  const standardiser map = fit_standardiser(fitted);
-  standardise(fitted, map);
-  standardise(held_out, map);
+  const standardizer map = fit_standardizer(fitted);
+  standardize(fitted, map);
+  standardize(held_out, map);
   const softmax_objective held_out_loss(held_out, 0.0, pool);
   Eigen::VectorXd unused(held_out_loss.parameters());
   double best = 0, least = std::numeric_limits<double>::infinity();

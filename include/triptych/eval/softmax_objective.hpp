@@ -1,6 +1,6 @@
 // triptych/eval/softmax_objective.hpp
 //
-// The function that logistic_regression.hpp minimises, for other ways to minimise it.
+// The function that logistic_regression.hpp minimizes, for other ways to minimize it.
 #pragma once
 
 #include <cstdint>

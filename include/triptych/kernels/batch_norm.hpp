@@ -1,12 +1,12 @@
 // triptych/kernels/batch_norm.hpp
 //
-// Batch normalisation of a matrix (rows, channels), one group: y = relu((x - mean) / deviation *
+// Batch normalization of a matrix (rows, channels), one group: y = relu((x - mean) / deviation *
 // weight + bias + residual), forward and backward, in passes over runs of rows.
 //
 //   functor.template run<W>(begin, end, c): rows begin ... end-1, channels c ... c+W-1
 //
 // W is the number of channels a thread keeps in registers: 16 or 1 on a CPU, 1 on a GPU, where
-// neighbouring threads take neighbouring channels. T is the type of the matrix; statistics, sums
+// neighboring threads take neighboring channels. T is the type of the matrix; statistics, sums
 // and what is computed are of type compute_type<T> (core/bf16.hpp).
 //
 // Source: Ioffe, Szegedy, "Batch normalization" (2015); backward as derived there, section 3.
@@ -94,7 +94,7 @@ struct normalize {
 };
 
 /// First pass backward: dy is masked by relu where y is given, and summed over the run per channel,
-/// alone and times the normalised x.
+/// alone and times the normalized x.
 template <class T>
 struct norm_sums {
   using real = compute_type<T>;
@@ -106,7 +106,7 @@ struct norm_sums {
   int channels;
   T* dy;                ///< masked in place
   real* sum_dy;         ///< of this run, per channel
-  real* sum_dy_normal;  ///< sum of dy * normalised x
+  real* sum_dy_normal;  ///< sum of dy * normalized x
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {

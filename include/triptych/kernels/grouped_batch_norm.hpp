@@ -1,12 +1,12 @@
 // triptych/kernels/grouped_batch_norm.hpp
 //
-// Batch normalisation of all groups of a matrix in a handful of launches, for backends on which a
+// Batch normalization of all groups of a matrix in a handful of launches, for backends on which a
 // launch costs more than the work of a small group. The arithmetic is that of
 // kernels/batch_norm.hpp; here is which thread does which run of rows, and how the runs' moments
 // become those of a group. T is the type of the matrix in *_run, of statistics elsewhere.
 //
 //   G groups of R rows, C channels; every group is cut into K runs of rows (row_chunks)
-//   *_run      functor(i), i counts (group, run, channel): neighbouring threads, neighbouring channels
+//   *_run      functor(i), i counts (group, run, channel): neighboring threads, neighboring channels
 //   *_group    functor(g, i), i counts (group, channel), g a group of lanes: they share out the runs
 //   *_channel  functor(c): in the order of groups
 #pragma once

@@ -1,7 +1,7 @@
 // triptych/kernels/rows.hpp
 //
 // Functors over the rows of a matrix, functor(g, r) for a group g of lanes (kernels/group.hpp) and
-// a row r: normalisation to unit length, softmax cross-entropy, argmax, gather, sums. Cost: one to
+// a row r: normalization to unit length, softmax cross-entropy, argmax, gather, sums. Cost: one to
 // three passes over a row that stays in cache.
 #pragma once
 

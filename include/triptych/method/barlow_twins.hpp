@@ -6,7 +6,7 @@
 //   z1, z2   = online(x1), online(x2)                     encoder and projector, no predictor
 //   y1, y2   = z1, z2 with mean 0 and variance 1 in every column of a batch
 //   C        = y1^T y2 / N                                (P, P), the cross-correlation of the columns
-//   minimise   sum_i (1 - C_ii)^2  +  lambda sum_{i != j} C_ij^2      invariance + lambda redundancy
+//   minimize   sum_i (1 - C_ii)^2  +  lambda sum_{i != j} C_ij^2      invariance + lambda redundancy
 //
 // Both views carry gradient. The authors' projector has no BatchNorm behind its last layer
 // (nn::head_norm::hidden). Cost: 6 encoder forwards an image, and three products with a P x P matrix.
@@ -74,13 +74,13 @@ class barlow_twins : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
 
   barlow_twins(B& backend, const stack& layers, const barlow_twins_options& options,
                std::uint64_t seed, const policy_values<Policies>& values = {})
       : base(backend, barlow_twins_options::about), options_(options),
         online_(backend, layers.without_predictor(), values.online_update) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     this->keep_online(online_);
   }
 
@@ -93,11 +93,11 @@ class barlow_twins : public learner<B, typename Policies::stack> {
     const auto z = online_.forward(x, std::array{0, 1}, {.record = true}).projection;
     watch.rows("z", std::array{1, 2}, z);
 
-    normalised_.clear();
-    const nn::pass<B> pass{.backend = backend, .tape = &normalised_};
+    normalized_.clear();
+    const nn::pass<B> pass{.backend = backend, .tape = &normalized_};
     const nn::batch_norm columns{.channels = z.shape.channels, .affine = false};
     const auto copy = pass.take(z.shape), y = pass.take(z.shape), dy = pass.take(z.shape);
-    backend.copy(z.data, z.size(), copy.data);  // the way back writes over what was normalised
+    backend.copy(z.data, z.size(), copy.data);  // the way back writes over what was normalized
     columns.forward(pass, copy, nullptr, false, y);
 
     const std::int64_t n = z.shape.images / 2, p = z.shape.channels;
@@ -118,7 +118,7 @@ class barlow_twins : public learner<B, typename Policies::stack> {
   }
 
   /// Of unrelated rows a correlation is 0 on average, its square 1 / N.
-  [[nodiscard]] double expected_start(std::int64_t n) const override {
+  [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
     const double p = online_.stack().projector.out(), square = 1 / static_cast<double>(n);
     return p * (1 + square) + options_.redundancy_weight * p * (p - 1) * square;
   }
@@ -131,7 +131,7 @@ class barlow_twins : public learner<B, typename Policies::stack> {
  private:
   barlow_twins_options options_;
   online_type online_;
-  nn::tape normalised_;
+  nn::tape normalized_;
 };
 
 }  // namespace triptych::method

@@ -4,7 +4,7 @@
 //
 //   p1, p2   = online(x1), online(x2)
 //   z1, z2   = momentum(x1), momentum(x2)                     no gradient
-//   minimise   (2 - 2 cos(p1, z2)) + (2 - 2 cos(p2, z1))      a sum of both directions, no mean
+//   minimize   (2 - 2 cos(p1, z2)) + (2 - 2 cos(p2, z1))      a sum of both directions, no mean
 //
 // then the momentum network moves after the online one. Cost: 8 encoder forwards an image.
 #pragma once
@@ -41,7 +41,7 @@ class byol : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
   using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
 
   byol(B& backend, const stack& layers, const byol_options& /*options*/, std::uint64_t seed,
@@ -49,7 +49,7 @@ class byol : public learner<B, typename Policies::stack> {
       : base(backend, byol_options::about),
         online_(backend, layers, values.online_update),
         momentum_(backend, layers.without_predictor(), values.momentum_update) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     momentum_.copy_weights(online_);
     this->keep_online(online_);
     this->keep("momentum.", momentum_);
@@ -81,7 +81,7 @@ class byol : public learner<B, typename Policies::stack> {
   }
 
   /// Unrelated directions are orthogonal.
-  [[nodiscard]] double expected_start(std::int64_t /*n*/) const override { return 4; }
+  [[nodiscard]] double expected_initial_loss(std::int64_t /*n*/) const override { return 4; }
 
   [[nodiscard]] online_type& online() { return online_; }
   [[nodiscard]] momentum_type& momentum() { return momentum_; }

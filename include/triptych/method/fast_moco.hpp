@@ -5,7 +5,7 @@
 //
 //   p1, p2   = online(patches of x1), online(patches of x2)     s means of patch subsets an image
 //   z1, z2   = momentum(x1), momentum(x2)                       whole images, no gradient
-//   minimise   1/2 [ L(z2, p1) + L(z1, p2) ]                    anchors are the predictions: 2 s
+//   minimize   1/2 [ L(z2, p1) + L(z1, p2) ]                    anchors are the predictions: 2 s
 //                                                               cross-entropies, against the other
 //                                                               view's whole images alone
 //
@@ -60,7 +60,7 @@ class fast_moco : public learner<B, typename Policies::stack> {
         options_(options),
         online_(backend, layers, values.online_update, values.patches),
         momentum_(backend, layers.without_predictor(), values.momentum_update) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     momentum_.copy_weights(online_);
     this->keep_online(online_);
     this->keep("momentum.", momentum_);
@@ -94,7 +94,7 @@ class fast_moco : public learner<B, typename Policies::stack> {
     return report;
   }
 
-  [[nodiscard]] double expected_start(std::int64_t n) const override {
+  [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
     return std::log(static_cast<double>(n));
   }
 

@@ -19,7 +19,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
-#include <triptych/memory/support_set.hpp>
+#include <triptych/memory/queue.hpp>
 #include <triptych/method/loss_values.hpp>
 #include <triptych/method/step.hpp>
 #include <triptych/network/network.hpp>
@@ -34,7 +34,7 @@ class learner {
   using backend_type = B;
   using real = typename B::real;
   /// The online network's weights and statistics, as they are, to be looked at.
-  using observer = network<B, update::copy, views::whole, Stack>;
+  using observer = network<B, update::copy, patches::whole, Stack>;
 
   virtual ~learner() = default;
   // Networks point at each other.
@@ -70,7 +70,7 @@ class learner {
   }
 
   /// The loss of unrelated unit rows, for a batch of n: what the first steps should print.
-  [[nodiscard]] virtual double expected_start(std::int64_t n) const = 0;
+  [[nodiscard]] virtual double expected_initial_loss(std::int64_t n) const = 0;
 
   /// Rows that a step with a batch of n pushes into the queue.
   [[nodiscard]] virtual std::int64_t pushed_rows(std::int64_t /*n*/) const { return 0; }
@@ -78,7 +78,7 @@ class learner {
   [[nodiscard]] const traits& about() const { return about_; }
   [[nodiscard]] B& backend() const { return *backend_; }
   [[nodiscard]] observer& encoder() { return *observer_; }
-  [[nodiscard]] memory::support_set<B>* support() const { return support_; }  ///< or null
+  [[nodiscard]] memory::queue<B>* kept_queue() const { return kept_queue_; }  ///< or null
 
   /// Everything that a checkpoint must hold, as named arenas.
   [[nodiscard]] const std::vector<named_arena<real>>& arenas() const { return arenas_; }
@@ -87,11 +87,11 @@ class learner {
 
   /// The queue's position and count, the only state that no arena holds; zeros without a queue.
   [[nodiscard]] std::vector<std::int64_t> counters() const {
-    if (support_ == nullptr) return {0, 0};
-    return {support_->head(), support_->pushed()};
+    if (kept_queue_ == nullptr) return {0, 0};
+    return {kept_queue_->head(), kept_queue_->pushed()};
   }
   void restore_counters(const std::vector<std::int64_t>& saved) {
-    if (support_ != nullptr) support_->restore(saved.at(0), saved.at(1));
+    if (kept_queue_ != nullptr) kept_queue_->restore(saved.at(0), saved.at(1));
   }
 
  protected:
@@ -132,8 +132,8 @@ class learner {
     }
   }
 
-  void keep(memory::support_set<B>& queue) {
-    support_ = &queue;
+  void keep(memory::queue<B>& queue) {
+    kept_queue_ = &queue;
     queue_list_.add({"queue", {queue.size(), queue.features()}});
     arenas_.push_back({"", &queue_list_, queue.data(), arena_role::memory});
   }
@@ -225,7 +225,7 @@ class learner {
   B* backend_;
   traits about_;
   std::optional<observer> observer_;
-  memory::support_set<B>* support_ = nullptr;
+  memory::queue<B>* kept_queue_ = nullptr;
   nn::parameter_list queue_list_;
   std::vector<named_arena<real>> arenas_;
   named_arena<real> gradients_;

@@ -7,7 +7,7 @@
 //   c1, c3     = stop_gradient(x1), stop_gradient(x3)          six means of patch pairs, no gradient
 //   loss_m     = 1/2 [ L(NN(z1), p2) + L(NN(z2), p1) ]         NN: nearest in the queue
 //   loss_s     = 1/2 [ L(c1, p3) + L(c3, p1) ]
-//   minimise     lambda_s loss_s + lambda loss_m               by the online network's gradient
+//   minimize     lambda_s loss_s + lambda loss_m               by the online network's gradient
 //   enqueue z1, then move the momentum network after the online one
 //
 // The gaps of the paper are closed as docs/method.md says; what its authors' code does otherwise is
@@ -26,7 +26,7 @@
 #include <triptych/core/tensor.hpp>
 #include <triptych/loss/info_nce.hpp>
 #include <triptych/loss/nt_xent.hpp>
-#include <triptych/memory/support_set.hpp>
+#include <triptych/memory/queue.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
 #include <triptych/method/policies.hpp>
@@ -71,8 +71,8 @@ struct mncl_options {
   triptych::method::patch_statistics patch_statistics = patch_statistics::own;
   triptych::method::enqueue enqueue = enqueue::z1;
 
-  /// The behaviour of the authors' public code, as far as the method itself goes; the rest of it is
-  /// clipping (update::backprop), a constant predictor rate and zero-initialised residuals.
+  /// The behavior of the authors' public code, as far as the method itself goes; the rest of it is
+  /// clipping (update::backprop), a constant predictor rate and zero-initialized residuals.
   static mncl_options released() {
     mncl_options o;
     o.local_gradient = false;
@@ -119,7 +119,7 @@ class mncl : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
   using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
   using stop_gradient_type = stop_gradient_network<B, typename Policies::patches, stack>;
 
@@ -129,7 +129,7 @@ class mncl : public learner<B, typename Policies::stack> {
       : base(backend, mncl_options::about),
         options_(options),
         online_(backend, layers, values.online_update) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     this->keep_online(online_);
     const stack prefix = layers.without_predictor();
     if constexpr (Policies::global_branch) {
@@ -137,10 +137,10 @@ class mncl : public learner<B, typename Policies::stack> {
       if (options.momentum_init == momentum_init::copy) {
         momentum_->copy_weights(online_);
       } else {
-        momentum_->initialise(~seed);
+        momentum_->initialize(~seed);
       }
       queue_.emplace(backend, options.queue, layers.projector.out());
-      queue_->initialise(seed);
+      queue_->initialize(seed);
       this->keep("momentum.", *momentum_);
       this->keep(*queue_);
     }
@@ -176,7 +176,7 @@ class mncl : public learner<B, typename Policies::stack> {
 
     const loss_values<B, 4> terms(backend);  // m1, m2, s1, s2
     if constexpr (Policies::global_branch) {
-      const auto& nearest = global->nearest.neighbours;
+      const auto& nearest = global->nearest.neighbors;
       global_term(view_of(nearest, 2, 0), unit_p, place(2), terms[0]);
       global_term(view_of(nearest, 2, 1), unit_p, place(1), terms[1]);
     }
@@ -191,7 +191,7 @@ class mncl : public learner<B, typename Policies::stack> {
       local_term(view_of(unit_c, 2, 1), unit_p, place(1), terms[3]);
     }
 
-    // A neighbour's row is finite even where the look-up for it was not.
+    // A neighbor's row is finite even where the look-up for it was not.
     if (global) this->expect_finite(global->unit);
     const step_report report =
         this->descend(online_, {.prediction = unit_p.backward()}, x, options, terms);
@@ -204,7 +204,7 @@ class mncl : public learner<B, typename Policies::stack> {
     return report;
   }
 
-  [[nodiscard]] double expected_start(std::int64_t n) const override {
+  [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
     const double in_batch = std::log(static_cast<double>(n));
     const double in_pairs = std::log(static_cast<double>(2 * n - 1));
     const bool pairs = options_.global_loss == global_loss::nt_xent;
@@ -226,7 +226,7 @@ class mncl : public learner<B, typename Policies::stack> {
   {
     return *stop_gradient_;
   }
-  [[nodiscard]] memory::support_set<B>& queue()
+  [[nodiscard]] memory::queue<B>& queue()
     requires(Policies::global_branch)
   {
     return *queue_;
@@ -242,7 +242,7 @@ class mncl : public learner<B, typename Policies::stack> {
   /// The momentum network's unit projections (2N, P) and what they found in the queue.
   struct targets {
     tensor<const real> unit;
-    typename memory::support_set<B>::reading nearest;
+    typename memory::queue<B>::reading nearest;
   };
 
   // View 2 meets the global branch alone, view 3 the local one.
@@ -291,7 +291,7 @@ class mncl : public learner<B, typename Policies::stack> {
   online_type online_;
   std::optional<momentum_type> momentum_;
   std::optional<stop_gradient_type> stop_gradient_;
-  std::optional<memory::support_set<B>> queue_;
+  std::optional<memory::queue<B>> queue_;
 };
 
 }  // namespace triptych::method

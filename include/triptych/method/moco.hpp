@@ -5,14 +5,14 @@
 //
 //   q1       = online(x1)                            encoder and projector, no predictor
 //   k2       = momentum(x2)                          no gradient
-//   minimise   -log softmax([q1 . k2, q1 . queue] / t), the key's own column first
+//   minimize   -log softmax([q1 . k2, q1 . queue] / t), the key's own column first
 //   enqueue k2, then the momentum network moves after the online one
 //
 // Symmetric: also q2 with k1, the mean of both directions against one snapshot of the queue, and both
 // views' keys enqueued. A key is never its own negative: nothing enters the queue before the losses.
 //
 // BatchNorm would give positives away, for it makes every image of a batch depend on all others.
-// Many devices hide that by normalising parts of a batch apart and shuffling the keys between them; on
+// Many devices hide that by normalizing parts of a batch apart and shuffling the keys between them; on
 // one device `bn_splits` and `shuffle` do the same in both networks (as the authors' CIFAR-10 demo).
 // Cost: 4 encoder forwards an image, symmetric 8.
 #pragma once
@@ -29,7 +29,7 @@
 #include <triptych/core/philox.hpp>
 #include <triptych/core/shuffle.hpp>
 #include <triptych/loss/dictionary_info_nce.hpp>
-#include <triptych/memory/support_set.hpp>
+#include <triptych/memory/queue.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
 #include <triptych/method/policies.hpp>
@@ -84,7 +84,7 @@ class moco : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
   using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
 
   moco(B& backend, const stack& layers, const moco_options& options, std::uint64_t seed,
@@ -94,9 +94,9 @@ class moco : public learner<B, typename Policies::stack> {
         online_(backend, layers.without_predictor(), values.online_update),
         momentum_(backend, layers.without_predictor(), values.momentum_update),
         queue_(backend, options.queue, layers.projector.out()) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     momentum_.copy_weights(online_);
-    queue_.initialise(seed);
+    queue_.initialize(seed);
     this->keep_online(online_);
     this->keep("momentum.", momentum_);
     this->keep(queue_);
@@ -136,7 +136,7 @@ class moco : public learner<B, typename Policies::stack> {
     return report;
   }
 
-  [[nodiscard]] double expected_start(std::int64_t /*n*/) const override {
+  [[nodiscard]] double expected_initial_loss(std::int64_t /*n*/) const override {
     return std::log(static_cast<double>(options_.queue + 1));
   }
   [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override {
@@ -145,7 +145,7 @@ class moco : public learner<B, typename Policies::stack> {
 
   [[nodiscard]] online_type& online() { return online_; }
   [[nodiscard]] momentum_type& momentum() { return momentum_; }
-  [[nodiscard]] memory::support_set<B>& queue() { return queue_; }
+  [[nodiscard]] memory::queue<B>& queue() { return queue_; }
 
  protected:
   [[nodiscard]] step_report reported(const loss_list& t) const override {
@@ -199,7 +199,7 @@ class moco : public learner<B, typename Policies::stack> {
   moco_options options_;
   online_type online_;
   momentum_type momentum_;
-  memory::support_set<B> queue_;
+  memory::queue<B> queue_;
   std::vector<int> there_, back_;  // the keys' order in this step, and its inverse
 };
 

@@ -4,10 +4,10 @@
 // section 3.2 and its algorithm:
 //
 //   z1, z2, p1, p2 = online(x1), online(x2)          projections, and predictions from them
-//   minimise 1/2 [ L(NN(z1), p2) + L(NN(z2), p1) ]   NN: the nearest in the queue, of z and not of p
+//   minimize 1/2 [ L(NN(z1), p2) + L(NN(z2), p1) ]   NN: the nearest in the queue, of z and not of p
 //   enqueue z1
 //
-// The neighbours carry no gradient. Cost: 6 encoder forwards an image, and the look-up.
+// The neighbors carry no gradient. Cost: 6 encoder forwards an image, and the look-up.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 #include <triptych/core/options.hpp>
 #include <triptych/loss/info_nce.hpp>
-#include <triptych/memory/support_set.hpp>
+#include <triptych/memory/queue.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
 #include <triptych/method/policies.hpp>
@@ -55,7 +55,7 @@ class nnclr : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
 
   nnclr(B& backend, const stack& layers, const nnclr_options& options, std::uint64_t seed,
         const policy_values<Policies>& values = {})
@@ -63,8 +63,8 @@ class nnclr : public learner<B, typename Policies::stack> {
         options_(options),
         online_(backend, layers, values.online_update),
         queue_(backend, options.queue, layers.projector.out()) {
-    online_.initialise(seed);
-    queue_.initialise(seed);
+    online_.initialize(seed);
+    queue_.initialize(seed);
     this->keep_online(online_);
     this->keep(queue_);
   }
@@ -85,7 +85,7 @@ class nnclr : public learner<B, typename Policies::stack> {
 
     const loss_values<B, 2> terms(backend);
     for (const int view : {0, 1}) {
-      loss::info_nce{options_.temperature}(backend, view_of(nearest.neighbours, 2, 1 - view),
+      loss::info_nce{options_.temperature}(backend, view_of(nearest.neighbors, 2, 1 - view),
                                            p.view(view), 0.5, terms[view], p.gradient(view));
     }
     const step_report report =
@@ -95,13 +95,13 @@ class nnclr : public learner<B, typename Policies::stack> {
     return report;
   }
 
-  [[nodiscard]] double expected_start(std::int64_t n) const override {
+  [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
     return std::log(static_cast<double>(n));
   }
   [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override { return n; }
 
   [[nodiscard]] online_type& online() { return online_; }
-  [[nodiscard]] memory::support_set<B>& queue() { return queue_; }
+  [[nodiscard]] memory::queue<B>& queue() { return queue_; }
 
  protected:
   [[nodiscard]] step_report reported(const loss_list& t) const override {
@@ -111,7 +111,7 @@ class nnclr : public learner<B, typename Policies::stack> {
  private:
   nnclr_options options_;
   online_type online_;
-  memory::support_set<B> queue_;
+  memory::queue<B> queue_;
 };
 
 }  // namespace triptych::method

@@ -10,14 +10,14 @@
 #include <triptych/nn/stack.hpp>
 #include <triptych/update/backprop.hpp>
 #include <triptych/update/ema.hpp>
-#include <triptych/views/combinator.hpp>
+#include <triptych/patches/combinator.hpp>
 
 namespace triptych::method {
 
 struct policies {
   using online_update = update::backprop<>;
   using momentum_update = update::ema;
-  using patches = views::grid;  ///< of the network that sees patches
+  using patches = triptych::patches::grid;  ///< of the network that sees patches
   using stack = nn::stack<>;
 };
 

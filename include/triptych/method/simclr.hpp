@@ -4,7 +4,7 @@
 // representations", 2020), algorithm 1:
 //
 //   z1, z2   = online(x1), online(x2)            encoder and projector, no predictor
-//   minimise   NT-Xent(z1, z2)                   2N anchors, one positive, 2N - 2 negatives each
+//   minimize   NT-Xent(z1, z2)                   2N anchors, one positive, 2N - 2 negatives each
 //
 // Both views carry gradient. Cost: 6 encoder forwards an image.
 #pragma once
@@ -47,14 +47,14 @@ class simclr : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
 
   simclr(B& backend, const stack& layers, const simclr_options& options, std::uint64_t seed,
          const policy_values<Policies>& values = {})
       : base(backend, simclr_options::about),
         options_(options),
         online_(backend, layers.without_predictor(), values.online_update) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     this->keep_online(online_);
   }
 
@@ -74,7 +74,7 @@ class simclr : public learner<B, typename Policies::stack> {
     return this->descend(online_, {.prediction = unit.backward()}, x, options, loss);
   }
 
-  [[nodiscard]] double expected_start(std::int64_t n) const override {
+  [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
     return std::log(static_cast<double>(2 * n - 1));
   }
 

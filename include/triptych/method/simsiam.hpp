@@ -3,7 +3,7 @@
 // SimSiam (Chen, He, "Exploring simple Siamese representation learning", 2021), algorithm 1:
 //
 //   z1, z2, p1, p2 = online(x1), online(x2)          projections, and predictions from them
-//   minimise 1/2 [ D(p1, z2) + D(p2, z1) ]           D = -cosine, no gradient through z
+//   minimize 1/2 [ D(p1, z2) + D(p2, z1) ]           D = -cosine, no gradient through z
 //
 // Without negatives or a momentum network: the predictor and the stopped gradient alone keep it from
 // collapse. Its own recipe has no weight and bias in the projector's last BatchNorm
@@ -42,12 +42,12 @@ class simsiam : public learner<B, typename Policies::stack> {
  public:
   using typename base::real;
   using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, views::whole, stack>;
+  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
 
   simsiam(B& backend, const stack& layers, const simsiam_options& /*options*/, std::uint64_t seed,
           const policy_values<Policies>& values = {})
       : base(backend, simsiam_options::about), online_(backend, layers, values.online_update) {
-    online_.initialise(seed);
+    online_.initialize(seed);
     this->keep_online(online_);
   }
 
@@ -72,7 +72,7 @@ class simsiam : public learner<B, typename Policies::stack> {
   }
 
   /// Unrelated directions are orthogonal.
-  [[nodiscard]] double expected_start(std::int64_t /*n*/) const override { return 0; }
+  [[nodiscard]] double expected_initial_loss(std::int64_t /*n*/) const override { return 0; }
 
   [[nodiscard]] online_type& online() { return online_; }
 

@@ -12,18 +12,18 @@
 #include <triptych/update/backprop.hpp>
 #include <triptych/update/copy.hpp>
 #include <triptych/update/ema.hpp>
-#include <triptych/views/combinator.hpp>
+#include <triptych/patches/combinator.hpp>
 
 namespace triptych {
 
-template <class B, class Update = update::backprop<>, class Patches = views::whole,
+template <class B, class Update = update::backprop<>, class Patches = patches::whole,
           class Stack = nn::stack<>>
 using online_network = network<B, Update, Patches, Stack>;
 
 template <class B, class Update = update::ema, class Stack = nn::stack<>>
-using momentum_network = network<B, Update, views::whole, Stack>;
+using momentum_network = network<B, Update, patches::whole, Stack>;
 
-template <class B, class Patches = views::grid, class Stack = nn::stack<>>
+template <class B, class Patches = patches::grid, class Stack = nn::stack<>>
 using stop_gradient_network = network<B, update::copy, Patches, Stack>;
 
 }  // namespace triptych

@@ -32,7 +32,7 @@
 #include <triptych/update/copy.hpp>
 #include <triptych/update/ema.hpp>
 #include <triptych/update/policy.hpp>
-#include <triptych/views/combinator.hpp>
+#include <triptych/patches/combinator.hpp>
 
 namespace triptych {
 
@@ -58,13 +58,13 @@ struct forward_options {
   int view_parts = 1;  ///< BatchNorm takes a view in so many equal parts (MoCo's split BatchNorm)
 };
 
-template <class B, class Update, class Patches = views::whole, class Stack = nn::stack<>>
+template <class B, class Update, class Patches = patches::whole, class Stack = nn::stack<>>
 class network {
   static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
   static_assert(WeightUpdate<Update>,
                 "Update must be a weight-update policy; see docs/policies/weight_update.md");
-  static_assert(Combinator<Patches>,
-                "Patches must be a patch combinator; see docs/policies/combinator.md");
+  static_assert(PatchCombinator<Patches>,
+                "Patches must be a patch combinator; see docs/policies/patch_combinator.md");
   static_assert(DescentUpdate<Update, B>,
                 "an update from the gradient has an optimizer `rule` and a bound `clip_norm`; see "
                 "docs/policies/weight_update.md");
@@ -105,7 +105,7 @@ class network {
   // -- weights ----------------------------------------------------------------------------------
 
   /// Fresh weights from a seed (method.md section 1: He for convolutions, PyTorch's for linear).
-  void initialise(std::uint64_t seed)
+  void initialize(std::uint64_t seed)
     requires owns_weights
   {
     const auto values = nn::initial_values<real>(weight_list_, seed);
@@ -175,7 +175,7 @@ class network {
                         const forward_options& options = {}) {
     const std::int64_t n = images.shape.images / images.shape.groups;
     if (n % options.view_parts != 0) {
-      throw error::usage("network: " + std::to_string(n) + " images of a view cannot be normalised in " +
+      throw error::usage("network: " + std::to_string(n) + " images of a view cannot be normalized in " +
                          std::to_string(options.view_parts) +
                          " equal parts; choose a batch divisible by --bn-splits");
     }

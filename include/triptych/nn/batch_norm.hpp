@@ -1,6 +1,6 @@
 // triptych/nn/batch_norm.hpp
 //
-// Batch normalisation with the residual sum and the relu that follow it:
+// Batch normalization with the residual sum and the relu that follow it:
 //   y = relu(weight * (x - mean) / sqrt(variance + 1e-5) + bias + residual)
 // The statistics are those of each group (view) by itself. Running statistics follow group after
 // group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).

@@ -116,13 +116,13 @@ void in_torch_order(const parameter& p, const Visit& visit) {
 }
 
 /// The initial values of an arena, in host memory: tensor number t draws from the stream
-/// (seed, initialise, t) in PyTorch's order, so that they depend on nothing but the seed.
+/// (seed, initialize, t) in PyTorch's order, so that they depend on nothing but the seed.
 template <class T>
 std::vector<T> initial_values(const parameter_list& list, std::uint64_t seed) {
   std::vector<T> values(list.size(), T(0));
   std::uint32_t number = 0;
   for (const auto& p : list) {
-    random_stream random(seed, stream::initialise, number++);
+    random_stream random(seed, stream::initialize, number++);
     T* at = values.data() + p.offset;
     const float deviation = std::sqrt(2.0f / static_cast<float>(p.fan));
     const float bound = 1.0f / std::sqrt(static_cast<float>(p.fan));

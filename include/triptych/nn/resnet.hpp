@@ -9,7 +9,7 @@
 // stride 2 and a 3x3 max-pool with stride 2, for images of 64 pixels and more.
 // Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's.
 // Memory of a recorded pass: four maps a basic block (each convolution's output and its
-// normalisation), six where the block changes shape.
+// normalization), six where the block changes shape.
 #pragma once
 
 #include <array>

@@ -6,7 +6,7 @@
 //
 // A step is a function of (seed, step): batches, augmentation and learning rate are found from its
 // number, so a trainer that continues at a step does what one that arrived there does. The monitors
-// (collapse, neighbours' labels, age of the queue) look at the step through method::trace and take
+// (collapse, neighbors' labels, age of the queue) look at the step through method::trace and take
 // no part in training; labels serve them alone.
 #pragma once
 
@@ -73,10 +73,10 @@ inline std::int64_t total_steps(const trainer_options& options, const data::imag
 
 /// What the monitors saw in a step; computed every `monitor_every` steps.
 struct monitor_record {
-  double spread = 0;          ///< std of normalised z, about 1/sqrt(P) when healthy, 0 collapsed
+  double spread = 0;          ///< std of normalized z, about 1/sqrt(P) when healthy, 0 collapsed
   double effective_rank = 0;  ///< of z
-  double same_label = 0;      ///< share of neighbours of the same class
-  double queue_age = 0;       ///< mean age of neighbours, in steps
+  double same_label = 0;      ///< share of neighbors of the same class
+  double queue_age = 0;       ///< mean age of neighbors, in steps
 };
 
 struct step_record {
@@ -105,7 +105,7 @@ class trainer {
     if (options_.read_every < 1) throw error::usage("read_every must be at least 1; give 1 or more");
     if (options_.batch < 2) {
       throw error::usage("a batch of " + std::to_string(options_.batch) +
-                         " image cannot be normalised or contrasted; give --batch 2 or more");
+                         " image cannot be normalized or contrasted; give --batch 2 or more");
     }
     const std::int64_t per_epoch = train::steps_per_epoch(options_, set);
     if constexpr (RenderingBackend<B>) {
@@ -118,8 +118,8 @@ class trainer {
     load_from(first);
     schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
                  options_.constant_rate, options_.rate_changes};
-    if (method.support() != nullptr) {
-      queue_labels_.assign(static_cast<std::size_t>(method.support()->size()), -1);
+    if (method.kept_queue() != nullptr) {
+      queue_labels_.assign(static_cast<std::size_t>(method.kept_queue()->size()), -1);
     }
   }
 
@@ -189,7 +189,7 @@ class trainer {
         backend.render({.pixels = pixels_.data(), .height = set_->height, .width = set_->width,
                         .samples = batch.samples.data(), .draws = batch.draws.data(),
                         .views = batch.views, .per_view = batch.size,
-                        .side = options_.image_size, .constants = set_->normalisation()},
+                        .side = options_.image_size, .constants = set_->normalization()},
                        x);
         return {s, x};
       }
@@ -257,11 +257,11 @@ class trainer {
     std::vector<float> z;
     std::int64_t rows = 0;
     int columns = 0;
-    std::vector<std::int64_t> neighbours;
+    std::vector<std::int64_t> neighbors;
 
     void clear() {
       z.clear();
-      neighbours.clear();
+      neighbors.clear();
     }
   };
 
@@ -282,7 +282,7 @@ class trainer {
       if (name != "nn/1") return;
       std::vector<int> copy(static_cast<std::size_t>(count));
       method_->backend().download_indices(at, copy.size(), copy.data());
-      sight_.neighbours.assign(copy.begin(), copy.end());
+      sight_.neighbors.assign(copy.begin(), copy.end());
     };
     return t;
   }
@@ -291,16 +291,16 @@ class trainer {
     monitor_record m;
     m.spread = eval::direction_spread(sight_.z, sight_.rows, sight_.columns);
     m.effective_rank = eval::effective_rank(sight_.z, sight_.rows, sight_.columns);
-    if (!sight_.neighbours.empty()) {
+    if (!sight_.neighbors.empty()) {
       std::vector<std::int32_t> found;
-      for (const auto at : sight_.neighbours) {
+      for (const auto at : sight_.neighbors) {
         found.push_back(queue_labels_[static_cast<std::size_t>(at)]);
       }
       m.same_label = eval::same_label_share(batch.labels, found);
-      const auto& queue = *method_->support();
+      const auto& queue = *method_->kept_queue();
       const std::int64_t size = queue.size();
       const std::int64_t pushed = method_->pushed_rows(batch.size);
-      m.queue_age = eval::queue_age(sight_.neighbours, size, (queue.head() - pushed + size) % size,
+      m.queue_age = eval::queue_age(sight_.neighbors, size, (queue.head() - pushed + size) % size,
                                     pushed, queue.pushed() - pushed)
                         .mean_steps;
     }
@@ -309,7 +309,7 @@ class trainer {
 
   /// Labels the rows that the step has pushed.
   void remember(const data::batch& batch) {
-    if (const auto* queue = method_->support()) {
+    if (const auto* queue = method_->kept_queue()) {
       const auto size = static_cast<std::int64_t>(queue_labels_.size());
       const std::int64_t pushed = method_->pushed_rows(batch.size);
       const std::int64_t first = queue->head() - pushed + size;

@@ -1,6 +1,6 @@
 // triptych/update/backprop.hpp
 //
-// The online network's update: gradient, optional clipping of its norm, optimiser.
+// The online network's update: gradient, optional clipping of its norm, optimizer.
 #pragma once
 
 #include <triptych/update/optimizer/sgd.hpp>

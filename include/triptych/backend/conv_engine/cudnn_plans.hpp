@@ -83,7 +83,7 @@ class cudnn_plans {
   /// For the current CUDA device, which the first call looks for. `limit`: bytes of a workspace.
   explicit cudnn_plans(std::size_t limit = default_limit) : limit_(limit) {}
 
-  /// For the device of a serialised CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR: only for questions.
+  /// For the device of a serialized CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR: only for questions.
   explicit cudnn_plans(const std::string& device, std::size_t limit = default_limit)
       : limit_(limit) {
     if (cudnnGetVersion() < 90800) {
@@ -219,10 +219,10 @@ class cudnn_plans {
     const auto bytes = execution.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
     if (bytes < 0 || static_cast<std::size_t>(bytes) > limit_) return std::nullopt;
 
-    const auto behaviour =
+    const auto behavior =
         engine.get<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, most);
     const bool compiled =
-        std::ranges::find(behaviour, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != behaviour.end();
+        std::ranges::find(behavior, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != behavior.end();
     return plan{{name(engine, configuration), static_cast<std::size_t>(bytes), compiled,
                  std::move(notes), 0},
                 std::move(configuration),

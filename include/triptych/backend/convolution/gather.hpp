@@ -8,7 +8,7 @@
 // would read padding, or that a stride skips, is not in the sum: nothing is multiplied by zero.
 //
 // A task takes a tile: some images, a band of target rows. It copies the source rows it needs into
-// its working memory with the images innermost, so that neighbours in memory are the same pixel of
+// its working memory with the images innermost, so that neighbors in memory are the same pixel of
 // different images, which share their taps:
 //
 //                                    column u-1        column u          column u+1
@@ -18,7 +18,7 @@
 //                                                  each of them `channels` contiguous floats
 //
 //      a run: target columns with the same taps (left edge | inside | right edge), all images;
-//      a block: P neighbours of a run x V vectors of output channels, whose sums stay in registers
+//      a block: P neighbors of a run x V vectors of output channels, whose sums stay in registers
 //      over all taps and channels:
 //
 //                 w[tap][c]  |---- V vectors ----|          for every tap, for every channel c:

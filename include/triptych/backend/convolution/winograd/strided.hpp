@@ -83,7 +83,7 @@ struct two_taps {
 /// turned.
 struct strided {
   static constexpr int products = 9, distinct = 6;
-  /// The products of a row that share their weights are neighbours.
+  /// The products of a row that share their weights are neighbors.
   static constexpr int weight(int product) { return product < 4 ? 0 : product - 3; }
 
   template <class T>

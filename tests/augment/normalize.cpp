@@ -1,4 +1,4 @@
-#include <triptych/augment/normalise.hpp>
+#include <triptych/augment/normalize.hpp>
 
 #include <vector>
 
@@ -6,9 +6,9 @@
 
 using namespace triptych::augment;
 
-TEST_CASE("finishing turns planes into normalised channels-last pixels") {
+TEST_CASE("finishing turns planes into normalized channels-last pixels") {
   const std::vector<float> planes{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f};  // red, green, blue of 1 x 2
-  const normalisation n{{0.1f, 0.2f, 0.3f}, {0.5f, 0.25f, 0.1f}};
+  const normalization n{{0.1f, 0.2f, 0.3f}, {0.5f, 0.25f, 0.1f}};
   std::vector<float> out(6);
   finish(planes.data(), 1, 2, false, n, out.data());
   const std::vector<float> expected{0.0f, 0.4f, 2.0f, 0.2f, 0.8f, 3.0f};

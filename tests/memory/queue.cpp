@@ -1,4 +1,4 @@
-#include <triptych/memory/support_set.hpp>
+#include <triptych/memory/queue.hpp>
 
 #include <cmath>
 #include <type_traits>
@@ -15,7 +15,7 @@ using namespace triptych;
 namespace {
 
 using oracle = backend::reference<double>;
-using set = memory::support_set<oracle>;
+using set = memory::queue<oracle>;
 
 // A set is read before it is written: only a reading pushes, and pushing ends it.
 template <class S>
@@ -49,9 +49,9 @@ std::vector<double> counted(int first, int n) {
 TEST_CASE("a queue starts with random unit rows of its seed") {
   oracle b;
   set a(b, 50, 8), same(b, 50, 8), other(b, 50, 8);
-  a.initialise(3);
-  same.initialise(3);
-  other.initialise(4);
+  a.initialize(3);
+  same.initialize(3);
+  other.initialize(4);
   CHECK(contents(a) == contents(same));
   CHECK(contents(a) != contents(other));
   double mean = 0;
@@ -72,8 +72,8 @@ TEST_CASE("a queue starts with random unit rows of its seed") {
 TEST_CASE("a longer queue begins with a shorter one's rows") {
   oracle b;
   set a(b, 5, 4), longer(b, 9, 4);
-  a.initialise(1);
-  longer.initialise(1);
+  a.initialize(1);
+  longer.initialize(1);
   CHECK(contents(a) == std::vector<double>(longer.data(), longer.data() + 20));
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("rows go round the ring whatever the size of the batch") {
   const int batch = GENERATE(1, 2, 3, 4, 5, 6, 7);
   oracle b;
   set s(b, 7, 2);
-  s.initialise(1);
+  s.initialize(1);
   for (int pushed = 0; pushed < 30; pushed += batch) {
     push(s, counted(pushed, batch));
     const int total = pushed + batch;
@@ -99,7 +99,7 @@ TEST_CASE("rows go round the ring whatever the size of the batch") {
 TEST_CASE("after K / N steps no random row is left") {
   oracle b;
   set s(b, 12, 2);
-  s.initialise(1);
+  s.initialize(1);
   const auto start = contents(s);
   for (int step = 0; step < 4; ++step) push(s, counted(100 + 3 * step, 3));
   const auto end = contents(s);
@@ -113,12 +113,12 @@ TEST_CASE("a look-up finds the row of the largest cosine, its position and its n
   const std::vector<double> z = {0.8, 0.6, -0.8, -0.6, 0, 1};
   const auto found = s.look_up(pairs(z));
   CHECK(std::vector<int>(found.indices, found.indices + 3) == std::vector<int>{3, 2, 1});
-  CHECK(found.neighbours.shape == features(3, 2));
-  CHECK(std::vector<double>(found.neighbours.data, found.neighbours.data + 6) ==
+  CHECK(found.neighbors.shape == features(3, 2));
+  CHECK(std::vector<double>(found.neighbors.data, found.neighbors.data + 6) ==
         std::vector<double>{0.6, 0.8, -1, 0, 0, 1});
 }
 
-TEST_CASE("of equal neighbours the one in the lowest position is found") {
+TEST_CASE("of equal neighbors the one in the lowest position is found") {
   oracle b;
   set s(b, 5, 2);
   push(s, {0, 1, 1, 0, 1, 0, 0, 1, 1, 0});
@@ -133,10 +133,10 @@ TEST_CASE("a batch looked up before it enters does not find itself") {
   push(s, {1, 0, 1, 0, 1, 0});
   const std::vector<double> z = {0, 1};
   auto found = s.look_up(pairs(z));
-  CHECK(found.neighbours.data[0] == 1);
+  CHECK(found.neighbors.data[0] == 1);
   std::move(found).push(pairs(z));
   // What was found is a copy: the push has overwritten row 0.
-  CHECK(found.neighbours.data[0] == 1);
+  CHECK(found.neighbors.data[0] == 1);
   CHECK(s.data()[1] == 1);
   CHECK(s.look_up(pairs(z)).indices[0] == 0);
 }
@@ -161,7 +161,7 @@ TEST_CASE("a reading moves, pushes from where it went, and pushes once") {
 TEST_CASE("a queue refuses more rows than it has, other widths, and to be empty") {
   oracle b;
   set s(b, 3, 2);
-  s.initialise(1);
+  s.initialize(1);
   const auto before = contents(s);
   const auto large = thrown_by([&] { push(s, counted(0, 4)); });
   CHECK(large.kind == error_kind::usage);
@@ -226,8 +226,8 @@ TEST_CASE("a look-up answers once as it is told, and then finds the nearest agai
   {
     const auto reading = s.look_up(pairs({1, 0, 0, 1}));
     CHECK(std::vector<int>{reading.indices, reading.indices + 2} == std::vector<int>{3, 2});
-    CHECK(reading.neighbours.data[1] == -1);
-    CHECK(reading.neighbours.data[2] == -1);
+    CHECK(reading.neighbors.data[1] == -1);
+    CHECK(reading.neighbors.data[2] == -1);
   }
   CHECK(found() == std::vector<int>{0, 1});
   for (const auto& wrong : {std::vector<int>{0}, std::vector<int>{0, 4}, std::vector<int>{-1, 0}}) {

@@ -1,4 +1,4 @@
-// triptych/views/combinator.hpp
+// triptych/patches/combinator.hpp
 //
 // Patch combinators: into how many patches an image is cut, and which patches' encodings are
 // averaged before the projector (the paper, section 3.2, eq. 4 and 5).
@@ -7,7 +7,7 @@
 //   grid g, choose k  all k-subsets of the g*g patches, in lexicographic order  s = C(g*g, k)
 //   ... one at random one of them per view and step (Table 3)                 s = 1
 //
-// A combinator of your own is any type with the four members of the concept Combinator; gradients
+// A combinator of your own is any type with the four members of the concept PatchCombinator; gradients
 // flow through all of them, because the mean of a subset knows its own backward.
 #pragma once
 
@@ -22,7 +22,7 @@
 namespace triptych {
 
 template <class C>
-concept Combinator = requires(const C& c, int views, random_stream random, std::vector<int>& table) {
+concept PatchCombinator = requires(const C& c, int views, random_stream random, std::vector<int>& table) {
   { c.side() } -> std::convertible_to<int>;          // g: patches are cut g x g; 1 is the whole image
   { c.combinations() } -> std::convertible_to<int>;  // s: combined embeddings per image
   { c.size() } -> std::convertible_to<int>;          // k: patches in each
@@ -32,7 +32,7 @@ concept Combinator = requires(const C& c, int views, random_stream random, std::
 
 }  // namespace triptych
 
-namespace triptych::views {
+namespace triptych::patches {
 
 /// The image itself.
 struct whole {
@@ -97,4 +97,4 @@ class grid {
   std::vector<int> all_;  ///< every subset, one after another
 };
 
-}  // namespace triptych::views
+}  // namespace triptych::patches

@@ -1,4 +1,4 @@
-// triptych/augment/normalise.hpp
+// triptych/augment/normalize.hpp
 //
 // The last step of a view: planes become channels-last pixels with mean 0 and deviation 1 over the
 // data set, mirrored on the way if the view is flipped.
@@ -14,7 +14,7 @@
 namespace triptych::augment {
 
 /// (v - mean) / deviation of one channel.
-struct normalise {
+struct normalize {
   float mean, inverse_deviation;
   TRIPTYCH_HOST_DEVICE constexpr float operator()(float v) const {
     return (v - mean) * inverse_deviation;
@@ -22,11 +22,11 @@ struct normalise {
 };
 
 /// The mean and standard deviation of a data set's channels, of pixels scaled to [0, 1].
-struct normalisation {
+struct normalization {
   std::array<float, 3> mean{0, 0, 0};
   std::array<float, 3> deviation{1, 1, 1};
 
-  [[nodiscard]] TRIPTYCH_HOST_DEVICE constexpr normalise channel(int c) const {
+  [[nodiscard]] TRIPTYCH_HOST_DEVICE constexpr normalize channel(int c) const {
     const auto at = static_cast<std::size_t>(c);
     return {mean[at], 1 / deviation[at]};
   }
@@ -39,13 +39,13 @@ struct horizontal_flip {
   TRIPTYCH_HOST_DEVICE constexpr int operator()(int x) const { return on ? width - 1 - x : x; }
 };
 
-/// out (height, width, 3) <- the normalised, perhaps mirrored planes (3, height, width);
+/// out (height, width, 3) <- the normalized, perhaps mirrored planes (3, height, width);
 /// overwritten.
-inline void finish(const float* planes, int height, int width, bool flip, const normalisation& n,
+inline void finish(const float* planes, int height, int width, bool flip, const normalization& n,
                    float* out) {
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(height) * width;
   const horizontal_flip column{flip, width};
-  const normalise red = n.channel(0), green = n.channel(1), blue = n.channel(2);
+  const normalize red = n.channel(0), green = n.channel(1), blue = n.channel(2);
   for (int y = 0; y < height; ++y) {
     const float* from = planes + static_cast<std::ptrdiff_t>(y) * width;
     for (int x = 0; x < width; ++x, out += 3) {

@@ -1,4 +1,4 @@
-#include <triptych/views/combinator.hpp>
+#include <triptych/patches/combinator.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -10,11 +10,11 @@
 #include "support/thrown.hpp"
 
 using namespace triptych;
-using views::choose;
-using views::grid;
-using views::whole;
+using patches::choose;
+using patches::grid;
+using patches::whole;
 
-static_assert(Combinator<grid> && Combinator<whole>);
+static_assert(PatchCombinator<grid> && PatchCombinator<whole>);
 
 namespace {
 

@@ -1,4 +1,4 @@
-// triptych/memory/support_set.hpp
+// triptych/memory/queue.hpp
 //
 // The queue of past projections in which positives are looked up, or which are the negatives: K unit
 // vectors of P numbers, a ring that takes any batch size.
@@ -7,11 +7,11 @@
 // the set: `look_up` and `look` return a `reading`, and only a reading can push, once, ending itself.
 //
 //   auto reading = queue.look_up(z);            // z (n, P), unit rows
-//   use(reading.neighbours, reading.indices);   // (n, P) and their positions
+//   use(reading.neighbors, reading.indices);   // (n, P) and their positions
 //   std::move(reading).push(rows);              // (m, P), unit rows
 //
 // Sources: He et al., "Momentum contrast" (MoCo, 2020), for the queue; Dwibedi et al., "With a little
-// help from my friends" (NNCLR, 2021), for the neighbours; method.md section 2.
+// help from my friends" (NNCLR, 2021), for the neighbors; method.md section 2.
 // Cost: one product n x K x P and one pass over its n x K results.
 #pragma once
 
@@ -33,11 +33,11 @@ namespace triptych::memory {
 inline constexpr range queue_sizes{1, std::int64_t{1} << 32};
 
 template <class B>
-class support_set {
+class queue {
  public:
   using real = typename B::real;
 
-  support_set(B& backend, std::int64_t size, int features)
+  queue(B& backend, std::int64_t size, int features)
       : backend_(&backend),
         size_(size),
         features_(features),
@@ -46,7 +46,7 @@ class support_set {
   }
 
   /// Random unit vectors (method.md section 2: the queue's start).
-  void initialise(std::uint64_t seed) {
+  void initialize(std::uint64_t seed) {
     std::vector<real> values(rows_.size());
     for (std::int64_t r = 0; r < size_; ++r) {
       random_stream random(seed, stream::queue, static_cast<std::uint32_t>(r));
@@ -68,32 +68,32 @@ class support_set {
   class reading {
    public:
     tensor<const real> rows;        ///< (K, P), the queue as it is until the push
-    tensor<const real> neighbours;  ///< (n, P), unit rows; empty after `look`
+    tensor<const real> neighbors;  ///< (n, P), unit rows; empty after `look`
     const int* indices;             ///< (n), positions in the queue, in backend memory
 
     /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading.
     void push(tensor<const real> unit_rows) && {
       if (set_ == nullptr) {
-        throw error::usage("support_set: this reading has pushed or moved away; look up again");
+        throw error::usage("queue: this reading has pushed or moved away; look up again");
       }
       std::exchange(set_, nullptr)->overwrite(unit_rows);
     }
 
     reading(reading&& other) noexcept
         : rows(other.rows),
-          neighbours(other.neighbours),
+          neighbors(other.neighbors),
           indices(other.indices),
           set_(std::exchange(other.set_, nullptr)) {}
     reading& operator=(reading&&) = delete;
 
    private:
-    friend support_set;
-    reading(support_set& set, tensor<const real> found, const int* at)
+    friend queue;
+    reading(queue& set, tensor<const real> found, const int* at)
         : rows{triptych::features(set.size_, set.features_), set.rows_.data()},
-          neighbours(found),
+          neighbors(found),
           indices(at),
           set_(&set) {}
-    support_set* set_;
+    queue* set_;
   };
 
   /// The queue itself: MoCo's negatives.
@@ -107,7 +107,7 @@ class support_set {
   [[nodiscard]] reading look_up(tensor<const real> unit_rows) {
     const std::int64_t n = unit_rows.shape.images;
     if (unit_rows.shape.channels != features_) {
-      throw error::usage("support_set: look-up of " + to_string(unit_rows.shape) + " in rows of " +
+      throw error::usage("queue: look-up of " + to_string(unit_rows.shape) + " in rows of " +
                          std::to_string(features_) + " features; give projections of that size");
     }
     auto& arena = backend_->arena();
@@ -137,13 +137,13 @@ class support_set {
   /// position that no queue of this size can have.
   void restore(std::int64_t head, std::int64_t pushed) {
     if (head < 0 || head >= size_) {
-      throw error::checkpoint("support_set: saved position " + std::to_string(head) +
+      throw error::checkpoint("queue: saved position " + std::to_string(head) +
                               " lies outside a queue of " + std::to_string(size_) +
                               " rows; resume from another checkpoint");
     }
     constexpr std::int64_t most = std::int64_t{1} << 62;  // no run gets through the other half
     if (pushed < 0 || pushed > most || pushed % size_ != head) {
-      throw error::checkpoint("support_set: after " + std::to_string(pushed) + " rows a queue of " +
+      throw error::checkpoint("queue: after " + std::to_string(pushed) + " rows a queue of " +
                               std::to_string(size_) + " is not at position " +
                               std::to_string(head) + "; resume from another checkpoint");
     }
@@ -153,7 +153,7 @@ class support_set {
 
  private:
   static std::size_t numbers_of(std::int64_t size, int features) {
-    if (size < 1) throw error::usage("support_set: a queue needs at least one row; raise --queue");
+    if (size < 1) throw error::usage("queue: a queue needs at least one row; raise --queue");
     return static_cast<std::size_t>(size) * static_cast<std::size_t>(features);
   }
 
@@ -162,7 +162,7 @@ class support_set {
     const bool inside = std::all_of(told.begin(), told.end(),
                                     [this](int at) { return at >= 0 && at < size_; });
     if (static_cast<std::int64_t>(told.size()) != n || !inside) {
-      throw error::usage("support_set: " + std::to_string(told.size()) +
+      throw error::usage("queue: " + std::to_string(told.size()) +
                          " positions were imposed on a look-up of " + std::to_string(n) +
                          " rows among " + std::to_string(size_) +
                          "; give one for each row, counted from 0");
@@ -173,7 +173,7 @@ class support_set {
   void overwrite(tensor<const real> rows) {
     const std::int64_t n = rows.shape.images;
     if (rows.shape.channels != features_ || n > size_) {
-      throw error::usage("support_set: " + to_string(rows.shape) + " does not fit a queue of " +
+      throw error::usage("queue: " + to_string(rows.shape) + " does not fit a queue of " +
                          std::to_string(size_) + " rows of " + std::to_string(features_) +
                          " features; raise --queue or lower --batch");
     }
