@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <regex>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
@@ -142,6 +143,11 @@ std::optional<command_request> read_command_line(int argc, const char* const* ar
   } catch (const CLI::ParseError& failure) {
     throw error::usage(std::string(failure.what()) + "; see triptych --help");
   }
+}
+
+error in_flags(const error& failure) {
+  static const std::regex setting("`([a-z]+(-[a-z]+)*)`");
+  return {failure.kind(), std::regex_replace(failure.what(), setting, "--$1")};
 }
 
 }  // namespace triptych::app

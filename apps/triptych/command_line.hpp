@@ -89,6 +89,10 @@ inline error with_advice(const error& failure, const std::string& advice) {
   return {failure.kind(), sentence.substr(0, sentence.rfind("; ")) + "; " + advice};
 }
 
+/// The failure in the words of a command line: the library names a setting in backquotes, `batch`, whatever a program
+/// calls it; here it is --batch.
+error in_flags(const error& failure);
+
 /// " (did you mean lr?)", or nothing if no known name is near.
 inline std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> known) {
   constexpr std::size_t longest = 100;  // no name is near to a longer word

@@ -12,6 +12,7 @@
 
 #include <triptych/core/error.hpp>
 
+#include "command_line.hpp"
 #include "options.hpp"
 
 namespace triptych::app {
@@ -54,7 +55,7 @@ inline error as_error(const std::exception& failure, const std::string& advice =
     return error::memory("out of memory; " + (advice.empty() ? "" : advice + ", or ") +
                          "free some, or raise the limit (ulimit -v)");
   };
-  if (const auto* own = dynamic_cast<const error*>(&failure)) return *own;
+  if (const auto* own = dynamic_cast<const error*>(&failure)) return in_flags(*own);
   if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr) return no_memory();
   if (dynamic_cast<const std::length_error*>(&failure) != nullptr) return no_memory();  // too large
   if (const auto* refused = dynamic_cast<const std::system_error*>(&failure)) {

@@ -145,7 +145,7 @@ int show_run(const fs::path& run, bool as_json) {
     } catch (const error& damage) {
       code = damage.exit_code();
       state = "damaged";
-      damages.push_back(damage.what());
+      damages.push_back(in_flags(damage).what());
     }
     items += (items.empty() ? "" : ", ") + std::string("{\"step\": ") + std::to_string(step) +
              ", \"state\": " + io::json_string(state) +

@@ -83,15 +83,16 @@ class reproduction {
       try {
         if (const int code = finish(c); code != 0) return code;
       } catch (const error& failure) {  // a row that diverges is a result, too
-        const std::string what = failure.what();
+        const error known = in_flags(failure);
+        const std::string what = known.what();
         if (failure.kind() == error_kind::checkpoint && what.find(" is damaged: ") != what.npos) {
-          throw with_advice(failure, "remove that directory, then give the same command");
+          throw with_advice(known, "remove that directory, then give the same command");
         }
         if (failure.kind() != error_kind::non_finite) throw;
         say(c.directory().string() + ": " +
             (what.ends_with("lower --lr")
-                 ? with_advice(failure, "make another table with a lower --lr, in another --out")
-                 : failure)
+                 ? with_advice(known, "make another table with a lower --lr, in another --out")
+                 : known)
                 .what());
         diverged = true;
       }

@@ -96,7 +96,7 @@ error with_command(const error& failure, const train_options& options) {
   } catch (const error&) {
     return failure;
   }
-  if (failure.kind() == error_kind::non_finite && what.ends_with("lower --lr")) {
+  if (failure.kind() == error_kind::non_finite && what.ends_with("lower `lr`")) {
     const double rate = std::min(base_rate(options, std::numeric_limits<std::int64_t>::max()) / 2,
                                  train_options{}.lr);
     return error::non_finite(what + " (" + resuming(run) + " --lr " + io::number_text(rate) + ")");
@@ -104,7 +104,7 @@ error with_command(const error& failure, const train_options& options) {
   if (failure.kind() == error_kind::io && what.ends_with("try again")) {
     return error::io(what + " (" + resuming(run) + ")");
   }
-  if (failure.kind() == error_kind::memory && what.find("--threads 1") == what.npos) {
+  if (failure.kind() == error_kind::memory && what.find("`threads` 1") == what.npos) {
     return error::memory(what + "; these are of a new run, with --overwrite or in another --out");
   }
   return failure;

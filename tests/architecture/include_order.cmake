@@ -1,8 +1,8 @@
 # cmake -DROOT=<repository> -P include_order.cmake
 #
 # Fails on an #include of a triptych header that points up in order.txt, on one that names no file,
-# on a folder that order.txt does not know, on a header that does not reach config.hpp, and on a test
-# that includes the umbrella header.
+# on a folder that order.txt does not know, on a header that does not reach config.hpp, on one that speaks
+# of the app's flags, and on a test that includes the umbrella header.
 cmake_minimum_required(VERSION 3.25)
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/order.txt order REGEX "^[a-z]")
 set(include ${ROOT}/include)
@@ -72,6 +72,16 @@ so can be used in a build without NaN checks; include it")
   endif()
 endforeach()
 
+# The library names a setting in backquotes; how a program calls it is the program's affair.
+foreach(header IN LISTS headers)
+  file(STRINGS ${include}/${header} lines REGEX "\"[^\"]*--[a-z][a-z]")
+  foreach(line IN LISTS lines)
+    if(NOT line MATCHES "^ *//")
+      complain("${header} names a flag of the app: ${line}; write `batch` for --batch")
+    endif()
+  endforeach()
+endforeach()
+
 file(GLOB_RECURSE tests RELATIVE ${ROOT} ${ROOT}/tests/*.cpp)
 foreach(test IN LISTS tests)
   included_by(${ROOT}/${test} targets)
@@ -81,5 +91,5 @@ foreach(test IN LISTS tests)
 endforeach()
 
 if(failures)
-  message(FATAL_ERROR "${failures} wrong includes")
+  message(FATAL_ERROR "${failures} faults")
 endif()

@@ -106,7 +106,7 @@ TEST_CASE("a pool that cannot start a thread ends those begun and says which one
     const auto failure = thrown_by([&] { thread_pool(8, start); });
     CHECK(failure.kind == triptych::error_kind::memory);
     CHECK(failure.says("cannot start thread " + std::to_string(failing + 1) + " of 8: "));
-    CHECK(failure.says("--threads 1"));
+    CHECK(failure.says("`threads` 1"));
     CHECK(ended == failing - 1);
   }
 }

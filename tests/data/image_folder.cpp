@@ -82,7 +82,7 @@ TEST_CASE("images of differing size need a size, and are resized and cropped to 
   const auto e = thrown_by([&] { read_image_folder(dir.path()); });
   CHECK(e.kind == error_kind::data);
   CHECK(e.says("2.ppm"));
-  CHECK(e.says("--image-size"));
+  CHECK(e.says("`image-size`"));
 
   const split s = read_image_folder(dir.path(), 0, 8);
   REQUIRE(s.train.size() == 2);

@@ -70,7 +70,7 @@ TEST_CASE("a missing data set says where it looked and how to get it") {
   CHECK(e.says((dir.path() / "given").string()));
   CHECK_FALSE(e.says((dir.path() / "env").string()));  // a given directory is the only place
 
-  CHECK(thrown_by([] { load({"folder", {}}); }).says("--data-dir"));
+  CHECK(thrown_by([] { load({"folder", {}}); }).says("`data-dir`"));
 }
 
 TEST_CASE("an unknown name suggests the nearest") {

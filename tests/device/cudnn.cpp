@@ -202,7 +202,7 @@ TEST_CASE("What cuDNN cannot do is refused in one sentence") {
     CHECK(refusal.says(to_string(g)));
     CHECK(refusal.says("data gradient"));
     CHECK(refusal.says("bf16"));
-    CHECK(refusal.says("--conv-engine gemm or another --precision"));
+    CHECK(refusal.says("`conv-engine` gemm or another `precision`"));
   }
 }
 

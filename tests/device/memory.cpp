@@ -97,7 +97,7 @@ TEST_CASE("a step without memory says what it was for and what batch fits, the w
   CHECK(thrown.kind == error_kind::memory);
   CHECK(thrown.says("KiB more were asked for; they were for "));
   CHECK(thrown.says(", beside "));
-  CHECK(thrown.says("; lower --batch"));
+  CHECK(thrown.says("; lower `batch`"));
   CHECK(thrown.says("; a batch of 40 was tried and fits, about "));
   const int about = number_after(thrown.sentence, "fits, about ");
   CHECK(about >= 54);
@@ -118,7 +118,7 @@ TEST_CASE("weights and a queue that do not fit are named") {
   INFO(thrown.sentence);
   CHECK(thrown.kind == error_kind::memory);
   CHECK(thrown.says("; they were for "));
-  CHECK(thrown.says("lower --batch"));
+  CHECK(thrown.says("lower `batch`"));
 }
 
 TEST_CASE("a step that was recorded and finds no memory is none, and says what batch fits") {

@@ -88,8 +88,8 @@ TEST_CASE("a directory with other people's files is refused and left alone, what
       const auto thrown = refusal(box.path() / "run", policy);
       CHECK(thrown.kind == error_kind::usage);
       CHECK(thrown.says(fs::path(name).begin()->string()));
-      CHECK(thrown.says("choose another --out"));
-      CHECK_FALSE(thrown.says("--resume"));  // it would not work
+      CHECK(thrown.says("choose another `out`"));
+      CHECK_FALSE(thrown.says("`resume`"));  // it would not work
       CHECK(everything_in(box.path()) == before);
     }
   }
@@ -130,8 +130,8 @@ TEST_CASE("a run without lists can be resumed and is listed then, and is not ove
   for (const auto policy : {existing_run::refuse, existing_run::overwrite}) {
     const auto thrown = refusal(root, policy);
     CHECK(thrown.kind == error_kind::usage);
-    CHECK(thrown.says("as an older triptych made it; continue it with --resume, after which "
-                      "--overwrite can replace it"));
+    CHECK(thrown.says("as an older triptych made it; continue it with `resume`, after which "
+                      "`overwrite` can replace it"));
     CHECK(everything_in(root) == before);
   }
   CHECK(io::run_directory::has_run_without_list(root));

@@ -165,7 +165,7 @@ TEST_CASE("a queue refuses more rows than it has, other widths, and to be empty"
   const auto before = contents(s);
   const auto large = thrown_by([&] { push(s, counted(0, 4)); });
   CHECK(large.kind == error_kind::usage);
-  CHECK(large.says("--queue"));
+  CHECK(large.says("`queue`"));
   const std::vector<double> wide(6, 1);
   CHECK(thrown_by([&] {
           static_cast<void>(s.look_up(tensor<const double>{features(2, 3), wide.data()}));

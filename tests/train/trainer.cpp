@@ -154,7 +154,7 @@ TEST_CASE("a run refuses batches that cannot be contrasted or filled, and missin
   auto plan = run::plan();
   plan.batch = 1;
   const auto make = [&] { trainer(r.method, set, plan); };
-  CHECK(thrown_by(make).says("--batch"));
+  CHECK(thrown_by(make).says("`batch`"));
   plan.batch = 21;
   CHECK(thrown_by(make).kind == error_kind::usage);
   CHECK(thrown_by(make).says("exceeds the 20 training images"));

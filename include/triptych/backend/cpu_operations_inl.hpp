@@ -185,8 +185,8 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
                                                         real* y) {
   if (s.rows < 2) {
     throw error::usage(
-        "batch_norm: a group of one row has no variance; take a larger --batch, or fewer "
-        "--bn-splits");
+        "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
+        "`bn-splits`");
   }
   const stack_arena<>::frame scope(arena_);
   const kernels::row_chunks chunks{s.rows, s.channels};

@@ -49,21 +49,21 @@ inline std::string mebibytes(std::size_t bytes) { return std::to_string(bytes >>
 inline error out_of_memory(const char* what) {
   static_cast<void>(cudaGetLastError());  // it is reported here, not by the next launch
   return error::memory(std::string("cuda: ") + what +
-                       " failed: the device has no memory left for it; lower --batch, --width or --queue");
+                       " failed: the device has no memory left for it; lower `batch`, `width` or `queue`");
 }
 
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   if (status == cudaErrorMemoryAllocation) throw out_of_memory(what);
   throw error::runtime(std::string("cuda: ") + what + " failed: " + cudaGetErrorString(status) +
-                       "; see `triptych doctor`, or train with --device cpu");
+                       "; see `triptych doctor`, or train with `device` cpu");
 }
 
 inline void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   if (status == CUBLAS_STATUS_ALLOC_FAILED) throw out_of_memory(what);
   throw error::runtime(std::string("cuda: ") + what + " failed: " + cublasGetStatusString(status) +
-                       "; see `triptych doctor`, or train with --device cpu");
+                       "; see `triptych doctor`, or train with `device` cpu");
 }
 
 /// What this file is compiled for, in CMake's words, which the build gives; else nvcc's numbers
@@ -265,7 +265,7 @@ cuda_system::cuda_system(const cuda_options& options)
   const cuda_state state = look_for_cuda();
   if (!state.problem.empty()) {
     throw error::usage("no CUDA device can be used: " + state.problem +
-                       "; see `triptych doctor`, or train with --device cpu");
+                       "; see `triptych doctor`, or train with `device` cpu");
   }
   const auto found = std::find_if(state.devices.begin(), state.devices.end(),
                                   [&](const cuda_device& d) { return d.index == options.device; });
@@ -289,12 +289,12 @@ cuda_system::cuda_system(const cuda_options& options)
 #if !defined(TRIPTYCH_HAS_CUDNN)
   if (options.convolution == cuda_convolution::cudnn) {
     throw error::usage("this build has no cuDNN; configure it with -DTRIPTYCH_WITH_CUDNN=ON, or "
-                       "choose --conv-engine gemm");
+                       "choose `conv-engine` gemm");
   }
 #endif
   if (options.precision == cuda_precision::bf16 && d.major < 8) {
-    throw error::usage("--precision bf16 needs compute capability 8.0 or more; choose f32, or for "
-                       "a run that goes on --device cpu");
+    throw error::usage("`precision` bf16 needs compute capability 8.0 or more; choose f32, or for "
+                       "a run that goes on `device` cpu");
   }
   check(cudaStreamCreateWithFlags(&handles_->stream, cudaStreamNonBlocking), "cudaStreamCreate");
   check(cublasCreate(&handles_->cublas), "cublasCreate");
@@ -326,7 +326,7 @@ void cuda_system::each(std::int64_t n, const Functor& f) const {
   } catch (const thrust::system_error& e) {
     if (e.code().value() == cudaErrorMemoryAllocation) throw cuda_detail::out_of_memory("a launch");
     throw error::runtime(std::string("cuda: a launch failed: ") + e.what() +
-                         "; see `triptych doctor`, or train with --device cpu");
+                         "; see `triptych doctor`, or train with `device` cpu");
   }
 }
 

@@ -181,8 +181,8 @@ class reference {
                           T* mean, T* inverse_deviation, T* y) {
     if (s.rows < 2) {
       throw error::usage(
-          "batch_norm: a group of one row has no variance; take a larger --batch, or fewer "
-          "--bn-splits");
+          "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
+          "`bn-splits`");
     }
     for (int group = 0; group < s.groups; ++group) {
       for (int c = 0; c < s.channels; ++c) {

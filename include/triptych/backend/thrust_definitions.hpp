@@ -304,8 +304,8 @@ void thrust_algorithms<System, ConvEngine, Map>::batch_norm_forward(
     real* mean, real* inverse_deviation, T* y) {
   if (s.rows < 2) {
     throw error::usage(
-        "batch_norm: a group of one row has no variance; take a larger --batch, or fewer "
-        "--bn-splits");
+        "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
+        "`bn-splits`");
   }
   const frame scope(arena_);
   const std::int64_t all = std::int64_t{s.groups} * s.channels;

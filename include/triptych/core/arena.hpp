@@ -71,7 +71,7 @@ class buffer {
     } catch (const error& e) {
       if (e.kind() != error_kind::memory) throw;
       throw error::memory(std::string(e.what()) + "; they were for " + purpose +
-                          "; lower --batch (activations grow with it), --width or --queue");
+                          "; lower `batch` (activations grow with it), `width` or `queue`");
     }
   }
   std::size_t size_ = 0;

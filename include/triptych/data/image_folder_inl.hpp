@@ -40,7 +40,7 @@ TRIPTYCH_INLINE void image_collector::append(const fs::path& path, std::int32_t 
     throw error::data(path.string() + " is " + std::to_string(image.width) + " x " +
                       std::to_string(image.height) + " pixels, the images before it are " +
                       std::to_string(set_.width) + " x " + std::to_string(set_.height) +
-                      "; choose one size for all with --image-size");
+                      "; choose one size for all with `image-size`");
   }
   if (same) {
     set_.pixels.insert(set_.pixels.end(), image.pixels.begin(), image.pixels.end());

@@ -36,20 +36,20 @@ inline landmark landmark_of(std::string_view name) {
   if (name == "cifar10") {
     return {"data_batch_1.bin", "cifar-10-batches-bin",
             "download cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
-            "unpack it there, or give its directory with --data-dir"};
+            "unpack it there, or give its directory with `data-dir`"};
   }
   if (name == "cifar100") {
     return {"train.bin", "cifar-100-binary",
             "download cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
-            "unpack it there, or give its directory with --data-dir"};
+            "unpack it there, or give its directory with `data-dir`"};
   }
   if (name == "tiny_imagenet") {
     return {
         "wnids.txt", "tiny-imagenet-200",
         "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or give "
-        "its directory with --data-dir"};
+        "its directory with `data-dir`"};
   }
-  return {"", "", "give a directory of images with --data-dir"};
+  return {"", "", "give a directory of images with `data-dir`"};
 }
 
 inline std::vector<fs::path> usual_places() {
@@ -87,7 +87,7 @@ TRIPTYCH_INLINE fs::path locate(const std::string& name, const fs::path& dir) {
   }
   if (looked.empty()) {
     throw error::data("cannot find the data set " + name +
-                      ", for there is no place to look in; give its directory with --data-dir");
+                      ", for there is no place to look in; give its directory with `data-dir`");
   }
   throw error::data("cannot find the data set " + name + " (looked in " + looked + "); " +
                     mark.obtain);

@@ -101,7 +101,7 @@ class checkpoint_reader {
     return error::checkpoint("the checkpoint " + path_.string() + " is damaged: " + file + " " +
                              what + "; " +
                              (other ? "take the sound one beside it, " + other->string()
-                                    : "no sound one lies beside it, train again with --overwrite"));
+                                    : "no sound one lies beside it, train again with `overwrite`"));
   }
 
   /// The newest sound checkpoint beside this one; each candidate is read in full.

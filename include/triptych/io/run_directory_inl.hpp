@@ -64,7 +64,7 @@ inline error busy(const held_directory& root, const descriptor& lock) {
   const std::string owner = owner_of(lock);
   return error::busy("the run in " + root.path().string() + " is in use by process " +
                      (owner.empty() ? "unknown" : owner) +
-                     "; wait until it ends, or choose another --out");
+                     "; wait until it ends, or choose another `out`");
 }
 
 /// The lock, held until the descriptor is closed. `create` is O_CREAT or 0; without it a lock
@@ -79,7 +79,7 @@ inline error busy(const held_directory& root, const descriptor& lock) {
       found.st_nlink > 1 || !holds_owner(lock)) {
     throw error::usage(path.string() +
                        " is not the lock of a run but a link or a file of another kind; move it "
-                       "away, or choose another --out");
+                       "away, or choose another `out`");
   }
   if (repeat_call("lock", [&] { return ::flock(lock.get(), kind | LOCK_NB); }) < 0) {
     if (errno != EWOULDBLOCK) throw_io("lock", path, errno);
@@ -111,7 +111,7 @@ inline std::optional<std::pair<std::string, std::int64_t>> status_in(const fs::p
   if (policy == existing_run::resume) {
     if (is_there(root / "config.toml")) return {};
     return "there is no run to resume in " + root.string() +
-           "; start one without --resume, or correct --out";
+           "; start one without `resume`, or correct `out`";
   }
   const bool ours = is_a_directory(root) && owned_names(root).has("config.toml");
   if (ours && policy == existing_run::overwrite) return {};
@@ -119,20 +119,20 @@ inline std::optional<std::pair<std::string, std::int64_t>> status_in(const fs::p
     if (name == "lock" || name == marker_name || name.starts_with(".tmp-")) continue;
     if (ours && !is_there(root / "config.toml")) {
       return root.string() + " holds what is left of a run that never began; replace it with "
-                             "--overwrite, or choose another --out";
+                             "`overwrite`, or choose another `out`";
     }
     if (ours) {
       return root.string() + " is not empty: it holds " + name +
-             "; continue that run with --resume, replace it with --overwrite, or choose another "
-             "--out";
+             "; continue that run with `resume`, replace it with `overwrite`, or choose another "
+             "`out`";
     }
     if (run_directory::has_run_without_list(root)) {
       return root.string() + " holds a run, but no list of its files (" + marker_name +
-             "), as an older triptych made it; continue it with --resume, after which "
-             "--overwrite can replace it, or choose another --out";
+             "), as an older triptych made it; continue it with `resume`, after which "
+             "`overwrite` can replace it, or choose another `out`";
     }
     return root.string() + " is not empty: it holds " + name +
-           ", and no run that triptych could continue or replace; choose another --out";
+           ", and no run that triptych could continue or replace; choose another `out`";
   }
   return {};
 }
@@ -204,7 +204,7 @@ TRIPTYCH_INLINE void run_directory::check_held() const {
   if (::stat(root_.c_str(), &here) < 0 || !detail::same_file(here, held)) {
     throw error::io("the directory of the run, " + root_.string() +
                     ", was removed or moved away while the run was going on; continue it with "
-                    "--resume where it lies now, or start it again");
+                    "`resume` where it lies now, or start it again");
   }
   const auto lock = owned_.in().status("lock");
   if (::fstat(lock_.get(), &held) < 0) throw_io("look at", root_ / "lock", errno);

@@ -153,7 +153,7 @@ class queue {
 
  private:
   static std::size_t numbers_of(std::int64_t size, int features) {
-    if (size < 1) throw error::usage("queue: a queue needs at least one row; raise --queue");
+    if (size < 1) throw error::usage("queue: a queue needs at least one row; raise `queue`");
     return static_cast<std::size_t>(size) * static_cast<std::size_t>(features);
   }
 
@@ -175,7 +175,7 @@ class queue {
     if (rows.shape.channels != features_ || n > size_) {
       throw error::usage("queue: " + to_string(rows.shape) + " does not fit a queue of " +
                          std::to_string(size_) + " rows of " + std::to_string(features_) +
-                         " features; raise --queue or lower --batch");
+                         " features; raise `queue` or lower `batch`");
     }
     const std::int64_t first = std::min(n, size_ - head_);  // rows before the ring's end
     const auto width = static_cast<std::size_t>(features_);

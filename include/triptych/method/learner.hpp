@@ -212,7 +212,7 @@ class learner {
     if (!backend_->all_finite(x.data, x.size())) {
       return at + "an input image holds NaN or infinity; check the data set";
     }
-    const std::string advice = "; resume from the last checkpoint with a lower --lr";
+    const std::string advice = "; resume from the last checkpoint with a lower `lr`";
     for (const auto& arena : arenas_) {
       for (const auto& p : *arena.list) {
         if (backend_->all_finite(arena.data + p.offset, p.size())) continue;

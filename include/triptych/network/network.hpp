@@ -177,7 +177,7 @@ class network {
     if (n % options.view_parts != 0) {
       throw error::usage("network: " + std::to_string(n) + " images of a view cannot be normalized in " +
                          std::to_string(options.view_parts) +
-                         " equal parts; choose a batch divisible by --bn-splits");
+                         " equal parts; choose a batch divisible by `bn-splits`");
     }
     tape_.clear();
     view_parts_ = options.view_parts;
@@ -263,7 +263,7 @@ class network {
     return error::non_finite("the gradient of " +
                              first_non_finite(weight_list_, gradients_.data(), "some tensor") +
                              " is not finite; check the input, or resume from the last checkpoint "
-                             "with a lower --lr");
+                             "with a lower `lr`");
   }
 
   /// Moves the weights after those of a peer.

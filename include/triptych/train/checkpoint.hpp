@@ -57,7 +57,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
       if (!std::all_of(t.values.begin(), t.values.end(), [](real v) { return std::isfinite(v); })) {
         throw error::non_finite("after step " + std::to_string(trainer.step()) + " " + t.name +
                                 " holds NaN or infinity; resume from the last checkpoint with a "
-                                "lower --lr");
+                                "lower `lr`");
       }
       file.push_back(std::move(t));
     }
@@ -125,7 +125,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
   if (!problems.empty()) {
     throw error::checkpoint("the checkpoint " + checkpoint.path.string() +
                             " is of another architecture: " + problems +
-                            "; take one of this architecture, or start anew in another --out");
+                            "; take one of this architecture, or start anew in another `out`");
   }
   try {
     method.restore_counters(counters);

@@ -61,7 +61,7 @@ inline std::int64_t steps_per_epoch(const trainer_options& options, const data::
   if (steps < 1) {
     throw error::usage("the batch of " + std::to_string(options.batch) + " exceeds the " +
                        std::to_string(set.size()) +
-                       " training images; lower --batch or take more images");
+                       " training images; lower `batch` or take more images");
   }
   return steps;
 }
@@ -105,13 +105,13 @@ class trainer {
     if (options_.read_every < 1) throw error::usage("read_every must be at least 1; give 1 or more");
     if (options_.batch < 2) {
       throw error::usage("a batch of " + std::to_string(options_.batch) +
-                         " image cannot be normalized or contrasted; give --batch 2 or more");
+                         " image cannot be normalized or contrasted; give `batch` 2 or more");
     }
     const std::int64_t per_epoch = train::steps_per_epoch(options_, set);
     if constexpr (RenderingBackend<B>) {
       if (options_.resident) {
         static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
-        pixels_ = bytes(set.pixels.size(), "the images, which --resident off leaves to the CPU");
+        pixels_ = bytes(set.pixels.size(), "the images, which `resident` off leaves to the CPU");
         method.backend().upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());
       }
     }

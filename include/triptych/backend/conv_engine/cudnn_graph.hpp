@@ -39,7 +39,7 @@ inline void check(cudnnStatus_t status, const char* doing) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   throw error::runtime(std::string("cuDNN failed while ") + doing + " (" + why(status) +
                        "); check the driver and the cuDNN version with `triptych doctor`, or go "
-                       "on with --conv-engine gemm");
+                       "on with `conv-engine` gemm");
 }
 
 // The library's name for the type of an attribute.

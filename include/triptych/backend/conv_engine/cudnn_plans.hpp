@@ -157,7 +157,7 @@ class cudnn_plans {
     throw error::usage("cuDNN " + version() + " has no deterministic plan with at most " +
                        std::to_string(limit_ >> 20) + " MiB of workspace for the " + to_string(p) +
                        " of a convolution " + to_string(g) + " in " + to_string(f) +
-                       "; use --conv-engine gemm or another --precision");
+                       "; use `conv-engine` gemm or another `precision`");
   }
 
   const std::optional<plan>& find(const convolution::geometry& g, pass p, number_format f,

@@ -327,7 +327,7 @@ void bf16_products<Block>::need() {
   if (Block::available()) return;
   throw error::usage(
       "convolutions in bf16 need a processor with AMX and a build for it (TRIPTYCH_ARCH=native there); "
-      "take --convolution fast, for a run that goes on in a new one");
+      "take `convolution` fast, for a run that goes on in a new one");
 }
 
 template <class Block>
