@@ -6,6 +6,8 @@
 // Same bits for any number of threads: every launch is cut by shapes alone, and Eigen never threads.
 #pragma once
 
+#include <type_traits>
+
 #include <triptych/backend/convolution/fast.hpp>
 #include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/backend/cpu_operations.hpp>
@@ -14,6 +16,10 @@ namespace triptych::backend::inline TRIPTYCH_ISA {
 
 template <class Convolution = convolution::fast>
 class eigen : public cpu_operations {
+  static_assert(std::is_class_v<Convolution>,
+                "eigen takes an algorithm of convolution and computes in float; for double there is "
+                "backend::reference<double>; see docs/policies/backend.md");
+
  public:
   using cpu_operations::cpu_operations;
 

@@ -29,7 +29,7 @@ namespace triptych {
 
 // clang-format off
 template <class B>
-concept Backend = requires(
+concept Backend = requires { typename B::real; typename B::map; typename B::memory; } && requires(
     B& b, typename B::real* x, const typename B::real* cx, typename B::real s,
     typename B::map* f, const typename B::map* cf,
     std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
@@ -37,7 +37,6 @@ concept Backend = requires(
     const convolution::geometry& g, transpose t) {
   requires std::floating_point<typename B::real>;
   requires std::convertible_to<typename B::map, typename B::real>;
-  typename B::memory;
   /// The activations of the running step.
   { b.arena() } -> std::same_as<stack_arena<typename B::memory>&>;
 

@@ -44,7 +44,7 @@ struct redundancy_terms {
   }
 };
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class barlow_twins;
 
 struct barlow_twins_options {
@@ -67,7 +67,7 @@ struct barlow_twins_options {
   }
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class barlow_twins : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

@@ -21,7 +21,7 @@
 
 namespace triptych::method {
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class byol;
 
 struct byol_options {
@@ -34,7 +34,7 @@ struct byol_options {
   static void describe(Visit&&) {}
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class byol : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

@@ -26,7 +26,7 @@
 
 namespace triptych::method {
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class fast_moco;
 
 struct fast_moco_options {
@@ -43,7 +43,7 @@ struct fast_moco_options {
   }
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class fast_moco : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

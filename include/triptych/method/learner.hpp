@@ -77,7 +77,10 @@ class learner {
 
   [[nodiscard]] const traits& about() const { return about_; }
   [[nodiscard]] B& backend() const { return *backend_; }
-  [[nodiscard]] observer& encoder() { return *observer_; }
+  [[nodiscard]] observer& encoder() {
+    expect_kept();
+    return *observer_;
+  }
   [[nodiscard]] memory::queue<B>* kept_queue() const { return kept_queue_; }  ///< or null
 
   /// Everything that a checkpoint must hold, as named arenas.
@@ -152,6 +155,7 @@ class learner {
   template <class Online, int N>
   step_report descend(Online& online, const output_gradients<real>& gradient, tensor<const real> x,
                       const step_options& options, const loss_values<B, N>& losses) {
+    expect_kept();
     if constexpr (DeferringBackend<B>) {
       backend_->close_gate_unless_finite(losses[0], N);
       online.zero_gradients();
@@ -185,6 +189,13 @@ class learner {
   static constexpr std::size_t norm_at = std::tuple_size_v<loss_list>, sound_at = norm_at + 1,
                                made_at = norm_at + 2, one_at = norm_at + 3,
                                record_size = norm_at + 4;
+
+  void expect_kept() const {
+    if (observer_) return;
+    throw error::usage(std::string(about_.name) +
+                       ": files and evaluations would miss the online network; call "
+                       "keep_online(network) in the method's constructor");
+  }
 
   /// Waits for the step that has been launched, and refuses it if it must be.
   template <class Online>

@@ -41,7 +41,7 @@ struct mncl_policies : policies {
   static constexpr bool local_branch = true;   ///< stop-gradient network and loss_s
 };
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class mncl;
 
 enum class global_loss { info_nce, nt_xent };
@@ -110,7 +110,7 @@ struct mncl_options {
   }
 };
 
-template <class B, class Policies = mncl_policies>
+template <Backend B, class Policies = mncl_policies>
 class mncl : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
   static_assert(Policies::global_branch || Policies::local_branch,

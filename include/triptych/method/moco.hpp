@@ -38,7 +38,7 @@
 
 namespace triptych::method {
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class moco;
 
 struct moco_options {
@@ -77,7 +77,7 @@ struct moco_options {
   }
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class moco : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

@@ -26,7 +26,7 @@
 
 namespace triptych::method {
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class nnclr;
 
 struct nnclr_options {
@@ -48,7 +48,7 @@ struct nnclr_options {
   }
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class nnclr : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

@@ -24,6 +24,13 @@ struct policies {
 /// The policies as objects. A method takes what it has a use for.
 template <class Policies>
 struct policy_values {
+  static_assert(Policies::online_update::from == update::source::gradient,
+                "online_update must move weights by their gradient, as update::backprop; see "
+                "docs/policies/weight_update.md");
+  static_assert(Policies::momentum_update::from == update::source::peer,
+                "momentum_update must move weights after a peer's, as update::ema; see "
+                "docs/policies/weight_update.md");
+
   typename Policies::online_update online_update = {};
   typename Policies::momentum_update momentum_update = {};
   typename Policies::patches patches = typename Policies::patches();

@@ -23,7 +23,7 @@
 
 namespace triptych::method {
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class simclr;
 
 struct simclr_options {
@@ -40,7 +40,7 @@ struct simclr_options {
   }
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class simclr : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

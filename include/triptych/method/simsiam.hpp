@@ -22,7 +22,7 @@
 
 namespace triptych::method {
 
-template <class B, class Policies>
+template <Backend B, class Policies>
 class simsiam;
 
 struct simsiam_options {
@@ -35,7 +35,7 @@ struct simsiam_options {
   static void describe(Visit&&) {}
 };
 
-template <class B, class Policies = policies>
+template <Backend B, class Policies = policies>
 class simsiam : public learner<B, typename Policies::stack> {
   using base = learner<B, typename Policies::stack>;
 

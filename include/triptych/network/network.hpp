@@ -25,6 +25,7 @@
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/kernels/descent.hpp>
+#include <triptych/nn/encoder.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
 #include <triptych/nn/stack.hpp>
@@ -65,6 +66,8 @@ class network {
                 "Update must be a weight-update policy; see docs/policies/weight_update.md");
   static_assert(PatchCombinator<Patches>,
                 "Patches must be a patch combinator; see docs/policies/patch_combinator.md");
+  static_assert(Encoder<decltype(Stack::encoder), B>,
+                "an encoder has out, declare, forward and backward; see docs/policies/encoder.md");
   static_assert(DescentUpdate<Update, B>,
                 "an update from the gradient has an optimizer `rule` and a bound `clip_norm`; see "
                 "docs/policies/weight_update.md");
@@ -341,6 +344,12 @@ class network {
                          "; choose an image size divisible by the grid");
     }
     const auto count = static_cast<int>(views.size());
+    for (const int v : views) {
+      if (v >= 0 && v < images.shape.groups) continue;
+      throw error::usage("network: view " + std::to_string(v + 1) + " of images " +
+                         to_string(images.shape) + " in " + std::to_string(images.shape.groups) +
+                         " groups; give all views one after another, and groups = their number");
+    }
     if constexpr (std::same_as<real, map>) {
       const bool adjacent = std::adjacent_find(views.begin(), views.end(), [](int a, int b) {
                               return b != a + 1;

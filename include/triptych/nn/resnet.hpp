@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,7 +110,15 @@ class resnet {
   }
 
   [[nodiscard]] int out() const { return out_; }
-  [[nodiscard]] const resnet_options& options() const { return options_; }
+  /// What an exported file says of the architecture.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const {
+    std::string blocks;
+    for (const int b : options_.blocks) blocks += (blocks.empty() ? "" : ",") + std::to_string(b);
+    return {{"triptych.arch",
+             "resnet basic blocks " + blocks + " width " + std::to_string(options_.width)},
+            {"triptych.stem", options_.stem == stem::cifar ? "3x3 stride 1 padding 1, no max-pool"
+                                                           : "7x7 stride 2 padding 3, max-pool"}};
+  }
 
   void declare(declaration& d) {
     stem_.declare(d, "conv1");

@@ -21,7 +21,7 @@ struct head_options {
   head_norm projector_norm = head_norm::all;
 };
 
-/// `Encoder` has out(), declare, forward and backward as nn::resnet has.
+/// `Encoder` is an encoder; see nn/encoder.hpp.
 template <class Encoder = resnet>
 struct stack {
   Encoder encoder;

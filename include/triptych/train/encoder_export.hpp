@@ -13,7 +13,6 @@
 
 #include <triptych/io/safetensors.hpp>
 #include <triptych/method/learner.hpp>
-#include <triptych/nn/resnet.hpp>
 #include <triptych/train/host_tensor.hpp>
 
 namespace triptych::train {
@@ -41,16 +40,10 @@ void export_encoder(const std::filesystem::path& path, method::learner<B, Stack>
   }
   auto all = sources(tensors);
   for (const auto& c : sources(counts)) all.push_back(c);
-  const nn::resnet_options& o = method.encoder().stack().encoder.options();
-  const bool cifar = o.stem == nn::stem::cifar;
-  std::string blocks;
-  for (const int b : o.blocks) blocks += (blocks.empty() ? "" : ",") + std::to_string(b);
-  io::save_safetensors(path, all,
-                       {{"format", "pt"},
-                        {"triptych.arch", "resnet basic blocks " + blocks + " width " +
-                                              std::to_string(o.width)},
-                        {"triptych.stem", cifar ? "3x3 stride 1 padding 1, no max-pool"
-                                                : "7x7 stride 2 padding 3, max-pool"}});
+  std::map<std::string, std::string> metadata{{"format", "pt"}};
+  const auto& encoder = method.encoder().stack().encoder;
+  if constexpr (requires { encoder.metadata(); }) metadata.merge(encoder.metadata());
+  io::save_safetensors(path, all, metadata);
 }
 
 }  // namespace triptych::train

@@ -1,0 +1,4 @@
+// expect: constraints not satisfied
+#include <triptych/method/simsiam.hpp>
+
+using method = triptych::method::simsiam<int>;
