@@ -18,7 +18,7 @@
 
 #include <sys/resource.h>
 
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/tensor.hpp>
@@ -132,11 +132,7 @@ class train_step {
     network_.zero_gradients();
     network_.backward({.prediction = gradient});
     if (end) end("loss, backward");
-    if constexpr (DeferringBackend<B>) {
-      network_.update(0.01, 0.01, 0, arena.template take<float>(1));
-    } else {
-      network_.update(0.01, 0.01, 0);
-    }
+    network_.update(0.01, 0.01, 0, arena.template take<float>(1));
     if (end) end("SGD");
   }
 

@@ -73,8 +73,8 @@ void flat_vectors(const Visit& visit) {
       return numbers_of(to);
     });
     visit(named("sgd"), within::elementwise, [&](auto& b) {
-      device_array gradient(b, x), momentum(b, y), weight(b, z);
-      b.sgd(n, gradient, 0.06f, 0.9f, 5e-4f, 0.8f, momentum, weight);
+      device_array gradient(b, x), momentum(b, y), weight(b, z), scale(b, numbers{0.8});
+      b.sgd(n, gradient, 0.06f, 0.9f, 5e-4f, scale, momentum, weight);
       return numbers_of(momentum, weight);
     });
     visit(named("sum_of_squares"), within::double_sum(size), [&](auto& b) {

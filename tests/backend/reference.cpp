@@ -65,10 +65,10 @@ TEMPLATE_TEST_CASE("flat vectors are added, multiplied, scaled and interpolated"
 
 TEMPLATE_TEST_CASE("SGD keeps a momentum buffer that weight decay enters", "", float, double) {
   backend::reference<TestType> b;
-  const std::vector<TestType> gradient{4};
+  const std::vector<TestType> gradient{4}, scale{2};
   std::vector<TestType> weight{8}, momentum{0};
   const auto step = [&] {
-    b.sgd(1, gradient.data(), TestType(0.5), TestType(0.5), TestType(0.25), TestType(2),
+    b.sgd(1, gradient.data(), TestType(0.5), TestType(0.5), TestType(0.25), scale.data(),
           momentum.data(), weight.data());
   };
   step();  // g = 2 * 4 + 8 / 4 = 10 = buffer

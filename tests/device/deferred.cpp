@@ -3,7 +3,7 @@
 #include TRIPTYCH_UNDER_TEST
 
 #include <triptych/backend/reference.hpp>
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/data/procedural.hpp>
 #include <triptych/method/mncl.hpp>
 #include <triptych/method/moco.hpp>
@@ -29,7 +29,7 @@
 using namespace triptych;
 using namespace triptych::test;
 
-static_assert(DeferringBackend<device>);
+static_assert(device::defers);
 
 namespace {
 
@@ -65,7 +65,7 @@ void launch(small_method<device, Options>& m, std::int64_t number, bool spoil = 
                   {.step = number, .rate = 0.05, .predictor_rate = 0.05, .seed = 1, .read = false});
   };
   if (how == launches::as_graph) {
-    as_graph(m.backend, step);
+    m.backend.as_graph(step);
   } else {
     step();
   }
@@ -82,14 +82,14 @@ TEMPLATE_TEST_CASE("steps without a look give the bits of those that are read", 
   const std::int64_t before = looks(unread.backend);
   for (int i = 0; i < 3; ++i) launch(unread, i);
   CHECK(looks(unread.backend) == before);
-  const method::outcome found = unread.method.settle();
+  const method::step_status found = unread.method.synchronize();
   CHECK(found.finite);
-  CHECK(found.sound == 3);
+  CHECK(found.finite_steps == 3);
   CHECK(found.last.loss == last.loss);
   CHECK(found.last.terms == last.terms);
   CHECK(found.last.gradient_norm == last.gradient_norm);
   CHECK((unread.state() == read.state()));
-  CHECK(unread.method.settle().sound == 0);
+  CHECK(unread.method.synchronize().finite_steps == 0);
 }
 
 // The first of them too, which makes the arena grow while it is recorded. The queue of 20 rows ends within
@@ -103,8 +103,8 @@ TEMPLATE_TEST_CASE("steps as graphs give the bits of those launched one by one",
     // On a GPU libraries make ready in the first step, as in a trainer's.
     launch(whole, i, false, i > 0 || counted ? launches::as_graph : launches::one_by_one);
   }
-  const method::outcome expected = singly.method.settle(), found = whole.method.settle();
-  CHECK(found.sound == 5);
+  const method::step_status expected = singly.method.synchronize(), found = whole.method.synchronize();
+  CHECK(found.finite_steps == 5);
   CHECK(found.last.loss == expected.last.loss);
   CHECK(found.last.gradient_norm == expected.last.gradient_norm);
   CHECK(whole.method.counters() == singly.method.counters());
@@ -112,7 +112,7 @@ TEMPLATE_TEST_CASE("steps as graphs give the bits of those launched one by one",
 
   launch(whole, 5, true, launches::as_graph);  // not finite
   CHECK((weights_and_queue(whole.method) == weights_and_queue(singly.method)));
-  CHECK_FALSE(whole.method.settle().finite);
+  CHECK_FALSE(whole.method.synchronize().finite);
 }
 
 TEST_CASE("a graph that looks at its own numbers is refused, and nothing of it was launched") {
@@ -195,9 +195,11 @@ TEST_CASE("clipping and LARS take their norms where they are") {
         d.clip(limit, norm, scale);
         return static_cast<const float*>(scale.data());
       };
-      const auto here = [&](auto& r, const float* gradient, std::size_t n) {
-        return static_cast<float>(
+      float clipped = 0;
+      const auto here = [&](auto& r, const float* gradient, std::size_t n) -> const float* {
+        clipped = static_cast<float>(
             kernels::clip_scale(limit, std::sqrt(r.sum_of_squares(gradient, n))));
+        return &clipped;
       };
       const auto expected = step(oracle, optimizer, here);
       const auto found = step(b, optimizer, there);
@@ -229,11 +231,11 @@ TEMPLATE_TEST_CASE("neither a step that is not finite nor one after it moves a w
   launch(m, 2, true);
   launch(m, 3);
   CHECK((weights_and_queue(m.method) == sound));
-  const method::outcome found = m.method.settle();
+  const method::step_status found = m.method.synchronize();
   CHECK_FALSE(found.finite);
-  CHECK(found.sound == 2);
+  CHECK(found.finite_steps == 2);
   launch(m, 4);  // the gate is open again
-  CHECK(m.method.settle().finite);
+  CHECK(m.method.synchronize().finite);
   CHECK((weights_and_queue(m.method) != sound));
 
   launch(m, 5, true);
@@ -246,7 +248,7 @@ TEST_CASE("a gradient that is not finite moves no weight, whatever the loss was"
   if (!present()) return;
   small_method<device, method::simclr_options> m;
   launch(m, 0);
-  CHECK(m.method.settle().finite);
+  CHECK(m.method.synchronize().finite);
   auto& online = m.method.online();
   const auto before = m.weights();
   const device_array<device> norm(m.backend, {0});
@@ -265,14 +267,14 @@ TEST_CASE("projections that are not finite move no weight, whatever the loss is"
   if (!present()) return;
   small_method<device, method::mncl_options> m;
   launch(m, 0);
-  CHECK(m.method.settle().finite);
+  CHECK(m.method.synchronize().finite);
   const float spoilt = std::nanf("");
   m.backend.upload(&spoilt, 1, m.method.momentum().weights());
   const auto online = m.weights();
   launch(m, 1);
-  const method::outcome found = m.method.settle();
+  const method::step_status found = m.method.synchronize();
   CHECK_FALSE(found.finite);
-  CHECK(found.sound == 0);
+  CHECK(found.finite_steps == 0);
   CHECK(std::isfinite(found.last.loss));
   CHECK((m.weights() == online));
 }
@@ -323,7 +325,7 @@ TEST_CASE("the gate closes for one number that is not finite, wherever it stands
     const device_array<device> from(b, {1, 2}), to(b, {5, 6});
     b.commit(from, 2, to);
     b.interpolate(0.5f, from, 2, to);
-    b.sgd(2, from, 1, 0, 0, 1, to, to);
+    b.commit_each(2, kernels::copy<float>{from, to});
     b.sgd(2, from, 1, 0, 0, from.data(), to, to);
     b.lars(2, update::optimizer::lars{}.trust(), from, 1, 0, from, to, to);
     std::vector<double> kept;

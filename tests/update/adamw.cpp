@@ -28,7 +28,7 @@ struct moved {
   void step(const adamw& rule, const parameter_group& group, const std::vector<real>& gradient,
             real scale = 1) {
     real* const means[] = {mean.data(), square.data()};
-    rule.step(backend, list, group, scale, gradient.data(), state_of<B>(means), weights.data());
+    rule.step(backend, list, group, &scale, gradient.data(), state_of<B>(means), weights.data());
   }
 };
 

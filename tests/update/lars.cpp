@@ -118,7 +118,7 @@ struct network {
 
   void step(const lars& rule, double rate, double scale = 1) {
     double* const buffers[] = {state.data()};
-    rule.step(backend, list, {0, list.size(), rate}, scale, gradient.data(),
+    rule.step(backend, list, {0, list.size(), rate}, &scale, gradient.data(),
               triptych::update::optimizer::state_of<triptych::backend::reference<>>(buffers),
               weights.data());
   }

@@ -28,7 +28,7 @@ struct bench {
   void step(const Optimizer& rule, const parameter_group& group, double scale = 1) {
     const numbers gradient = {2, -4, 2};
     double* const buffers[] = {state.data()};
-    rule.step(backend, list, group, scale, gradient.data(), state_of<reference>(buffers),
+    rule.step(backend, list, group, &scale, gradient.data(), state_of<reference>(buffers),
               weights.data());
   }
 };

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <triptych/backend/steps_at_once.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
@@ -20,7 +21,7 @@
 
 namespace triptych::backend::inline TRIPTYCH_ISA {
 
-class cpu_operations {
+class cpu_operations : public steps_at_once<cpu_operations, float> {
  public:
   using real = float;
   using map = real;
@@ -61,7 +62,7 @@ class cpu_operations {
   void scale(real factor, std::size_t n, real* x);
   void interpolate(real keep, const real* source, std::size_t n, real* target);
   void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
-           real gradient_scale, real* momentum_buffer, real* weight);
+           const real* gradient_scale, real* momentum_buffer, real* weight);
   [[nodiscard]] double sum_of_squares(const real* x, std::size_t n) const;
   [[nodiscard]] bool all_finite(const real* x, std::size_t n) const;
   void mean(const real* x, std::size_t n, real scale, real* y);

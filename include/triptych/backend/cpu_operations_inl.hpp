@@ -131,14 +131,14 @@ TRIPTYCH_INLINE void cpu_operations::scale(real factor, std::size_t n, real* x) 
 
 TRIPTYCH_INLINE void cpu_operations::interpolate(real keep, const real* source, std::size_t n,
                                                  real* target) {
-  each(n, kernels::interpolate<real>{keep, source, target});
+  commit_each(n, kernels::interpolate<real>{keep, source, target});
 }
 
 TRIPTYCH_INLINE void cpu_operations::sgd(std::size_t n, const real* gradient, real rate,
-                                         real momentum, real decay, real gradient_scale,
+                                         real momentum, real decay, const real* gradient_scale,
                                          real* momentum_buffer, real* weight) {
-  each(n, kernels::sgd<real>{gradient, rate, momentum, decay, gradient_scale, momentum_buffer,
-                             weight});
+  commit_each(n, kernels::sgd<real>{gradient, rate, momentum, decay, *gradient_scale,
+                                    momentum_buffer, weight});
 }
 
 TRIPTYCH_INLINE double cpu_operations::sum_of_squares(const real* x, std::size_t n) const {

@@ -540,7 +540,8 @@ namespace cuda_detail {
 
 template <class B, class... Functors>
 auto addresses(kernels::launch_list<Functors...>) {
-  return std::make_tuple(static_cast<void (B::*)(std::size_t, const Functors&)>(&B::each)...);
+  return std::make_tuple(static_cast<void (B::*)(std::size_t, const Functors&)>(&B::each)...,
+                         static_cast<void (B::*)(std::size_t, const Functors&)>(&B::commit_each)...);
 }
 
 template <class B, class Part>

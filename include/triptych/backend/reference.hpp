@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <triptych/backend/steps_at_once.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
@@ -27,7 +28,7 @@
 namespace triptych::backend {
 
 template <class T = double>
-class reference {
+class reference : public steps_at_once<reference<T>, T> {
  public:
   using real = T;
   using map = T;
@@ -67,13 +68,15 @@ class reference {
   }
 
   void interpolate(T keep, const T* source, std::size_t n, T* target) {
+    if (!this->is_open()) return;
     for (std::size_t i = 0; i < n; ++i) target[i] = keep * target[i] + (1 - keep) * source[i];
   }
 
-  void sgd(std::size_t n, const T* gradient, T rate, T momentum, T decay, T gradient_scale,
+  void sgd(std::size_t n, const T* gradient, T rate, T momentum, T decay, const T* gradient_scale,
            T* momentum_buffer, T* weight) {
+    if (!this->is_open()) return;
     for (std::size_t i = 0; i < n; ++i) {
-      const T g = gradient_scale * gradient[i] + decay * weight[i];
+      const T g = *gradient_scale * gradient[i] + decay * weight[i];
       momentum_buffer[i] = momentum * momentum_buffer[i] + g;
       weight[i] -= rate * momentum_buffer[i];
     }

@@ -32,7 +32,7 @@
 #include <utility>
 
 #include <triptych/augment/group_canvas.hpp>
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
@@ -79,19 +79,21 @@ class thrust_algorithms {
   void scale(real factor, std::size_t n, real* x);
   void interpolate(real keep, const real* source, std::size_t n, real* target);
   void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
-           real gradient_scale, real* momentum_buffer, real* weight);
-  void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
            const real* gradient_scale, real* momentum_buffer, real* weight);
   [[nodiscard]] double sum_of_squares(const real* x, std::size_t n);
   [[nodiscard]] bool all_finite(const real* x, std::size_t n);
   void mean(const real* x, std::size_t n, real scale, real* y);
 
-  // -- steps that are read later (concepts/deferring_backend.hpp) ---------------------------------
+  // -- what a step does to the state of a run: it is read later ------------------------------------
+
+  static constexpr bool defers = true;
 
   [[nodiscard]] const real* gate() const noexcept { return gate_.data(); }
   void open_gate() { fill(gate_.data(), 1, real(1)); }
   void close_gate_unless_finite(const real* x, std::size_t n);
   void commit(const real* x, std::size_t n, real* y);
+  template <class Functor>
+  void commit_each(std::size_t n, const Functor& functor);
   void norm(const real* x, std::size_t n, real* y);
   void clip(double limit, const real* norm, real* scale);
   void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient, double rate,

@@ -125,17 +125,7 @@ void thrust_algorithms<System, ConvEngine, Map>::scale(real factor, std::size_t 
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::interpolate(real keep, const real* source,
                                                              std::size_t n, real* target) {
-  system_.each(thrust_detail::signed_size(n),
-               kernels::gated<kernels::interpolate<real>, real>{gate(), {keep, source, target}});
-}
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
-                                                     real momentum, real decay, real gradient_scale,
-                                                     real* momentum_buffer, real* weight) {
-  system_.each(
-      thrust_detail::signed_size(n),
-      kernels::gated<kernels::sgd<real>, real>{
-          gate(), {gradient, rate, momentum, decay, gradient_scale, momentum_buffer, weight}});
+  commit_each(n, kernels::interpolate<real>{keep, source, target});
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
@@ -143,11 +133,8 @@ void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* 
                                                      const real* gradient_scale,
                                                      real* momentum_buffer, real* weight) {
   using number = kernels::in_memory<real>;
-  system_.each(
-      thrust_detail::signed_size(n),
-      kernels::gated<kernels::sgd<real, real, number>, real>{
-          gate(),
-          {gradient, rate, momentum, decay, number{gradient_scale}, momentum_buffer, weight}});
+  commit_each(n, kernels::sgd<real, real, number>{gradient, rate, momentum, decay,
+                                                  number{gradient_scale}, momentum_buffer, weight});
 }
 template <class System, class ConvEngine, class Map>
 double thrust_algorithms<System, ConvEngine, Map>::sum_of_squares(const real* x, std::size_t n) {
@@ -197,9 +184,14 @@ void thrust_algorithms<System, ConvEngine, Map>::close_gate_unless_finite(const 
   system_.each(1, kernels::close_unless_zero<real>{total, gate_.data()});
 }
 template <class System, class ConvEngine, class Map>
+template <class Functor>
+void thrust_algorithms<System, ConvEngine, Map>::commit_each(std::size_t n,
+                                                             const Functor& functor) {
+  each(n, kernels::gated<Functor, real>{gate(), functor});
+}
+template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::commit(const real* x, std::size_t n, real* y) {
-  system_.each(thrust_detail::signed_size(n),
-               kernels::gated<kernels::copy<real>, real>{gate(), {x, y}});
+  commit_each(n, kernels::copy<real>{x, y});
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::norm(const real* x, std::size_t n, real* y) {
@@ -227,11 +219,9 @@ void thrust_algorithms<System, ConvEngine, Map>::lars(std::size_t n,
   sum(n, kernels::square<real>{gradient}, 1.0, gradient_squares);
   system_.each(1, kernels::lars_scalars<real>{trust, rate, weight_squares, gradient_squares,
                                               gradient_scale, factors});
-  system_.each(thrust_detail::signed_size(n),
-               kernels::gated<kernels::sgd<real, number, number>, real>{
-                   gate(),
-                   {gradient, number{factors}, momentum, number{factors + 1}, number{factors + 2},
-                    momentum_buffer, weight}});
+  commit_each(n, kernels::sgd<real, number, number>{gradient, number{factors}, momentum,
+                                                    number{factors + 1}, number{factors + 2},
+                                                    momentum_buffer, weight});
 }
 template <class System, class ConvEngine, class Map>
 void thrust_algorithms<System, ConvEngine, Map>::as_graph(const std::function<void()>& work) {

@@ -1,6 +1,6 @@
 // triptych/concepts/backend.hpp
 //
-// What a backend offers: memory and some thirty operations on plain row-major arrays. Networks,
+// What a backend offers: memory and some forty operations on plain row-major arrays. Networks,
 // losses and methods are written over this list alone, so one text runs on every backend.
 //
 // Two types of numbers: `real`, of weights, statistics, features and losses, and `map`, of the feature
@@ -23,6 +23,7 @@
 #include <triptych/core/arena.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
+#include <triptych/kernels/descent.hpp>
 #include <triptych/kernels/elementwise.hpp>
 
 namespace triptych {
@@ -34,7 +35,8 @@ concept Backend = requires { typename B::real; typename B::map; typename B::memo
     typename B::map* f, const typename B::map* cf,
     std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
     running_statistics<typename B::real> rs, logit_shape ls, subset_means sm,
-    const convolution::geometry& g, transpose t) {
+    const convolution::geometry& g, transpose t, double d, const kernels::lars_trust& trust,
+    void (*work)()) {
   requires std::floating_point<typename B::real>;
   requires std::convertible_to<typename B::map, typename B::real>;
   /// The activations of the running step.
@@ -55,9 +57,6 @@ concept Backend = requires { typename B::real; typename B::map; typename B::memo
   b.add(cf, n, f);
   b.multiply(cx, n, x);      // x *= cx
   b.scale(s, n, x);          // x *= s
-  b.interpolate(s, cx, n, x);           // x = s x + (1 - s) cx                  (EMA)
-  b.sgd(n, cx, s, s, s, s, x, x);       // gradient, lr, momentum, decay, gradient scale, buffer, weights:
-                                        // g = scale*gradient + decay*w; buf = momentum*buf + g; w -= lr*buf
   { b.sum_of_squares(cx, n) } -> std::convertible_to<double>;
   { b.all_finite(cx, n) } -> std::convertible_to<bool>;
   b.mean(cx, n, s, x);       // x[0] = s * mean(cx[0..n))
@@ -92,6 +91,28 @@ concept Backend = requires { typename B::real; typename B::map; typename B::memo
   b.divide(sh, c, cx, f);
   b.combine_forward(sm, cx, x);                           // patches -> means of subsets
   b.combine_backward(sm, cx, x);                          // d(means) -> d(patches)
+
+  // -- what a step does to the state of a run ---------------------------------------------------
+  // A gate, one number in the backend's memory, is closed by the first number that is not finite. While it is
+  // closed, what is below it here changes nothing, so the state stays what it was before that step.
+  { b.gate() } -> std::same_as<const typename B::real*>;  // 1: open; 0: closed
+  b.open_gate();                          // it is open from the start
+  b.close_gate_unless_finite(cx, n);      // where any of the numbers is NaN or infinite
+  b.commit(cx, n, x);                     // x = cx
+  b.commit_each(n, kernels::fill<typename B::real>{s, x});  // each
+  b.interpolate(s, cx, n, x);             // x = s x + (1 - s) cx                  (EMA)
+  // gradient, lr, momentum, decay, gradient's scale in memory, buffer, weights:
+  // g = scale * gradient + decay * w; buf = momentum * buf + g; w -= lr * buf
+  b.sgd(n, cx, s, s, s, cx, x, x);
+  b.lars(n, trust, cx, d, s, cx, x, x);   // one tensor: gradient, lr, momentum, scale, buffer, weights
+
+  b.norm(cx, n, x);                       // x[0] = |cx|
+  b.clip(d, cx, x);                       // limit, norm -> x[0] = what the gradient is multiplied by
+  // Whether looking at a number means waiting. Then a step is only launched, and read when somebody asks.
+  { B::defers } -> std::convertible_to<bool>;
+  // work(), which looks at nothing, as one launch. Where this throws, nothing of it was launched, though
+  // work() may have run on the host. See docs/design/0009.
+  b.as_graph(work);
 
   // -- losses and memory -----------------------------------------------------------------------
   b.normalize_rows_forward(m, c, cx, x, x);               // x -> y = x / max(|x|, 1e-12), 1 / max(|x|, 1e-12) per row

@@ -19,16 +19,6 @@ struct in_memory {
   TRIPTYCH_HOST_DEVICE operator T() const { return *at; }  // NOLINT: it stands for the number
 };
 
-/// A factor of a gradient as a functor holds it: a number, or where one lies.
-template <class T>
-T number(T value) {
-  return value;
-}
-template <class T>
-in_memory<T> number(const T* at) {
-  return {at};
-}
-
 /// Stochastic gradient descent with momentum, weight decay and a factor on the gradient
 /// (for clipping):
 ///   g = scale * gradient + decay * w;  b <- momentum * b + g;  w <- w - rate * b

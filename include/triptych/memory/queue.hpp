@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/core/philox.hpp>
@@ -179,9 +179,9 @@ class queue {
     }
     const std::int64_t first = std::min(n, size_ - head_);  // rows before the ring's end
     const auto width = static_cast<std::size_t>(features_);
-    commit(*backend_, rows.data, static_cast<std::size_t>(first) * width,
+    backend_->commit(rows.data, static_cast<std::size_t>(first) * width,
            rows_.data() + static_cast<std::size_t>(head_) * width);
-    commit(*backend_, rows.data + static_cast<std::size_t>(first) * width,
+    backend_->commit(rows.data + static_cast<std::size_t>(first) * width,
            static_cast<std::size_t>(n - first) * width, rows_.data());
     head_ = (head_ + n) % size_;
     pushed_ += n;

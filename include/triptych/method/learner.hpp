@@ -5,17 +5,14 @@
 // them. The loop knows this type alone, so that it is compiled once and not once for each method.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tuple>
-#include <utility>
 #include <vector>
 
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
@@ -42,31 +39,25 @@ class learner {
   learner& operator=(const learner&) = delete;
 
   /// One training step on x (V N, H, W, 3): views 1, 2, ... one after another, groups = V. Throws
-  /// error::non_finite, naming step and tensor, before any weight has changed. With
-  /// `options.read` false on a backend that defers (concepts/deferring_backend.hpp) it returns an
-  /// empty report and throws nothing of the kind: `settle` tells.
+  /// error::non_finite, naming step and tensor, before any weight has changed. With `options.read` false it
+  /// returns an empty report and throws nothing of the kind: `synchronize` tells.
   virtual step_report step(tensor<const real> x, const step_options& options,
                            const trace<real>& watch = {}) = 0;
 
   /// What the steps since the last call did, or since the last step with `options.read`. After one that
   /// was not finite the state is that before it, but for running statistics and the queue's counters.
-  outcome settle() {
-    if constexpr (DeferringBackend<B>) {
-      std::array<real, record_size> record{};  // on the host
-      backend_->download(record_.data(), record.size(), record.data());
-      backend_->fill(record_.data() + sound_at, 2, real(0));
-      loss_list losses{};
-      for (std::size_t i = 0; i < losses.size(); ++i) losses[i] = static_cast<double>(record[i]);
-      last_ = reported(losses);
-      last_.gradient_norm = static_cast<double>(record[norm_at]);
-      const auto sound = static_cast<std::int64_t>(record[sound_at]);
-      const auto made = static_cast<std::int64_t>(record[made_at]);
-      if (sound != made) backend_->open_gate();
-      return {last_, made, sound, sound == made};
-    } else {
-      const std::int64_t made = std::exchange(unread_, 0);
-      return {last_, made, made, true};
+  step_status synchronize() {
+    backend_->download(record_.data(), record_.size(), host_record_.data());
+    backend_->fill(record_.data() + finite_at, 2, real(0));
+    const auto finite = static_cast<std::int64_t>(host_record_[finite_at]);
+    const auto made = static_cast<std::int64_t>(host_record_[made_at]);
+    if (made > 0) {
+      losses_.assign(host_record_.begin() + losses_at, host_record_.end());
+      last_ = reported(losses_);
+      last_.gradient_norm = static_cast<double>(host_record_[norm_at]);
     }
+    if (finite != made) backend_->open_gate();
+    return {last_, made, finite, finite == made};
   }
 
   /// The loss of unrelated unit rows, for a batch of n: what the first steps should print.
@@ -98,13 +89,7 @@ class learner {
   }
 
  protected:
-  learner(B& backend, const traits& about) : backend_(&backend), about_(about) {
-    if constexpr (DeferringBackend<B>) {
-      record_ = buffer<real, typename B::memory>(record_size, "the numbers of a step");
-      backend.fill(record_.data(), record_size, real(0));
-      backend.fill(record_.data() + one_at, 1, real(1));
-    }
-  }
+  learner(B& backend, const traits& about) : backend_(&backend), about_(about) { record(8); }
 
   /// What the losses of a step mean: the report, but for the gradient.
   [[nodiscard]] virtual step_report reported(const loss_list& losses) const = 0;
@@ -143,11 +128,7 @@ class learner {
 
   /// The step is refused if any of these numbers is not finite, whatever the losses are.
   void expect_finite(tensor<const real> rows) {
-    if constexpr (DeferringBackend<B>) {
-      backend_->close_gate_unless_finite(rows.data, rows.size());
-    } else {
-      spoilt_ = spoilt_ || !backend_->all_finite(rows.data, rows.size());
-    }
+    backend_->close_gate_unless_finite(rows.data, rows.size());
   }
 
   /// The end of every step: the gradient of what the online network gave back through it, and its
@@ -156,39 +137,31 @@ class learner {
   step_report descend(Online& online, const output_gradients<real>& gradient, tensor<const real> x,
                       const step_options& options, const loss_values<B, N>& losses) {
     expect_kept();
-    if constexpr (DeferringBackend<B>) {
-      backend_->close_gate_unless_finite(losses[0], N);
-      online.zero_gradients();
-      online.backward(gradient);
-      real* record = record_.data();
-      online.update(options.rate, options.predictor_rate, options.step, record + norm_at);
-      backend_->copy(losses[0], N, record);
-      backend_->add(backend_->gate(), 1, record + sound_at);
-      backend_->add(record + one_at, 1, record + made_at);
-      return options.read ? read(online, x, options.step) : step_report{};
-    } else {
-      step_report report = reported(losses.read());
-      if (std::exchange(spoilt_, false) || !std::isfinite(report.loss)) {
-        throw error::non_finite(diagnosis(options.step, x));
-      }
-      online.zero_gradients();
-      online.backward(gradient);
-      try {
-        report.gradient_norm = online.update(options.rate, options.predictor_rate, options.step);
-      } catch (const error& e) {
-        throw named(options.step, e);
-      }
-      ++unread_;
-      return last_ = report;
-    }
+    if (record_.size() < losses_at + N) record(N);
+    backend_->close_gate_unless_finite(losses[0], N);
+    online.zero_gradients();
+    online.backward(gradient);
+    real* const record = record_.data();
+    online.update(options.rate, options.predictor_rate, options.step, record + norm_at);
+    backend_->copy(losses[0], N, record + losses_at);
+    backend_->add(backend_->gate(), 1, record + finite_at);
+    backend_->add(record + one_at, 1, record + made_at);
+    return options.read ? read(online, x, options.step) : step_report{};
   }
 
  private:
-  // Where the numbers of a step lie in `record_`, behind the losses. Steps are counted where they are made:
-  // one that was recorded and not launched is none.
-  static constexpr std::size_t norm_at = std::tuple_size_v<loss_list>, sound_at = norm_at + 1,
-                               made_at = norm_at + 2, one_at = norm_at + 3,
-                               record_size = norm_at + 4;
+  // Where the numbers of a step lie in `record_`. Steps are counted where they are made: one that was recorded
+  // and not launched is none.
+  static constexpr std::size_t norm_at = 0, finite_at = 1, made_at = 2, one_at = 3, losses_at = 4;
+
+  /// Room for so many losses; more than these are known at the first step.
+  void record(std::size_t losses) {
+    record_ = buffer<real, typename B::memory>(losses_at + losses, "the numbers of a step");
+    host_record_.assign(record_.size(), real(0));
+    losses_.reserve(losses);
+    backend_->fill(record_.data(), record_.size(), real(0));
+    backend_->fill(record_.data() + one_at, 1, real(1));
+  }
 
   void expect_kept() const {
     if (observer_) return;
@@ -200,20 +173,17 @@ class learner {
   /// Waits for the step that has been launched, and refuses it if it must be.
   template <class Online>
   step_report read(const Online& online, tensor<const real> x, std::int64_t step) {
-    const outcome found = settle();
+    const step_status found = synchronize();
     if (found.finite) return found.last;
-    if (found.sound + 1 < found.made) {
+    if (found.finite_steps + 1 < found.made) {
       throw error::non_finite("a step before step " + std::to_string(step + 1) +
-                              " was not finite; settle before a step that is read");
+                              " was not finite; synchronize before a step that is read");
     }
     if (std::isfinite(found.last.loss) && !std::isfinite(found.last.gradient_norm)) {
-      throw named(step, online.gradient_error());
+      const error e = online.gradient_error();
+      throw error(e.kind(), "step " + std::to_string(step + 1) + ": " + e.what());
     }
     throw error::non_finite(diagnosis(step, x));
-  }
-
-  static error named(std::int64_t step, const error& e) {
-    return {e.kind(), "step " + std::to_string(step + 1) + ": " + e.what()};
   }
 
   /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here, as
@@ -241,10 +211,10 @@ class learner {
   std::vector<named_arena<real>> arenas_;
   named_arena<real> gradients_;
 
+  buffer<real, typename B::memory> record_;  ///< of the last step, in backend memory
+  std::vector<real> host_record_;            ///< as it was when it was last read
+  std::vector<double> losses_;
   step_report last_;
-  std::int64_t unread_ = 0;  ///< steps since the last `settle`, where the backend does not defer
-  bool spoilt_ = false;      ///< something that this step needs is not finite
-  buffer<real, typename B::memory> record_;  ///< of the last step; where the backend defers
 };
 
 }  // namespace triptych::method

@@ -32,8 +32,7 @@ struct step_options {
   double rate = 0.1;          ///< learning rate of encoder and projector
   double predictor_rate = 0.1;
   std::uint64_t seed = 0;     ///< of the run; for combinators that draw
-  /// False: the host does not wait for what the step did; learner::settle says it later. Means
-  /// nothing on backends that compute at once.
+  /// False: nobody looks at what the step did; learner::synchronize says it later.
   bool read = true;
 };
 
@@ -45,11 +44,11 @@ struct step_report {
 };
 
 /// What the steps did that nobody has looked at yet.
-struct outcome {
+struct step_status {
   step_report last;        ///< of the last one, if `finite`
   std::int64_t made = 0;   ///< how many
-  std::int64_t sound = 0;  ///< of them, in order, were finite and moved the weights
-  bool finite = true;      ///< all of them; else the one after `sound`, and none since, moved any
+  std::int64_t finite_steps = 0;  ///< of them, in order, were finite and moved the weights
+  bool finite = true;  ///< all of them; else the one after `finite_steps`, and none since, moved any
 };
 
 /// What a method keeps an array for: each kind is a file of a checkpoint.

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <span>
@@ -21,10 +20,9 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
-#include <triptych/kernels/descent.hpp>
 #include <triptych/nn/encoder.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
@@ -236,29 +234,26 @@ class network {
 
   // -- update -----------------------------------------------------------------------------------
 
-  /// One step of the optimizer, which is number `step` of the run, counted from 0; returns the norm of the gradient before clipping. Throws
-  /// error::non_finite, the weights untouched, where that norm is not finite.
-  double update(double rate, double predictor_rate, std::int64_t step)
-    requires owns_gradients
-  {
-    const double norm = std::sqrt(backend_->sum_of_squares(gradients_.data(), gradients_.size()));
-    if (!std::isfinite(norm)) throw gradient_error();
-    descend(rate, predictor_rate, step,
-            static_cast<real>(kernels::clip_scale(update_.clip_norm, norm)));
-    return norm;
-  }
-
-  /// The same without a look: the norm goes to `norm` (one number in backend memory), and where it is
-  /// not finite the gate closes and no weight moves.
+  /// One step of the optimizer, number `step` of the run, counted from 0. The gradient's norm before
+  /// clipping goes to `norm`, one number in backend memory; where it is not finite the gate closes and no
+  /// weight moves.
   void update(double rate, double predictor_rate, std::int64_t step, real* norm)
-    requires(owns_gradients && DeferringBackend<B>)
+    requires owns_gradients
   {
     const typename stack_arena<memory>::frame scope(backend_->arena());
     real* const scale = backend_->arena().template take<real>(1);
     backend_->norm(gradients_.data(), gradients_.size(), norm);
     backend_->close_gate_unless_finite(norm, 1);
     backend_->clip(update_.clip_norm, norm, scale);
-    descend(rate, predictor_rate, step, static_cast<const real*>(scale));
+    using group_type = update::optimizer::parameter_group;
+    for (const auto& group :
+         {group_type{0, predictor_begin_, rate, step},
+          group_type{predictor_begin_, weight_list_.size(), predictor_rate, step}}) {
+      if (group.begin == group.end) continue;
+      update_.rule.step(*backend_, weight_list_, group, static_cast<const real*>(scale),
+                        static_cast<const real*>(gradients_.data()), optimizer_state(),
+                        weights_.data());
+    }
   }
 
   /// What is thrown for a gradient that is not finite: names a tensor.
@@ -289,20 +284,6 @@ class network {
 
  private:
   using array = buffer<real, memory>;
-
-  /// The optimizer's step, of the gradients times `scale`: a number, or where one lies.
-  template <class Scale>
-  void descend(double rate, double predictor_rate, std::int64_t step, Scale scale) {
-    using group_type = update::optimizer::parameter_group;
-    for (const auto& group :
-         {group_type{0, predictor_begin_, rate, step},
-          group_type{predictor_begin_, weight_list_.size(), predictor_rate, step}}) {
-      if (group.begin == group.end) continue;
-      update_.rule.step(*backend_, weight_list_, group, scale,
-                        static_cast<const real*>(gradients_.data()),
-                        optimizer_state(), weights_.data());
-    }
-  }
 
   [[nodiscard]] array zeros(std::size_t n, const char* purpose) const {
     array a(n, purpose);

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
-#include <triptych/concepts/deferring_backend.hpp>
+#include <triptych/concepts/backend.hpp>
 #include <triptych/concepts/rendering_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
@@ -149,8 +149,8 @@ class trainer {
   const method::step_report& report() {
     if (unread_ == 0) return report_;
     const std::int64_t first = step_ - std::exchange(unread_, 0);
-    const method::outcome found = method_->settle();
-    if (!found.finite) repeat(first + found.sound);
+    const method::step_status found = method_->synchronize();
+    if (!found.finite) repeat(first + found.finite_steps);
     return report_ = found.last;
   }
 
@@ -221,11 +221,11 @@ class trainer {
     r.epoch = epoch();
     sight_.clear();
     launch(batch, look ? watching(watch) : watch,
-           DeferringBackend<B> && options_.graph && !(first || look || watched));
+           B::defers && options_.graph && !(first || look || watched));
     begun_ = true;
     r.step = ++step_;
     ++unread_;
-    if (!DeferringBackend<B> || first || look || watched || step_ % options_.read_every == 0) {
+    if (!B::defers || first || look || watched || step_ % options_.read_every == 0) {
       report();
     }
     r.report = report_;
@@ -240,12 +240,12 @@ class trainer {
     const frame scope(backend.arena());
     const auto x = views_of(batch);
     method::step_options plan = planned();
-    plan.read = false;
+    plan.read = !B::defers;
     const auto step = [&] { static_cast<void>(method_->step(x, plan, watch)); };
     if (!graph) return step();
     const auto counters = method_->counters();
     try {
-      as_graph(backend, step);
+      backend.as_graph(step);
     } catch (...) {
       method_->restore_counters(counters);  // it was not launched
       throw;

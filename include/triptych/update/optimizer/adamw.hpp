@@ -17,21 +17,18 @@
 #include <cstddef>
 #include <string_view>
 
-#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/options.hpp>
-#include <triptych/kernels/descent.hpp>
 #include <triptych/kernels/elementwise.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/update/optimizer/optimizer.hpp>
 
 namespace triptych::update::optimizer {
 
-/// The step of weight i; Scale is T, or kernels::in_memory<T>.
-template <class T, class Scale = T>
+/// The step of weight i.
+template <class T>
 struct adamw_step {
-  const T* gradient;
-  Scale gradient_scale;
+  const T *gradient, *gradient_scale;
   T keep;         ///< 1 - lr decay
   T beta1, new1;  ///< beta1, 1 - beta1
   T beta2, new2;
@@ -39,7 +36,7 @@ struct adamw_step {
   T *mean, *square, *weight;
 
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
-    const T g = T(gradient_scale) * gradient[i];
+    const T g = *gradient_scale * gradient[i];
     mean[i] = beta1 * mean[i] + new1 * g;
     square[i] = beta2 * square[i] + new2 * g * g;
     weight[i] = keep * weight[i] - rate * mean[i] / (root * std::sqrt(square[i]) + epsilon);
@@ -50,7 +47,7 @@ struct adamw {
   static constexpr traits about{.name = "adamw"};
   static constexpr std::array<std::string_view, 2> state{"exp_avg", "exp_avg_sq"};
   template <class T>
-  using launches = kernels::launch_list<kernels::gated<adamw_step<T, kernels::in_memory<T>>, T>>;
+  using launches = kernels::launch_list<adamw_step<T>>;
 
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-8;
@@ -64,21 +61,21 @@ struct adamw {
     option("weight-decay", &adamw::weight_decay, not_negative, "on all parameters");
   }
 
-  template <class B, class Scale>
+  template <class B>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& means,
+            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& means,
             typename B::real* weights) const {
     using real = typename B::real;
     const auto as_real = [](double x) { return static_cast<real>(x); };
     const auto t = static_cast<double>(group.step + 1);
-    auto scale = kernels::number(gradient_scale);
-    commit_each(backend, group.end - group.begin,
-                adamw_step<real, decltype(scale)>{
-                    gradient + group.begin, scale, as_real(1 - group.rate * weight_decay),
-                    as_real(beta1), as_real(1 - beta1), as_real(beta2), as_real(1 - beta2),
-                    as_real(group.rate / (1 - std::pow(beta1, t))),
-                    as_real(1 / std::sqrt(1 - std::pow(beta2, t))), as_real(epsilon),
-                    means[0] + group.begin, means[1] + group.begin, weights + group.begin});
+    backend.commit_each(
+        group.end - group.begin,
+        adamw_step<real>{gradient + group.begin, gradient_scale,
+                         as_real(1 - group.rate * weight_decay), as_real(beta1), as_real(1 - beta1),
+                         as_real(beta2), as_real(1 - beta2),
+                         as_real(group.rate / (1 - std::pow(beta1, t))),
+                         as_real(1 / std::sqrt(1 - std::pow(beta2, t))), as_real(epsilon),
+                         means[0] + group.begin, means[1] + group.begin, weights + group.begin});
   }
 };
 

@@ -28,9 +28,9 @@ struct any_of {
     return std::visit([](const auto& one) { return optimizer::state_names(one); }, choice);
   }
 
-  template <class B, class Scale>
+  template <class B>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& state,
+            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& state,
             typename B::real* weights) const {
     std::visit(
         [&](const auto& one) {

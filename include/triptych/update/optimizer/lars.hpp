@@ -17,7 +17,6 @@
 #include <string>
 #include <string_view>
 
-#include <triptych/concepts/deferring_backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/kernels/descent.hpp>
@@ -72,9 +71,9 @@ struct lars {
   }
 
   /// One step of the tensors of a group, each scaled by itself.
-  template <class B, class Scale>
+  template <class B>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
+            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
             typename B::real* weights) const {
     for (const auto& p : list) {
       if (p.offset < group.begin || p.offset >= group.end) continue;
@@ -84,29 +83,13 @@ struct lars {
         sgd{momentum, 0}.step(backend, list, {0, p.size(), group.rate}, gradient_scale, g,
                               state_of<B>(&b, 1), w);
       } else {
-        scaled_step(backend, p.size(), group.rate, gradient_scale, g, b, w);
+        backend.lars(p.size(), trust(), g, group.rate, static_cast<typename B::real>(momentum),
+                     gradient_scale, b, w);
       }
     }
   }
 
  private:
-  template <class B, class Scale>
-  void scaled_step(B& backend, std::size_t n, double rate, Scale gradient_scale,
-                   const typename B::real* gradient, typename B::real* buffer,
-                   typename B::real* weights) const {
-    using real = typename B::real;
-    if constexpr (DeferringBackend<B>) {
-      backend.lars(n, trust(), gradient, rate, static_cast<real>(momentum), gradient_scale, buffer,
-                   weights);
-    } else {
-      const lars_factors f = trust().factors(rate, std::sqrt(backend.sum_of_squares(weights, n)),
-                                             std::sqrt(backend.sum_of_squares(gradient, n)),
-                                             static_cast<double>(gradient_scale));
-      backend.sgd(n, gradient, static_cast<real>(f.rate), static_cast<real>(momentum),
-                  static_cast<real>(f.decay), static_cast<real>(f.gradient_scale), buffer, weights);
-    }
-  }
-
   template <class T>
   static double norm(std::span<const T> values) {
     double sum = 0;

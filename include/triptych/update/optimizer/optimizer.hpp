@@ -5,15 +5,14 @@
 //
 //   static constexpr traits about{.name = "sgd"};
 //   static constexpr std::array<std::string_view, 1> state{"momentum_buffer"};
-//   template <class B, class Scale>
-//   void step(B&, const nn::parameter_list&, const parameter_group&, Scale gradient_scale,
+//   template <class B>
+//   void step(B&, const nn::parameter_list&, const parameter_group&, const real* gradient_scale,
 //             const real* gradient, const state_of<B>& state, real* weights) const;
 //
 // `state` names, as PyTorch does, arrays of a number for each weight, zero before the first step: they belong
 // to the network, files hold them under these names, and `step` gets them in this order. `step` works on the
-// tensors of the group alone. The gradient is to be multiplied by gradient_scale: a real, or, on a backend that
-// defers, a const real*, one number in its memory; either goes on to the backend's `sgd` as it is, and
-// kernels::number makes a field of a functor of it. Weights and state are moved through the gate (commit_each).
+// tensors of the group alone. The gradient is to be multiplied by *gradient_scale, a number in the backend's memory.
+// Weights and state are moved through the gate: by the backend's `sgd` or `lars`, or its `commit_each`.
 #pragma once
 
 #include <concepts>
@@ -61,7 +60,7 @@ template <class R, class B>
 concept Optimizer =
     std::copyable<R> &&
     requires(const R& rule, B& b, const nn::parameter_list& list,
-             const update::optimizer::parameter_group& group, typename B::real scale,
+             const update::optimizer::parameter_group& group, const typename B::real* scale,
              const typename B::real* gradient, const update::optimizer::state_of<B>& state,
              typename B::real* weights) {
       update::optimizer::state_names(rule);

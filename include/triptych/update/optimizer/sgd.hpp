@@ -26,9 +26,9 @@ struct sgd {
     option("weight-decay", &sgd::weight_decay, not_negative, "on all parameters");
   }
 
-  template <class B, class Scale>
+  template <class B>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
-            Scale gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
+            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
             typename B::real* weights) const {
     using real = typename B::real;
     backend.sgd(group.end - group.begin, gradient + group.begin, static_cast<real>(group.rate),
