@@ -600,18 +600,22 @@ reproduce_options reproduce_from(std::vector<given_value> flags) {
   return options;
 }
 
-/// Options that were given and mean nothing to the method or the optimizer.
-std::vector<std::string> without_effect(const train_options& o) {
-  std::vector<std::string> list;
-  const auto see = [&](std::string_view name, bool used) {
-    if (!used && o.from.has(name)) list.emplace_back(name);
+/// Options that were given and mean nothing, and to whom: "the method simsiam".
+std::vector<std::pair<std::string, std::string>> without_effect(const train_options& o) {
+  std::vector<std::pair<std::string, std::string>> list;
+  const auto see = [&](std::string_view name, bool used, const std::string& whom) {
+    if (!used && o.from.has(name)) list.emplace_back(name, whom);
   };
+  const std::string by_method = "the method " + o.method;
+  const std::string by_optimizer = "the optimizer " + o.optimizer;
   const bool patches = traits_of(o.method).patches;
-  for (const auto name : {"grid", "combine-k", "combine"}) see(name, patches);
-  see("variant", o.method == method::mncl_options::about.name);
-  for (const auto& s : described_names<methods>()) see(s, has_option<methods>(o.method, s));
+  for (const auto name : {"grid", "combine-k", "combine"}) see(name, patches, by_method);
+  see("variant", o.method == method::mncl_options::about.name, by_method);
+  for (const auto& s : described_names<methods>()) {
+    see(s, has_option<methods>(o.method, s), by_method);
+  }
   for (const auto& s : described_names<optimizers>()) {
-    see(s, has_option<optimizers>(o.optimizer, s));
+    see(s, has_option<optimizers>(o.optimizer, s), by_optimizer);
   }
   return list;
 }
@@ -775,8 +779,8 @@ std::vector<std::string> check(const train_options& o) {
   }
 
   std::vector<std::string> warnings;
-  for (const auto& name : without_effect(o)) {
-    warnings.push_back(name + from(name.c_str()) + " means nothing to the method " + o.method);
+  for (const auto& [name, whom] : without_effect(o)) {
+    warnings.push_back(name + from(name.c_str()) + " means nothing to " + whom);
   }
   const int smallest = cuts ? pixels / o.grid : pixels;
   if (o.encoder.stem == nn::stem::imagenet && smallest < 64) {
@@ -855,7 +859,7 @@ train_options cell_options(const reproduce_options& options, const std::vector<g
   layers.push_back(own);
   auto cell = merged(layers);
   // What holds for every cell need not mean something to this one's method.
-  for (const auto& name : without_effect(cell)) cell.from.given.erase(name);
+  for (const auto& [name, whom] : without_effect(cell)) cell.from.given.erase(name);
   return cell;
 }
 

@@ -67,6 +67,23 @@ TEST_CASE("An option that means nothing to the method is named in a warning") {
         std::string::npos);
 }
 
+TEST_CASE("An option of another optimizer is named in a warning, and its own are taken") {
+  const tiny_run run;
+  const words adamw = tiny_options + words{"--optimizer", "adamw", "--beta2", "0.95"};
+  const auto result = run.train(adamw + words{"--momentum", "0.8", "--dry-run"});
+  CHECK(result.code == 0);
+  CHECK(result.err.find("momentum (from flag --momentum) means nothing to the optimizer adamw") !=
+        std::string::npos);
+  CHECK(result.err.find("beta2") == std::string::npos);
+
+  REQUIRE(run.train(adamw).code == 0);
+  const auto expected = outcome(run);
+  REQUIRE(run.train(adamw + words{"--overwrite", "--max-steps", "5"}).code == 0);
+  REQUIRE(run.train(words{"--resume"}).code == 0);
+  CHECK(differing(expected, outcome(run)) == words{});
+  REQUIRE(run.train(adamw + words{"--overwrite", "--beta2", "1"}).code == 2);
+}
+
 TEST_CASE("A misspelled method is refused with the nearest name") {
   const tiny_run run;
   const auto result = run.train(tiny_options + words{"--method", "simclear"});
