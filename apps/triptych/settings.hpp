@@ -30,6 +30,9 @@
 
 namespace triptych::app {
 
+using allowed::at_least, allowed::fraction, allowed::limits, allowed::not_negative,
+    allowed::positive, allowed::range;
+
 /// What a value matters for.
 enum class role {
   result,   ///< changes what is computed: stored, and kept by a resumed run

@@ -9,8 +9,9 @@
 //
 //     template <class Visit>
 //     static void describe(Visit&& option) {
-//       option("temperature", &nnclr_options::temperature, positive, "of the loss");
-//       option("queue", &nnclr_options::queue, at_least(1), "projections in the queue");
+//       option("temperature", &nnclr_options::temperature, allowed::positive, "of the loss");
+//       option("queue", &nnclr_options::queue, allowed::at_least(1),
+//              "projections in the queue");
 //     }
 //   };
 //
@@ -27,7 +28,7 @@
 
 #include <triptych/config.hpp>
 
-namespace triptych {
+namespace triptych::allowed {
 
 /// A real number's limits; `above` and `below` exclude the limit itself.
 struct limits {
@@ -46,14 +47,18 @@ struct range {
 };
 constexpr range at_least(std::int64_t low) { return {low}; }
 
+}  // namespace triptych::allowed
+
+namespace triptych {
+
 namespace detail {
 
 /// Takes whatever a field may be described by.
 template <class Options>
 struct any_field {
-  void operator()(std::string_view, double Options::*, const limits&, std::string_view) {}
+  void operator()(std::string_view, double Options::*, const allowed::limits&, std::string_view) {}
   template <std::integral Whole>
-  void operator()(std::string_view, Whole Options::*, const range&, std::string_view) {}
+  void operator()(std::string_view, Whole Options::*, const allowed::range&, std::string_view) {}
   void operator()(std::string_view, bool Options::*, std::string_view) {}
   template <class Enum>
     requires std::is_enum_v<Enum>

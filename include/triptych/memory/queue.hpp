@@ -30,7 +30,7 @@
 namespace triptych::memory {
 
 /// Rows that a queue may be asked to have.
-inline constexpr range queue_sizes{1, std::int64_t{1} << 32};
+inline constexpr allowed::range queue_sizes{1, std::int64_t{1} << 32};
 
 template <class B>
 class queue {

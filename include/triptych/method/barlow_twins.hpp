@@ -62,7 +62,7 @@ struct barlow_twins_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("redundancy-weight", &barlow_twins_options::redundancy_weight, not_negative,
+    option("redundancy-weight", &barlow_twins_options::redundancy_weight, allowed::not_negative,
            "of redundancy");
   }
 };

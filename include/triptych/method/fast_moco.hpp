@@ -39,7 +39,7 @@ struct fast_moco_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("temperature", &fast_moco_options::temperature, positive, "of the losses");
+    option("temperature", &fast_moco_options::temperature, allowed::positive, "of the losses");
   }
 };
 

@@ -93,9 +93,9 @@ struct mncl_options {
   template <class Visit>
   static void describe(Visit&& option) {
     using o = mncl_options;
-    option("temperature", &o::temperature, positive, "of the losses");
-    option("lambda", &o::lambda, not_negative, "weight of the global loss");
-    option("lambda-s", &o::lambda_s, not_negative, "weight of the local loss");
+    option("temperature", &o::temperature, allowed::positive, "of the losses");
+    option("lambda", &o::lambda, allowed::not_negative, "weight of the global loss");
+    option("lambda-s", &o::lambda_s, allowed::not_negative, "weight of the local loss");
     option("queue", &o::queue, memory::queue_sizes, "projections in the queue");
     option("local-gradient", &o::local_gradient, "whether the local loss carries gradient");
     option("global-loss", &o::global_loss, {"infonce", "ntxent"}, "kind of the global loss");

@@ -69,10 +69,10 @@ struct moco_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("temperature", &moco_options::temperature, positive, "of the losses");
+    option("temperature", &moco_options::temperature, allowed::positive, "of the losses");
     option("queue", &moco_options::queue, memory::queue_sizes, "projections in the queue");
     option("symmetric", &moco_options::symmetric, "both views ask, or the first alone");
-    option("bn-splits", &moco_options::bn_splits, range{1, 1 << 16},
+    option("bn-splits", &moco_options::bn_splits, allowed::range{1, 1 << 16},
            "parts of a batch with BatchNorm statistics of their own, keys shuffled between them");
   }
 };

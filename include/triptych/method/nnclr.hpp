@@ -43,7 +43,7 @@ struct nnclr_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("temperature", &nnclr_options::temperature, positive, "of the losses");
+    option("temperature", &nnclr_options::temperature, allowed::positive, "of the losses");
     option("queue", &nnclr_options::queue, memory::queue_sizes, "projections in the queue");
   }
 };

@@ -36,7 +36,7 @@ struct simclr_options {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("temperature", &simclr_options::temperature, positive, "of the losses");
+    option("temperature", &simclr_options::temperature, allowed::positive, "of the losses");
   }
 };
 

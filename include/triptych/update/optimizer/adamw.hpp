@@ -55,10 +55,10 @@ struct adamw {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("beta1", &adamw::beta1, below_one, "of the mean of gradients");
-    option("beta2", &adamw::beta2, below_one, "of the mean of their squares");
-    option("epsilon", &adamw::epsilon, positive, "beside the root of those");
-    option("weight-decay", &adamw::weight_decay, not_negative, "on all parameters");
+    option("beta1", &adamw::beta1, allowed::below_one, "of the mean of gradients");
+    option("beta2", &adamw::beta2, allowed::below_one, "of the mean of their squares");
+    option("epsilon", &adamw::epsilon, allowed::positive, "beside the root of those");
+    option("weight-decay", &adamw::weight_decay, allowed::not_negative, "on all parameters");
   }
 
   template <class B>

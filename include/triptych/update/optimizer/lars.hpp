@@ -42,8 +42,8 @@ struct lars {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("momentum", &lars::momentum, below_one, "of the gradients");
-    option("weight-decay", &lars::weight_decay, not_negative, "on all parameters");
+    option("momentum", &lars::momentum, allowed::below_one, "of the gradients");
+    option("weight-decay", &lars::weight_decay, allowed::not_negative, "on all parameters");
   }
 
   /// What a tensor's step is scaled by, from its norms.

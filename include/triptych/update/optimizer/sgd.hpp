@@ -22,8 +22,8 @@ struct sgd {
 
   template <class Visit>
   static void describe(Visit&& option) {
-    option("momentum", &sgd::momentum, below_one, "of the gradients");
-    option("weight-decay", &sgd::weight_decay, not_negative, "on all parameters");
+    option("momentum", &sgd::momentum, allowed::below_one, "of the gradients");
+    option("weight-decay", &sgd::weight_decay, allowed::not_negative, "on all parameters");
   }
 
   template <class B>
