@@ -342,12 +342,11 @@ TEST_CASE("the writer refuses what the format cannot hold, and leaves no file") 
   CHECK(fs::is_empty(box.path()));
 }
 
-TEST_CASE("a file of another architecture is refused with the names that differ") {
+TEST_CASE("what a file of another architecture holds otherwise is told by name") {
   const temporary_directory box;
   const auto file = parse(small_file(box.path()));
   std::vector<io::tensor_info> expected = file.header().tensors;
   CHECK(io::difference(expected, file.header()).empty());
-  io::require_tensors(expected, file.header());
 
   expected.erase(expected.begin());  // steps
   expected.front().type = io::dtype::f32;
@@ -359,7 +358,4 @@ TEST_CASE("a file of another architecture is refused with the names that differ"
       io::difference(expected, file.header()) ==
       "6 missing (\"layer0\", \"layer1\", \"layer2\", \"layer3\", ...); 1 unexpected (\"steps\"); "
       "2 mismatched (\"loss\" is F64 [], not F32 [], \"pixels\" is U8 [3], not U8 [4])");
-  const auto thrown = thrown_by([&] { io::require_tensors(expected, file.header()); });
-  CHECK(thrown.kind == error_kind::checkpoint);
-  CHECK(thrown.says("another architecture"));
 }

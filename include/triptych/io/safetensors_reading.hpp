@@ -152,15 +152,6 @@ std::string difference(const Expected& expected, const safetensors_header& heade
   return text;
 }
 
-/// Throws error::checkpoint unless `file` holds exactly the `expected` tensors.
-template <class Expected>
-void require_tensors(const Expected& expected, const safetensors_header& header) {
-  if (const std::string text = difference(expected, header); !text.empty()) {
-    throw error::checkpoint(header.file + " was made by another architecture: " + text +
-                            "; use the options that it was trained with");
-  }
-}
-
 }  // namespace triptych::io
 
 #ifndef TRIPTYCH_COMPILED
