@@ -133,10 +133,9 @@ class train_run {
   [[nodiscard]] std::vector<std::string> columns() const {
     std::vector<std::string> list{"epoch", "wall_s", "loss"};
     for (const auto& [name, value] : terms()) list.push_back("loss_" + name);
-    for (const char* name : {"lr", "grad_norm", "feature_std", "effective_rank", "nn_same_label",
-                             "queue_age", "knn_top1"}) {
-      list.emplace_back(name);
-    }
+    list.insert(list.end(), {"lr", "grad_norm"});
+    for (auto& name : train::columns_of(recipe_.monitors)) list.push_back(std::move(name));
+    list.emplace_back("knn_top1");
     return list;
   }
 
@@ -245,7 +244,7 @@ class train_run {
       std::optional<double> knn;
       if (judge || r.step == last) r.report = trainer_->report();
       if (judge) knn = neighbors();
-      if (r.monitors || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
+      if (!r.monitors.empty() || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 
       const bool stop = signals::stop_requested() != 0;
@@ -315,22 +314,18 @@ class train_run {
   }
 
   void record(const train::step_record& r, std::optional<double> knn, double wall) {
-    const auto see = [&](double train::monitor_record::*field) {
-      return r.monitors ? std::optional((*r.monitors).*field) : std::nullopt;
-    };
     std::vector<io::metric> row{{"epoch", r.epoch}, {"wall_s", wall}, {"loss", r.report.loss}};
     for (const auto& [name, value] : terms(r.report)) row.emplace_back("loss_" + name, value);
-    const std::vector<io::metric> rest{
-        {"lr", r.rate},
-        {"grad_norm", r.report.gradient_norm},
-        {"feature_std", see(&train::monitor_record::spread)},
-        {"effective_rank", see(&train::monitor_record::effective_rank)},
-        {"nn_same_label", see(&train::monitor_record::same_label)},
-        {"queue_age", see(&train::monitor_record::queue_age)},
-        {"knn_top1", knn}};
-    row.insert(row.end(), rest.begin(), rest.end());
+    row.emplace_back("lr", r.rate);
+    row.emplace_back("grad_norm", r.report.gradient_norm);
+    const auto names = train::columns_of(recipe_.monitors);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto value = r.monitors.empty() ? std::nullopt : r.monitors[i];
+      row.emplace_back(names[i], value);
+      if (names[i] == "feature_std" && value) watch_for_collapse(r.step, *value);
+    }
+    row.emplace_back("knn_top1", knn);
     metrics_->append(r.step, row);
-    if (r.monitors) watch_for_collapse(r.step, r.monitors->spread);
   }
 
   /// Says when the directions of the projections lose their spread, and when they regain it. Half of

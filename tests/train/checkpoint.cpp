@@ -40,11 +40,9 @@ outcome<Run> finish(Run& run, trainer_of<Run>& t, int steps) {
                                       r.report.loss,
                                       r.report.terms[0],
                                       r.report.terms[1],
-                                      r.report.gradient_norm,
-                                      r.monitors ? r.monitors->same_label : -1,
-                                      r.monitors ? r.monitors->queue_age : -1,
-                                      r.monitors ? r.monitors->spread : -1};
+                                      r.report.gradient_norm};
     o.log.insert(o.log.end(), line.begin(), line.end());
+    for (const auto& value : r.monitors) o.log.push_back(value.value_or(-1));
   }
   o.state = run.state();
   o.counters = run.method.counters();

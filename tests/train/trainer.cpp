@@ -84,18 +84,51 @@ TEST_CASE("monitors look every so many steps and see sane numbers") {
   trainer t(r.method, set, run::plan());
   for (int step = 1; step <= 12; ++step) {
     const auto record = t.advance();
-    CHECK(record.monitors.has_value() == (step % 2 == 0));
-    if (!record.monitors) continue;
-    const auto& m = *record.monitors;
-    CHECK(m.spread > 0);
-    CHECK(m.spread < 1);
-    CHECK(m.effective_rank >= 1);
-    CHECK(m.effective_rank <= 4);
-    CHECK(m.same_label >= 0);
-    CHECK(m.same_label <= 1);
-    CHECK(m.queue_age >= 0);
-    CHECK(m.queue_age <= 3);  // 16 rows, six a step
+    CHECK(record.monitors.empty() == (step % 2 != 0));
+    if (record.monitors.empty()) continue;
+    const auto names = train::columns_of(t.options().monitors);
+    REQUIRE(record.monitors.size() == names.size());
+    const auto value = [&](const std::string& name) {
+      const auto at = std::find(names.begin(), names.end(), name) - names.begin();
+      return record.monitors.at(static_cast<std::size_t>(at)).value();
+    };
+    CHECK(value("feature_std") > 0);
+    CHECK(value("feature_std") < 1);
+    CHECK(value("effective_rank") >= 1);
+    CHECK(value("effective_rank") <= 4);
+    CHECK(value("nn_same_label") >= 0);
+    CHECK(value("nn_same_label") <= 1);
+    CHECK(value("queue_age") >= 0);
+    CHECK(value("queue_age") <= 3);  // 16 rows, six a step
   }
+}
+
+TEST_CASE("a monitor of one's own sees the first tensor of its wish that there is, and the queue") {
+  const auto set = noise_images(20);
+  run r;
+  auto plan = run::plan();
+  plan.monitor_every = 1;
+  plan.monitors = {{{"z"}, {"missing", "z/2", "p/1"}, [&](const train::glimpse& g) -> train::monitor_values {
+                      CHECK(g.queue.size == 16);
+                      CHECK(g.queue.pushed % g.queue.each == 0);
+                      CHECK(g.labels.size() == 6);
+                      return {static_cast<double>(g.rows.columns)};
+                    }},
+                   {{"none"}, {"missing"}, [](const train::glimpse& g) -> train::monitor_values {
+                      CHECK(g.rows.rows == 0);
+                      return {std::nullopt};
+                    }}};
+  trainer t(r.method, set, plan);
+  method::trace<float> watch;
+  std::vector<float> z2;
+  watch.on_tensor = [&](const std::string& name, tensor<const float> rows) {
+    if (name == "z/2") z2.assign(rows.data, rows.data + rows.size());
+  };
+  const auto record = t.advance(watch);
+  CHECK(train::columns_of(t.options().monitors) == std::vector<std::string>{"z", "none"});
+  REQUIRE(record.monitors.size() == 2);
+  CHECK(record.monitors[0] == static_cast<double>(z2.size() / 6));
+  CHECK_FALSE(record.monitors[1]);
 }
 
 TEST_CASE("the monitors take no part in training") {
@@ -107,8 +140,8 @@ TEST_CASE("the monitors take no part in training") {
   plan.monitor_every = 0;
   trainer b(blind.method, set, plan);
   for (int i = 0; i < 3; ++i) {
-    CHECK(a.advance().monitors.has_value());
-    CHECK_FALSE(b.advance().monitors.has_value());
+    CHECK_FALSE(a.advance().monitors.empty());
+    CHECK(b.advance().monitors.empty());
   }
   CHECK((looked.state() == blind.state()));
 }

@@ -6,11 +6,13 @@
 //
 // A step is a function of (seed, step): batches, augmentation and learning rate are found from its
 // number, so a trainer that continues at a step does what one that arrived there does. The monitors
-// (collapse, neighbors' labels, age of the queue) look at the step through method::trace and take
-// no part in training; labels serve them alone.
+// (monitor.hpp) look at the step through method::trace and take no part in training.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,9 +27,9 @@
 #include <triptych/core/tensor.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/loader.hpp>
-#include <triptych/eval/collapse.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/train/fitting_batch.hpp>
+#include <triptych/train/monitor.hpp>
 #include <triptych/train/schedule.hpp>
 
 namespace triptych::train {
@@ -44,6 +46,7 @@ struct trainer_options {
   bool constant_predictor_rate = false;  ///< the predictor keeps the base rate
   std::uint64_t seed = 0;
   int monitor_every = 10;  ///< steps between looks of the monitors
+  std::vector<monitor> monitors = standard_monitors();
   /// Steps between looks at what a backend that defers has computed; whoever needs it sooner calls
   /// trainer::report. A step that is not finite is noticed then. On other backends every step is read.
   int read_every = 1;
@@ -71,20 +74,13 @@ inline std::int64_t total_steps(const trainer_options& options, const data::imag
   return options.epochs * steps_per_epoch(options, set);
 }
 
-/// What the monitors saw in a step; computed every `monitor_every` steps.
-struct monitor_record {
-  double spread = 0;          ///< std of normalized z, about 1/sqrt(P) when healthy, 0 collapsed
-  double effective_rank = 0;  ///< of z
-  double same_label = 0;      ///< share of neighbors of the same class
-  double queue_age = 0;       ///< mean age of neighbors, in steps
-};
-
 struct step_record {
   std::int64_t step = 0;   ///< steps done, this one included
   std::int64_t epoch = 0;  ///< epochs done before this step
   method::step_report report;  ///< of the last step that was read
   double rate = 0;
-  std::optional<monitor_record> monitors;
+  /// What the monitors saw, in the order of columns_of(monitors); empty where they have not looked.
+  monitor_values monitors;
 };
 
 template <class B, class Stack = nn::stack<>>
@@ -219,7 +215,6 @@ class trainer {
     step_record r;
     r.rate = planned().rate;
     r.epoch = epoch();
-    sight_.clear();
     launch(batch, look ? watching(watch) : watch,
            B::defers && options_.graph && !(first || look || watched));
     begun_ = true;
@@ -254,28 +249,29 @@ class trainer {
 
   /// What a look at a step has copied.
   struct sight {
-    std::vector<float> z;
-    std::int64_t rows = 0;
-    int columns = 0;
+    std::vector<seen_rows> of_monitor;
+    std::vector<std::size_t> wish;  ///< which of a monitor's names it was, counted from 0
     std::vector<std::int64_t> neighbors;
-
-    void clear() {
-      z.clear();
-      neighbors.clear();
-    }
   };
 
   method::trace<real> watching(const method::trace<real>& also) {
+    const auto& monitors = options_.monitors;
+    sight_.of_monitor.assign(monitors.size(), {});
+    sight_.wish.assign(monitors.size(), std::numeric_limits<std::size_t>::max());
+    sight_.neighbors.clear();
     method::trace<real> t;
     t.on_tensor = [this, also](const std::string& name, tensor<const real> rows) {
       also(name, rows);
-      // The first view's projections; without any, what the losses compare in their place.
-      if (name != "z/1" && (!sight_.z.empty() || (name != "q/1" && name != "p/1"))) return;
-      std::vector<real> copy(rows.size());
-      method_->backend().download(rows.data, rows.size(), copy.data());
-      sight_.z.assign(copy.begin(), copy.end());
-      sight_.rows = rows.shape.images;
-      sight_.columns = rows.shape.channels;
+      for (std::size_t m = 0; m < options_.monitors.size(); ++m) {
+        const auto& names = options_.monitors[m].tensors;
+        const auto wish = static_cast<std::size_t>(
+            std::find(names.begin(), names.end(), name) - names.begin());
+        if (wish == names.size() || wish >= sight_.wish[m]) continue;
+        sight_.wish[m] = wish;
+        std::vector<real> copy(rows.size());
+        method_->backend().download(rows.data, rows.size(), copy.data());
+        sight_.of_monitor[m] = {{copy.begin(), copy.end()}, rows.shape.images, rows.shape.channels};
+      }
     };
     t.on_indices = [this, also](const std::string& name, const int* at, std::int64_t count) {
       if (also.on_indices) also.on_indices(name, at, count);
@@ -287,24 +283,20 @@ class trainer {
     return t;
   }
 
-  [[nodiscard]] monitor_record examine(const data::batch& batch) {
-    monitor_record m;
-    m.spread = eval::direction_spread(sight_.z, sight_.rows, sight_.columns);
-    m.effective_rank = eval::effective_rank(sight_.z, sight_.rows, sight_.columns);
-    if (!sight_.neighbors.empty()) {
-      std::vector<std::int32_t> found;
-      for (const auto at : sight_.neighbors) {
-        found.push_back(queue_labels_[static_cast<std::size_t>(at)]);
-      }
-      m.same_label = eval::same_label_share(batch.labels, found);
-      const auto& queue = *method_->kept_queue();
-      const std::int64_t size = queue.size();
-      const std::int64_t pushed = method_->pushed_rows(batch.size);
-      m.queue_age = eval::queue_age(sight_.neighbors, size, (queue.head() - pushed + size) % size,
-                                    pushed, queue.pushed() - pushed)
-                        .mean_steps;
+  [[nodiscard]] monitor_values examine(const data::batch& batch) {
+    seen_queue queue;
+    if (const auto* kept = method_->kept_queue()) {
+      const std::int64_t size = kept->size(), each = method_->pushed_rows(batch.size);
+      queue = {size, (kept->head() - each + size) % size, kept->pushed() - each, each,
+               queue_labels_};
     }
-    return m;
+    monitor_values all;
+    for (std::size_t m = 0; m < options_.monitors.size(); ++m) {
+      const auto values = options_.monitors[m].values(
+          {sight_.of_monitor[m], sight_.neighbors, batch.labels, queue});
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    return all;
   }
 
   /// Labels the rows that the step has pushed.
