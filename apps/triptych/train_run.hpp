@@ -244,7 +244,9 @@ class train_run {
       std::optional<double> knn;
       if (judge || r.step == last) r.report = trainer_->report();
       if (judge) knn = neighbors();
-      if (!r.monitors.empty() || judge || r.step == last) record(r, knn, before_ + seconds_since(start));
+      if (!r.monitors.empty() || judge || r.step == last) {
+        record(r, knn, before_ + seconds_since(start));
+      }
       if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
 
       const bool stop = signals::stop_requested() != 0;
