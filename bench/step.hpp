@@ -183,7 +183,7 @@ double burst(B& backend, stopwatch<B>& watch, Step& step, const settings& s) {
   watch.lap();
   for (int i = 0; i < s.burst; ++i) {
     if (s.graph == "on") {
-      as_graph(backend, [&step] { step(); });
+      backend.as_graph([&step] { step(); });
     } else {
       step();
     }
