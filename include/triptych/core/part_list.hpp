@@ -17,12 +17,12 @@ template <class... Parts>
 struct part_list {
   static constexpr std::array<std::string_view, sizeof...(Parts)> names{Parts::about.name...};
 
-  /// visit.operator()<Part>() of each part.
+  /// Calls `visit.operator()` for each part, its type the template argument.
   template <class Visit>
   static void each(const Visit& visit) {
     (visit.template operator()<Parts>(), ...);
   }
-  /// visit.operator()<Part>() of the part of that name, which must be one of `names`.
+  /// The same for the part of that name, which must be one of `names`.
   template <class Visit>
   static void find(std::string_view name, const Visit& visit) {
     (void)((Parts::about.name == name && (visit.template operator()<Parts>(), true)) || ...);
