@@ -21,6 +21,12 @@
 
 namespace triptych::backend::inline TRIPTYCH_ISA {
 
+namespace launches {
+
+inline constexpr std::size_t chunk = 16384;  // elements of a flat array in one task
+
+}  // namespace launches
+
 class cpu_operations : public steps_at_once<cpu_operations, float> {
  public:
   using real = float;
@@ -42,10 +48,9 @@ class cpu_operations : public steps_at_once<cpu_operations, float> {
   void copy(const real* x, std::size_t n, real* y);
   void fill(real* x, std::size_t n, real value);
 
-  /// Tasks of 16384 elements.
   template <class Functor>
   void each(std::size_t n, const Functor& functor) {
-    constexpr std::size_t chunk = 16384;
+    using launches::chunk;
     pool_.run(static_cast<std::int64_t>((n + chunk - 1) / chunk), [&](std::int64_t task) {
       const std::size_t begin = static_cast<std::size_t>(task) * chunk;
       const std::size_t end = std::min(n, begin + chunk);

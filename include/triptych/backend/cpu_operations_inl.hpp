@@ -26,8 +26,6 @@ namespace triptych::backend::inline TRIPTYCH_ISA {
 
 namespace launches {
 
-inline constexpr std::size_t chunk = 16384;  // elements of a flat array in one task
-
 /// functor(lanes, r) for 0 <= r < rows, a row costing about `numbers` operations.
 template <class Functor>
 void each_row(thread_pool& pool, std::int64_t rows, std::int64_t numbers, const Functor& functor) {

@@ -140,7 +140,7 @@ class moco : public learner<B, typename Policies::stack> {
     return std::log(static_cast<double>(options_.queue + 1));
   }
   [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override {
-    return options_.symmetric ? 2 * n : n;
+    return options_.pushed_rows(n);
   }
 
   [[nodiscard]] online_type& online() { return online_; }

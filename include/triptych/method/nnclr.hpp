@@ -98,7 +98,9 @@ class nnclr : public learner<B, typename Policies::stack> {
   [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
     return std::log(static_cast<double>(n));
   }
-  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override { return n; }
+  [[nodiscard]] std::int64_t pushed_rows(std::int64_t n) const override {
+    return options_.pushed_rows(n);
+  }
 
   [[nodiscard]] online_type& online() { return online_; }
   [[nodiscard]] memory::queue<B>& queue() { return queue_; }
