@@ -219,9 +219,9 @@ class trainer {
            B::defers && options_.graph && !(first || look || watched));
     begun_ = true;
     r.step = ++step_;
-    ++unread_;
-    if (!B::defers || first || look || watched || step_ % options_.read_every == 0) {
-      report();
+    if (B::defers) {
+      ++unread_;
+      if (first || look || watched || step_ % options_.read_every == 0) report();
     }
     r.report = report_;
     if (look) r.monitors = examine(batch);
@@ -229,14 +229,18 @@ class trainer {
     return r;
   }
 
-  /// The next step, read by nobody; what it holds of the arena it has given back.
+  /// The next step, which is read at once where that means no waiting; what it holds of the arena it has
+  /// given back.
   void launch(const data::batch& batch, const method::trace<real>& watch, bool graph) {
     auto& backend = method_->backend();
     const frame scope(backend.arena());
     const auto x = views_of(batch);
     method::step_options plan = planned();
     plan.read = !B::defers;
-    const auto step = [&] { static_cast<void>(method_->step(x, plan, watch)); };
+    const auto step = [&] {
+      const auto report = method_->step(x, plan, watch);
+      if (plan.read) report_ = report;
+    };
     if (!graph) return step();
     const auto counters = method_->counters();
     try {
