@@ -9,12 +9,12 @@
 
 #include <benchmark/benchmark.h>
 
-#include <triptych/backend/convolution/bf16_products.hpp>
-#include <triptych/backend/convolution/direct.hpp>
-#include <triptych/backend/convolution/fast.hpp>
-#include <triptych/backend/convolution/implicit_gemm.hpp>
-#include <triptych/backend/convolution/simd.hpp>
-#include <triptych/backend/convolution/winograd.hpp>
+#include <triptych/backend/cpu/convolution/bf16_products.hpp>
+#include <triptych/backend/cpu/convolution/direct.hpp>
+#include <triptych/backend/cpu/convolution/fast.hpp>
+#include <triptych/backend/cpu/convolution/implicit_gemm.hpp>
+#include <triptych/backend/cpu/convolution/winograd.hpp>
+#include <triptych/backend/cpu/simd.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -78,7 +78,7 @@ void convolve(benchmark::State& state, const layer& l, pass which) {
 
 /// Twelve independent chains of multiply-adds.
 void multiply_add_peak(benchmark::State& state) {
-  using namespace convolution::simd;
+  using namespace simd;
   constexpr int chains = 12, rounds = 100000;
   vector sum[chains] = {};
   vector a = vector{} + 0.5f, b = vector{} + 0.25f;

@@ -19,8 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include <triptych/backend/convolution/any.hpp>
-#include <triptych/backend/convolution/simd.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
+#include <triptych/backend/cpu/simd.hpp>
 #include <triptych/backend/eigen.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/version.hpp>
@@ -119,7 +119,7 @@ int main(int argc, char** argv) try {
   if (s.info) {
     std::printf("{\"triptych\": \"%d.%d.%d\", \"compiler\": \"%s\", \"vector_bytes\": %d}\n",
                 TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR, TRIPTYCH_VERSION_PATCH, __VERSION__,
-                convolution::simd::vector_bytes);
+                simd::vector_bytes);
   } else {
     if (s.device != "cpu" && s.convolution != "fast") {
       throw error::usage("--convolution " + s.convolution +

@@ -1,4 +1,4 @@
-#include <triptych/backend/convolution/any.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
 #include <triptych/backend/eigen.hpp>
 
 #include "mncl.hpp"

@@ -3,7 +3,7 @@
 // Training on a CUDA backend, each compiled in a file of its own.
 #pragma once
 
-#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
 
 #include "triptych/train_run.hpp"
 

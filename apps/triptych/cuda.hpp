@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
 
 #include "options.hpp"
 #include "train_backends.hpp"

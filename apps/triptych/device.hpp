@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/backend/convolution/bf16_products.hpp>
-#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/cpu/convolution/bf16_products.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
 #include <triptych/core/error.hpp>
 
 #include "cuda.hpp"

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
 #include <triptych/io/json_text.hpp>
 
 #include "console.hpp"

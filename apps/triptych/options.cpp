@@ -13,7 +13,7 @@
 #include <Eigen/Core>
 
 #include <triptych/augment/recipe.hpp>
-#include <triptych/backend/convolution/any.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/version.hpp>
 

@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
 #include <triptych/nn/stack.hpp>
 #include <triptych/train/schedule.hpp>
 

@@ -1,5 +1,5 @@
 // Training on the eigen backend.
-#include <triptych/backend/convolution/any.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
 #include <triptych/backend/eigen.hpp>
 
 #include "train_backends.hpp"

@@ -12,15 +12,15 @@
 #include <triptych/core/arena.hpp>        // defines: stack_arena, buffer
 #include <triptych/core/tensor.hpp>       // defines: shape, tensor
 
-#include <triptych/concepts/backend.hpp>                   // defines: Backend
-#include <triptych/backend/convolution/direct.hpp>         // defines: convolution::direct
-#include <triptych/backend/convolution/any.hpp>            // defines: convolution::any
-#include <triptych/backend/convolution/bf16_products.hpp>  // defines: convolution::bf16_products<Block>
-#include <triptych/backend/convolution/fast.hpp>           // defines: convolution::fast
-#include <triptych/backend/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
-#include <triptych/backend/convolution/winograd.hpp>       // defines: convolution::winograd<M>
-#include <triptych/backend/eigen.hpp>                      // defines: backend::eigen
-#include <triptych/backend/reference.hpp>                  // defines: backend::reference
+#include <triptych/backend/cpu/convolution/any.hpp>            // defines: convolution::any
+#include <triptych/backend/cpu/convolution/bf16_products.hpp>  // defines: convolution::bf16_products<Block>
+#include <triptych/backend/cpu/convolution/direct.hpp>         // defines: convolution::direct
+#include <triptych/backend/cpu/convolution/fast.hpp>           // defines: convolution::fast
+#include <triptych/backend/cpu/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
+#include <triptych/backend/cpu/convolution/winograd.hpp>       // defines: convolution::winograd<M>
+#include <triptych/backend/eigen.hpp>                          // defines: backend::eigen
+#include <triptych/backend/reference.hpp>                      // defines: backend::reference
+#include <triptych/concepts/backend.hpp>                       // defines: Backend
 
 #include <triptych/augment/recipe.hpp>  // defines: augment::recipe and its presets
 #include <triptych/data/image_set.hpp>  // defines: data::image_set, data::split

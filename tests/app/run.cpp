@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/backend/convolution/any.hpp>
-#include <triptych/backend/convolution/bf16_block.hpp>
-#include <triptych/backend/convolution/bf16_products.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
+#include <triptych/backend/cpu/convolution/bf16_block.hpp>
+#include <triptych/backend/cpu/convolution/bf16_products.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"

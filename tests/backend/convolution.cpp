@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <triptych/backend/convolution/bf16_products.hpp>
-#include <triptych/backend/convolution/direct.hpp>
-#include <triptych/backend/convolution/fast.hpp>
-#include <triptych/backend/convolution/implicit_gemm.hpp>
-#include <triptych/backend/convolution/winograd.hpp>
+#include <triptych/backend/cpu/convolution/bf16_products.hpp>
+#include <triptych/backend/cpu/convolution/direct.hpp>
+#include <triptych/backend/cpu/convolution/fast.hpp>
+#include <triptych/backend/cpu/convolution/implicit_gemm.hpp>
+#include <triptych/backend/cpu/convolution/winograd.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/bf16.hpp>
 #include <triptych/core/error.hpp>

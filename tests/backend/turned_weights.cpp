@@ -1,5 +1,5 @@
 // Weights in cuDNN's order and back.
-#include <triptych/backend/conv_engine/turned_weights.hpp>
+#include <triptych/backend/device/convolution/turned_weights.hpp>
 
 #include <cstddef>
 #include <cstdint>

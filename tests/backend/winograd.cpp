@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include <triptych/backend/convolution/winograd.hpp>
-#include <triptych/backend/convolution/winograd/strided.hpp>
-#include <triptych/backend/convolution/winograd/transform.hpp>
+#include <triptych/backend/cpu/convolution/winograd.hpp>
+#include <triptych/backend/cpu/convolution/winograd/strided.hpp>
+#include <triptych/backend/cpu/convolution/winograd/transform.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/thread_pool.hpp>

@@ -8,7 +8,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include <triptych/backend/conv_engine/cudnn_plans.hpp>
+#include <triptych/backend/device/convolution/cudnn_plans.hpp>
 #include <triptych/backend/reference.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/nn/resnet.hpp>

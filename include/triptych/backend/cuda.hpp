@@ -1,7 +1,7 @@
 // triptych/backend/cuda.hpp
 //
 // The CUDA backends: matrix products by cuBLAS, all else by the functors of kernels/ that Thrust
-// launches on one stream. The operations are those of thrust_algorithms.hpp.
+// launches on one stream. The operations are those of device/thrust_algorithms.hpp.
 //
 //   cuda        float everywhere
 //   cuda_bf16   feature maps in bf16, and the products of convolutions; all else is float: mixed
@@ -22,10 +22,10 @@
 #include <functional>
 #include <memory>
 
-#include <triptych/backend/convolution/geometry.hpp>
-#include <triptych/backend/cuda_options.hpp>
-#include <triptych/backend/thrust_algorithms.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
+#include <triptych/backend/device/thrust_algorithms.hpp>
 #include <triptych/core/bf16.hpp>
+#include <triptych/core/convolution_geometry.hpp>
 #include <triptych/core/tensor.hpp>
 
 namespace triptych {

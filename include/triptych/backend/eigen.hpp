@@ -1,16 +1,16 @@
 // triptych/backend/eigen.hpp
 //
-// The fast CPU backend, single precision: cpu_operations.hpp, and convolutions by an algorithm that is a policy
-// (backend/convolution/), of which implicit_gemm uses Eigen's product.
+// The fast CPU backend, single precision: cpu/operations.hpp, and convolutions by an algorithm that is a policy
+// (backend/cpu/convolution/), of which implicit_gemm uses Eigen's product.
 //
 // Same bits for any number of threads: every launch is cut by shapes alone, and Eigen never threads.
 #pragma once
 
 #include <type_traits>
 
-#include <triptych/backend/convolution/fast.hpp>
-#include <triptych/backend/convolution/geometry.hpp>
-#include <triptych/backend/cpu_operations.hpp>
+#include <triptych/backend/cpu/convolution/fast.hpp>
+#include <triptych/backend/cpu/operations.hpp>
+#include <triptych/core/convolution_geometry.hpp>
 
 namespace triptych::backend::inline TRIPTYCH_ISA {
 

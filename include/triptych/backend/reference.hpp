@@ -18,7 +18,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <triptych/backend/steps_at_once.hpp>
+#include <triptych/backend/cpu/steps_at_once.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>

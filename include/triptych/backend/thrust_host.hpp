@@ -22,8 +22,8 @@
 #include <thrust/for_each.h>
 #include <thrust/iterator/counting_iterator.h>
 
-#include <triptych/backend/conv_engine/gemm_conv.hpp>
-#include <triptych/backend/thrust_definitions.hpp>
+#include <triptych/backend/device/convolution/gemm_conv.hpp>
+#include <triptych/backend/device/thrust_definitions.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/bf16.hpp>
 #include <triptych/core/tensor.hpp>

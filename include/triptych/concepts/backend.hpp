@@ -19,8 +19,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <triptych/backend/convolution/geometry.hpp>
 #include <triptych/core/arena.hpp>
+#include <triptych/core/convolution_geometry.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/kernels/descent.hpp>

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include <triptych/backend/cuda_options.hpp>
+#include <triptych/backend/device/cuda/options.hpp>
 
 namespace triptych::test {
 

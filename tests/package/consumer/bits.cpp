@@ -1,5 +1,5 @@
 // Training steps and a look at their features, as bits: those of every way to build this program.
-#include <triptych/backend/convolution/any.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
 #include <triptych/backend/eigen.hpp>
 #include <triptych/eval/collapse.hpp>
 #include <triptych/eval/knn.hpp>

@@ -1,0 +1,185 @@
+// triptych/backend/device/thrust_algorithms.hpp
+//
+// The backend of devices: every operation as a few launches of the functors of kernels/, over a
+// system that launches them. With `host_system` (thrust_host.hpp) it runs on a CPU under any
+// compiler and any sanitizer, with `cuda_system` (cuda.hpp) on a GPU: the same text, so that what a
+// GPU will do is tested without one.
+//
+//   System        where memory lies and functors run:
+//     using memory; static constexpr std::size_t workspace;
+//     each(n, f)            f(i) for 0 <= i < n
+//     each_group(n, f)      f(g, i) for 0 <= i < n, g a group of lanes (kernels/group.hpp)
+//     gemm(...)             c (m x n) = alpha op(a) op(b) + beta c, row-major; a and b of one type,
+//                           float or Map, c of either
+//     copy(from, bytes, to), upload(host, bytes, to), download(from, bytes, host)
+//     as_graph(work)        what work() launches, as one launch; it does not download
+//   ConvEngine    how convolutions are computed (device/convolution/gemm_conv.hpp)
+//   Map           what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves what
+//                 most launches move; all else is float, sums over maps too
+//
+// Operations are declared here and defined in thrust_definitions.hpp, for a system that launches by Thrust: whoever
+// only calls a backend that was compiled elsewhere (cuda.hpp) needs neither Thrust nor a CUDA
+// compiler. Operations on features and on maps alike are member templates, T being real or map.
+// Same bits from run to run, and for any number of threads: launches are cut by shapes alone, sums
+// have a fixed order.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <triptych/augment/group_canvas.hpp>
+#include <triptych/concepts/backend.hpp>
+#include <triptych/core/arena.hpp>
+#include <triptych/core/operands.hpp>
+#include <triptych/core/tensor.hpp>
+#include <triptych/kernels/descent.hpp>
+
+namespace triptych::backend {
+
+template <class System, class ConvEngine, class Map = float>
+class thrust_algorithms {
+ public:
+  using real = float;
+  using map = Map;
+  using system_type = System;
+  using memory = typename System::memory;
+
+  /// Whatever the system takes.
+  template <class... Arguments>
+  requires std::constructible_from<System, Arguments...>
+  explicit thrust_algorithms(Arguments&&... arguments)
+      : system_(std::forward<Arguments>(arguments)...) {
+    open_gate();
+  }
+
+  [[nodiscard]] stack_arena<memory>& arena() noexcept { return arena_; }
+  [[nodiscard]] System& system() noexcept { return system_; }
+
+  // -- moving numbers ---------------------------------------------------------------------------
+
+  void upload(const real* host, std::size_t n, real* x);
+  void download(const real* x, std::size_t n, real* host);
+  void upload_indices(const int* host, std::size_t n, int* x);
+  void download_indices(const int* x, std::size_t n, int* host);
+  void copy(const real* x, std::size_t n, real* y);
+  void fill(real* x, std::size_t n, real value);
+
+  template <class Functor>
+  void each(std::size_t n, const Functor& functor);
+
+  // -- flat vectors -----------------------------------------------------------------------------
+
+  template <class T>
+  void add(const T* x, std::size_t n, T* y);
+  void multiply(const real* x, std::size_t n, real* y);
+  void scale(real factor, std::size_t n, real* x);
+  void interpolate(real keep, const real* source, std::size_t n, real* target);
+  void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
+           const real* gradient_scale, real* momentum_buffer, real* weight);
+  [[nodiscard]] double sum_of_squares(const real* x, std::size_t n);
+  [[nodiscard]] bool all_finite(const real* x, std::size_t n);
+  void mean(const real* x, std::size_t n, real scale, real* y);
+
+  // -- what a step does to the state of a run: it is read later ------------------------------------
+
+  static constexpr bool defers = true;
+
+  [[nodiscard]] const real* gate() const noexcept { return gate_.data(); }
+  void open_gate() { fill(gate_.data(), 1, real(1)); }
+  void close_gate_unless_finite(const real* x, std::size_t n);
+  void commit(const real* x, std::size_t n, real* y);
+  template <class Functor>
+  void commit_each(std::size_t n, const Functor& functor);
+  void norm(const real* x, std::size_t n, real* y);
+  void clip(double limit, const real* norm, real* scale);
+  void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient, double rate,
+            real momentum, const real* gradient_scale, real* momentum_buffer, real* weight);
+  /// Throws error::usage where work() looks at a number, records a graph itself, or, on a GPU, uploads more
+  /// than 64 times 256 KiB; error::memory or error::runtime where the device does not take it.
+  void as_graph(const std::function<void()>& work);
+
+  // -- matrix product, convolution, linear layers -----------------------------------------------
+
+  void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, real alpha,
+            const real* a, const real* b, real beta, real* c);
+  void convolution_forward(const convolution::geometry& g, const map* x, const real* w, map* y);
+  void convolution_backward_data(const convolution::geometry& g, const map* dy, const real* w,
+                                 map* dx, bool accumulate);
+  void convolution_backward_weights(const convolution::geometry& g, const map* x, const map* dy,
+                                    real* dw, bool accumulate);
+  void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y);
+  void bias_backward(std::int64_t rows, int channels, const real* y, real* dy, real* dbias);
+
+  // -- batch normalization ----------------------------------------------------------------------
+
+  template <class T>
+  void batch_norm_forward(const norm_shape& s, const T* x, const real* weight, const real* bias,
+                          real epsilon, const std::type_identity_t<T>* residual, bool relu,
+                          running_statistics<real> running, real* mean, real* inverse_deviation,
+                          T* y);
+  template <class T>
+  void batch_norm_evaluate(std::int64_t rows, int channels, const T* x, const real* weight,
+                           const real* bias, real epsilon, const real* running_mean,
+                           const real* running_variance, const std::type_identity_t<T>* residual,
+                           bool relu, T* y);
+  template <class T>
+  void batch_norm_backward(const norm_shape& s, const T* x, const T* y, const real* weight,
+                           const real* mean, const real* inverse_deviation, T* dy, real* dweight,
+                           real* dbias, T* dx);
+
+  // -- pooling and patches ----------------------------------------------------------------------
+
+  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const map* x, map* y,
+                        int* argmax);
+  void max_pool_backward(const shape& in, int out_height, int out_width, const map* dy,
+                         const int* argmax, map* dx);
+  void average_pool_forward(const shape& in, const map* x, real* y);
+  void average_pool_backward(const shape& in, const real* dy, map* dx);
+  void divide(const shape& in, int grid, const real* x, map* patches);
+  void combine_forward(const subset_means& s, const real* patches, real* means);
+  void combine_backward(const subset_means& s, const real* dmeans, real* dpatches);
+
+  // -- views (concepts/rendering_backend.hpp) ---------------------------------------------------
+
+  void upload_bytes(const std::uint8_t* host, std::size_t n, std::uint8_t* x);
+  void render(const augment::view_batch& batch, real* x);
+
+  // -- losses and memory ------------------------------------------------------------------------
+
+  void normalize_rows_forward(std::int64_t rows, int columns, const real* x, real* y,
+                              real* inverse_norm);
+  void normalize_rows_backward(std::int64_t rows, int columns, const real* y,
+                               const real* inverse_norm, const real* dy, real scale, real* dx);
+  void softmax_cross_entropy(const logit_shape& s, real scale, real* logits, real* row_loss);
+  void argmax_rows(std::int64_t rows, std::int64_t columns, const real* x, int* index);
+  void gather_rows(const real* x, const int* index, std::int64_t rows, int columns, real* y);
+
+ private:
+  using frame = typename stack_arena<memory>::frame;
+
+  template <class T>
+  [[nodiscard]] T* take(std::int64_t count) {
+    return arena_.template take<T>(static_cast<std::size_t>(count));
+  }
+  /// scale * sum of term(i) over 0 <= i < n, into *y.
+  template <class Term, class T>
+  void sum(std::size_t n, const Term& term, double scale, T* y);
+  template <class Term>
+  [[nodiscard]] double sum_on_host(std::size_t n, const Term& term);
+  /// Waits for what has been launched, and brings `bytes` of it to the host.
+  void look(const void* x, std::size_t bytes, void* host);
+  /// The subsets, with their table in the system's memory.
+  [[nodiscard]] subset_means on_device(const subset_means& s);
+
+  System system_;
+  ConvEngine engine_;
+  stack_arena<memory> arena_;
+  buffer<real, memory> gate_{1, "a step's gate"};
+  bool recording_ = false;  ///< a graph
+};
+
+}  // namespace triptych::backend
