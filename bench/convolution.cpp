@@ -49,7 +49,7 @@ void convolve(benchmark::State& state, const layer& l, pass which) {
                    l.out * width,  l.kernel, l.stride, l.padding};
   thread_pool pool(static_cast<int>(state.range(2)));
   stack_arena<> arena, scratch;  // apart: an arena keeps its memory when it becomes empty
-  const stack_arena<>::frame scope(arena);
+  const arena_frame scope(arena);
   const auto take = [&](std::int64_t size) {
     float* p = arena.take<float>(static_cast<std::size_t>(size));
     for (std::int64_t i = 0; i < size; ++i) p[i] = static_cast<float>(i % 17) - 8.0f;

@@ -69,7 +69,7 @@ class random_images {
 
  private:
   shape shape_;
-  buffer<float, typename B::memory> numbers_;
+  buffer<float, typename B::allocator> numbers_;
 };
 
 template <class B>
@@ -77,7 +77,8 @@ class mncl_step {
  public:
   mncl_step(B& backend, const settings& s)
       : images_(backend, s, 3),
-        method_(backend, nn::stack<>(encoder(s), {s.head, s.predictor_hidden}), options(s), 1) {}
+        method_(backend, nn::architecture<>(encoder(s), {s.head, s.predictor_hidden}), options(s),
+                1) {}
 
   /// The method shows its intermediate results; each ends a part.
   void operator()(const part_end& end = {}) {
@@ -93,7 +94,8 @@ class mncl_step {
     }
     // The app reads one step in ten of a device.
     const bool read = static_cast<bool>(end);
-    method_.step(images_, {.rate = 0.01, .predictor_rate = 0.01, .read = read}, watch);
+    method_.step(images_, {.learning_rate = 0.01, .predictor_learning_rate = 0.01, .read = read},
+                 watch);
     if (end) end("local loss, backward, SGD, EMA");
   }
 
@@ -120,7 +122,7 @@ class train_step {
   /// Image r has the label r mod 10: random images have no better.
   void operator()(const part_end& end = {}) {
     auto& arena = backend_.arena();
-    const typename stack_arena<typename B::memory>::frame scope(arena);
+    const arena_frame scope(arena);
     const auto logits = network_.forward(images_, std::array{0}, {.record = true}).projection;
     if (end) end("forward");
     const auto rows = logits.shape.images;
@@ -137,8 +139,8 @@ class train_step {
   }
 
  private:
-  static nn::stack<> classifier(const settings& s) {
-    nn::stack<> layers(encoder(s), {.projector = {}, .predictor_hidden = 0});
+  static nn::architecture<> classifier(const settings& s) {
+    nn::architecture<> layers(encoder(s), {.projector = {}, .predictor_hidden = 0});
     layers.projector = {layers.encoder.out(), {{classes, false, false}}};
     return layers;
   }
@@ -173,7 +175,7 @@ class stopwatch {
  private:
   using clock = std::chrono::steady_clock;
   B& backend_;
-  buffer<float, typename B::memory> number_;
+  buffer<float, typename B::allocator> number_;
   clock::time_point last_;
 };
 

@@ -58,7 +58,7 @@ inline trained_run open_run(const std::filesystem::path& path) {
 }
 
 inline frozen_encoder make_encoder(backend::eigen<>& backend, const train_options& options) {
-  return frozen_encoder(backend, nn::stack<>(nn::resnet(options.encoder), {{}, 0}));
+  return frozen_encoder(backend, nn::architecture<>(nn::resnet(options.encoder), {{}, 0}));
 }
 
 inline constexpr int largest_usual_view = 512;              ///< pixels on a side
@@ -84,7 +84,7 @@ inline void require_usual(const trained_run& run, bool generated) {
 /// describes. To be called before memory is taken for it.
 inline void require_encoder(const trained_run& run) {
   nn::declaration d;
-  nn::stack<>(nn::resnet(run.options.encoder), {{}, 0}).declare(d);
+  nn::architecture<>(nn::resnet(run.options.encoder), {{}, 0}).declare(d);
   const auto& file = run.checkpoint.file("model");
   for (const auto* list : {&d.weights, &d.statistics}) {
     for (const auto& p : *list) {

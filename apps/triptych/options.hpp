@@ -18,7 +18,7 @@
 #include <vector>
 
 #include <triptych/backend/device/cuda/options.hpp>
-#include <triptych/nn/stack.hpp>
+#include <triptych/nn/architecture.hpp>
 #include <triptych/train/schedule.hpp>
 
 namespace triptych::app {

@@ -11,7 +11,7 @@
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/data/registry.hpp>
-#include <triptych/nn/stack.hpp>
+#include <triptych/nn/architecture.hpp>
 #include <triptych/train/trainer.hpp>
 
 #include "described.hpp"
@@ -32,8 +32,8 @@ inline data::source data_source(choice::data name, const std::string& directory,
           run.procedural_test};
 }
 
-inline nn::stack<> layers(const train_options& o) {
-  return nn::stack<>(nn::resnet(o.encoder), o.head);
+inline nn::architecture<> layers(const train_options& o) {
+  return nn::architecture<>(nn::resnet(o.encoder), o.head);
 }
 
 /// Encoder forwards that a training step costs an image; a backward counts two.
@@ -51,7 +51,8 @@ inline int cost_of(const train_options& o) {
 
 inline policies::online_update online_update(const train_options& o) {
   policies::online_update u;
-  optimizers::find(o.optimizer, [&]<class Rule>() { u.rule.choice = part_of<Rule>(o); });
+  optimizers::find(o.optimizer,
+                   [&]<class Optimizer>() { u.optimizer.choice = part_of<Optimizer>(o); });
   u.clip_norm = o.clip_norm;
   return u;
 }
@@ -98,11 +99,11 @@ inline train::trainer_options trainer_options(const train_options& o, int views)
           .epochs = o.epochs,
           .batch = o.batch,
           .image_size = view_size(o),
-          .rate = o.lr,
-          .rate_changes = o.lr_changes,
+          .learning_rate = o.lr,
+          .learning_rate_changes = o.lr_changes,
           .warmup_epochs = o.warmup_epochs,
-          .constant_rate = o.schedule == choice::schedule::constant,
-          .constant_predictor_rate = o.predictor_lr == choice::schedule::constant,
+          .constant_learning_rate = o.schedule == choice::schedule::constant,
+          .constant_predictor_learning_rate = o.predictor_lr == choice::schedule::constant,
           .seed = o.seed,
           .monitor_every = o.log_every,
           .read_every = 10,

@@ -318,7 +318,7 @@ class train_run {
   void record(const train::step_record& r, std::optional<double> knn, double wall) {
     std::vector<io::metric> row{{"epoch", r.epoch}, {"wall_s", wall}, {"loss", r.report.loss}};
     for (const auto& [name, value] : terms(r.report)) row.emplace_back("loss_" + name, value);
-    row.emplace_back("lr", r.rate);
+    row.emplace_back("lr", r.learning_rate);
     row.emplace_back("grad_norm", r.report.gradient_norm);
     const auto names = train::columns_of(recipe_.monitors);
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -388,8 +388,8 @@ class train_run {
          " training and " + std::to_string(images_.test.size()) + " test images, views of " +
          std::to_string(size) + " px");
     line("weights  " + std::to_string(method_->gradients().list->count()) +
-         " in the online network, " + std::to_string(method_->encoder().stack().encoder.out()) +
-         " features");
+         " in the online network, " +
+         std::to_string(method_->encoder().architecture().encoder.out()) + " features");
     line("cost     " + std::to_string(method_->about().cost) +
          " encoder forwards an image (a backward counts two)");
     line("steps    " + std::to_string(last_step(trainer)) + ", " +

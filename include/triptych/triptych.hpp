@@ -27,7 +27,7 @@
 #include <triptych/data/registry.hpp>   // defines: data::load
 #include <triptych/data/loader.hpp>     // defines: data::loader, data::batch
 
-#include <triptych/nn/stack.hpp>          // defines: nn::resnet, nn::mlp, nn::stack
+#include <triptych/nn/architecture.hpp>     // defines: nn::resnet, nn::mlp, nn::architecture
 #include <triptych/patches/combinator.hpp>  // defines: patches::whole, patches::grid, patches::choose
 
 #include <triptych/loss/info_nce.hpp>         // defines: loss::info_nce

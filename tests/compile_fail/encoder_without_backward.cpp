@@ -8,11 +8,11 @@ struct one_way {
   int out() const { return 3; }
   void declare(nn::declaration&) {}
   template <class B>
-  triptych::tensor<const typename B::real> forward(const nn::pass<B>&,
-                                                   triptych::tensor<const typename B::map>) const {
+  triptych::tensor<const typename B::real>
+  forward(const nn::pass<B>&, triptych::tensor<const typename B::activation>) const {
     return {};
   }
 };
 
 template class triptych::network<triptych::backend::reference<double>, triptych::update::ema,
-                                 triptych::patches::whole, nn::stack<one_way>>;
+                                 triptych::patches::whole, nn::architecture<one_way>>;

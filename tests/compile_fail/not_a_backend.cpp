@@ -3,7 +3,7 @@
 
 struct no_backend {
   using real = float;
-  using memory = triptych::host_memory;
+  using allocator = triptych::host_allocator;
 };
 
 template class triptych::network<no_backend, triptych::update::ema>;

@@ -18,11 +18,11 @@ bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % arena
 
 /// What a training step does: memory in odd sizes, with temporaries that come and go.
 void step(stack_arena<>& arena) {
-  const stack_arena<>::frame whole(arena);
+  const arena_frame whole(arena);
   for (std::size_t i = 1; i < 40; ++i) {
     auto* kept = arena.take<float>(i * 4099);
     kept[i * 4099 - 1] = 1;
-    const stack_arena<>::frame temporaries(arena);
+    const arena_frame temporaries(arena);
     auto* gone = arena.take<double>(i * 7001);
     gone[i * 7001 - 1] = 1;
   }
@@ -52,10 +52,10 @@ TEST_CASE("a frame gives back what was taken during it, and no more") {
   before[0] = 42;
   int* inside = nullptr;
   {
-    const stack_arena<>::frame outer(arena);
+    const arena_frame outer(arena);
     inside = arena.take<int>(10);
     {
-      const stack_arena<>::frame inner(arena);
+      const arena_frame inner(arena);
       static_cast<void>(arena.take<int>(1000));
     }
     CHECK(arena.take<int>(1) != inside);
@@ -77,12 +77,12 @@ TEST_CASE("after the first step no step asks the system for memory") {
 TEST_CASE("an empty arena merges its blocks into one that holds them all") {
   stack_arena<> arena;
   {
-    const stack_arena<>::frame all(arena);
+    const arena_frame all(arena);
     for (int i = 0; i < 3; ++i) static_cast<void>(arena.take<std::byte>(mega));
     CHECK(arena.growths() == 3);
   }
   CHECK(arena.growths() == 4);
-  const stack_arena<>::frame all(arena);
+  const arena_frame all(arena);
   auto* first = arena.take<std::byte>(mega);
   static_cast<void>(arena.take<std::byte>(mega));
   CHECK(arena.take<std::byte>(mega) == first + 2 * mega);  // one block
@@ -94,7 +94,7 @@ TEST_CASE("an arena that holds something does not move it by merging") {
   auto* kept = arena.take<int>(1);
   *kept = 7;
   {
-    const stack_arena<>::frame rest(arena);
+    const arena_frame rest(arena);
     static_cast<void>(arena.take<std::byte>(2 * mega));
   }
   CHECK(arena.growths() == 2);
@@ -107,33 +107,33 @@ TEST_CASE("a held arena gives no memory back until it is let go") {
   {
     const stack_arena<>::hold held(arena);
     {
-      const stack_arena<>::frame one(arena);
+      const arena_frame one(arena);
       static_cast<void>(arena.take<std::byte>(mega));
       early = arena.take<std::byte>(2 * mega);  // a block of its own
     }
     *early = std::byte{7};  // still there
-    const stack_arena<>::frame again(arena);
+    const arena_frame again(arena);
     CHECK(arena.take<std::byte>(mega) != nullptr);
     CHECK(arena.take<std::byte>(2 * mega) == early);
     CHECK(arena.growths() == 2);
   }
-  { const stack_arena<>::frame next(arena); }
+  { const arena_frame next(arena); }
   CHECK(arena.growths() == 3);  // now they are one
 }
 
 TEST_CASE("the peak is the most that was in use at once") {
   stack_arena<> arena;
   {
-    const stack_arena<>::frame one(arena);
+    const arena_frame one(arena);
     static_cast<void>(arena.take<std::byte>(1000));
     CHECK(arena.peak_bytes() == 1024);
   }
   for (int i = 0; i < 5; ++i) {
-    const stack_arena<>::frame one(arena);
+    const arena_frame one(arena);
     static_cast<void>(arena.take<std::byte>(500));
   }
   CHECK(arena.peak_bytes() == 1024);
-  const stack_arena<>::frame one(arena);
+  const arena_frame one(arena);
   static_cast<void>(arena.take<std::byte>(1000));
   static_cast<void>(arena.take<std::byte>(1));
   CHECK(arena.peak_bytes() == 1088);

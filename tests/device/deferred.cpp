@@ -61,8 +61,11 @@ void launch(small_method<device, Options>& m, std::int64_t number, bool spoil = 
   if (spoil) x[7] = std::nan("");
   const device_array<device> images(m.backend, x);
   const auto step = [&] {
-    m.method.step({m.all_views, images.data()},
-                  {.step = number, .rate = 0.05, .predictor_rate = 0.05, .seed = 1, .read = false});
+    m.method.step({m.all_views, images.data()}, {.step = number,
+                                                 .learning_rate = 0.05,
+                                                 .predictor_learning_rate = 0.05,
+                                                 .seed = 1,
+                                                 .read = false});
   };
   if (how == launches::as_graph) {
     m.backend.as_graph(step);
@@ -286,7 +289,7 @@ TEST_CASE(
   const auto failed = [&](int read_every) {
     small_method<device, method::mncl_options> m;
     auto plan = small_plan(3, 4, 8);
-    plan.rate = 1e12;
+    plan.learning_rate = 1e12;
     plan.monitor_every = 0;
     plan.read_every = read_every;
     train::trainer<device> trainer(m.method, set, plan);

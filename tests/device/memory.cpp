@@ -30,7 +30,7 @@ struct small_memory {
       throw error::memory("the small device is out of memory: " + std::to_string(bytes >> 10) +
                           " KiB more were asked for");
     }
-    void* const p = host_memory::allocate(bytes);
+    void* const p = host_allocator::allocate(bytes);
     sizes[p] = bytes;
     used += bytes;
     return p;
@@ -38,12 +38,12 @@ struct small_memory {
   static void deallocate(void* p) noexcept {
     used -= sizes[p];
     sizes.erase(p);
-    host_memory::deallocate(p);
+    host_allocator::deallocate(p);
   }
   static std::size_t free_bytes() { return used < limit ? limit - used : 0; }
 };
 struct small_system : backend::host_system {
-  using memory = small_memory;
+  using allocator = small_memory;
   static inline bool without_graphs = false;
 
   void as_graph(const std::function<void()>& work) const {
@@ -53,15 +53,16 @@ struct small_system : backend::host_system {
     });
   }
 };
-using small_device = backend::thrust_algorithms<small_system, conv_engine::gemm_conv>;
+using small_device = backend::thrust_algorithms<backend::device_parts<small_system, conv_engine::gemm_conv>>;
 
 struct run {
   small_device backend;
   method::nnclr<small_device> method{
       backend,
-      nn::stack<>(nn::resnet({.width = 4, .blocks = {1, 1, 1, 1}}),
-                  {.projector = {16, 8}, .predictor_hidden = 8}),
-      {.queue = 128}, 1};
+      nn::architecture<>(nn::resnet({.width = 4, .blocks = {1, 1, 1, 1}}),
+                         {.projector = {16, 8}, .predictor_hidden = 8}),
+      {.queue = 128},
+      1};
 
   static train::trainer_options plan(int batch) { return test::small_plan(2, 1, batch); }
   std::vector<double> weights_and_queue() { return test::weights_and_queue(method); }

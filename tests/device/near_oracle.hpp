@@ -39,7 +39,7 @@ inline double distance(const std::vector<double>& a, const std::vector<double>& 
 
 template <class Fast, class Options>
 void check_steps_near_oracle(const nearness& near, bool imagenet_stem = false) {
-  constexpr bool float_maps = std::is_same_v<typename Fast::map, typename Fast::real>;
+  constexpr bool float_maps = std::is_same_v<typename Fast::activation, typename Fast::real>;
   constexpr int draws = 12;
   small_method<Fast, Options> fast(imagenet_stem);
   small_method<watched<backend::reference<double>>, Options> exact(imagenet_stem);

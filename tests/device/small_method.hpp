@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <triptych/method/learner.hpp>
+#include <triptych/nn/architecture.hpp>
 #include <triptych/nn/resnet.hpp>
-#include <triptych/nn/stack.hpp>
 
 #include "support/device_array.hpp"
 
@@ -44,10 +44,11 @@ struct small_method {
   explicit small_method(bool imagenet_stem = false)
       : method(backend, layers(imagenet_stem), options(), seeded(5)) {}
 
-  static nn::stack<> layers(bool imagenet_stem) {
+  static nn::architecture<> layers(bool imagenet_stem) {
     nn::resnet_options encoder{.width = 6, .blocks = {1, 1, 1, 1}};
     if (imagenet_stem) encoder.stem = nn::stem::imagenet;
-    return nn::stack<>(nn::resnet(encoder), {.projector = {160, 32}, .predictor_hidden = 16});
+    return nn::architecture<>(nn::resnet(encoder),
+                              {.projector = {160, 32}, .predictor_hidden = 16});
   }
   static Options options() {
     Options o;

@@ -39,7 +39,7 @@ constexpr nearness with_narrow_maps(bool imagenet_stem) {
 /// seen on 40 sets of inputs, off by up to 0.26, where the terms of unrelated rows are seven times as large.
 template <class Options>
 constexpr nearness near(bool imagenet_stem) {
-  if (std::is_same_v<device::map, device::real>) return with_float_maps;
+  if (std::is_same_v<device::activation, device::real>) return with_float_maps;
   nearness bound = with_narrow_maps(imagenet_stem);
   if (std::is_same_v<Options, method::barlow_twins_options>) bound.loss = 0.35;
   return bound;

@@ -22,11 +22,11 @@ struct mean_losses {
 template <class B>
 mean_losses train_on_procedural_images(const data::image_set& set) {
   B backend;
-  const nn::stack<> layers(nn::resnet({.width = 8, .blocks = {1, 1, 1, 1}}),
-                           {.projector = {64, 32}, .predictor_hidden = 0});
+  const nn::architecture<> layers(nn::resnet({.width = 8, .blocks = {1, 1, 1, 1}}),
+                                  {.projector = {64, 32}, .predictor_hidden = 0});
   method::simclr<B> method(backend, layers, {.temperature = 0.5}, test::seeded(1));
   auto plan = test::small_plan(2, 6, 32);
-  plan.rate = 0.05;
+  plan.learning_rate = 0.05;
   plan.seed = test::seeded(4);
   train::trainer<B> trainer(method, set, plan);
   mean_losses mean;

@@ -60,7 +60,7 @@ std::vector<float> made_by_device(const data::image_set& set,
                                   const std::vector<std::int64_t>& samples,
                                   const std::vector<augment::recipe>& recipes, int side) {
   device b;
-  buffer<std::uint8_t, device::memory> pixels(set.pixels.size());
+  buffer<std::uint8_t, device::allocator> pixels(set.pixels.size());
   b.upload_bytes(set.pixels.data(), set.pixels.size(), pixels.data());
   std::vector<augment::draw> draws;
   for (std::size_t v = 0; v < recipes.size(); ++v) {
@@ -76,7 +76,7 @@ std::vector<float> made_by_device(const data::image_set& set,
                                   .per_view = static_cast<std::int64_t>(samples.size()),
                                   .side = side, .constants = set.normalization()};
   std::vector<float> views(draws.size() * static_cast<std::size_t>(side * side * 3));
-  buffer<float, device::memory> x(views.size());
+  buffer<float, device::allocator> x(views.size());
   b.render(batch, x.data());
   b.download(x.data(), views.size(), views.data());
   return views;

@@ -24,7 +24,7 @@ TEST_CASE("LARS of a gradient that is scaled is that of a gradient of the scaled
        {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
     const lars_trust trust{0.01, 0.1, 1e-8, rule};
     const lars_factors scaled = trust.factors(0.5, 3, 8, 0.25), small = trust.factors(0.5, 3, 2);
-    CHECK(scaled.rate == small.rate);
+    CHECK(scaled.learning_rate == small.learning_rate);
     CHECK(scaled.decay == small.decay);
     CHECK(scaled.gradient_scale == 0.25 * small.gradient_scale);
   }

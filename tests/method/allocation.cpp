@@ -42,8 +42,8 @@ using namespace triptych;
 TEMPLATE_LIST_TEST_CASE("a training step allocates nothing once the arena has its size", "",
                         method::all) {
   backend::eigen<> backend(2);
-  const nn::stack<> layers(nn::resnet({.width = 4, .blocks = {1, 1, 1, 1}}),
-                           {.projector = {16, 16}, .predictor_hidden = 8});
+  const nn::architecture<> layers(nn::resnet({.width = 4, .blocks = {1, 1, 1, 1}}),
+                                  {.projector = {16, 16}, .predictor_hidden = 8});
   TestType options;
   if constexpr (requires { options.queue; }) options.queue = 32;
   if constexpr (requires { options.bn_splits; }) options.bn_splits = 2;
@@ -53,8 +53,8 @@ TEMPLATE_LIST_TEST_CASE("a training step allocates nothing once the arena has it
   random_stream random(test::seeded(1), stream::augment);
   for (float& v : x) v = random.normal();
   const auto step = [&](std::int64_t number) {
-    static_cast<void>(
-        method.step({{views * 8, 16, 16, 3, views}, x.data()}, {.step = number, .rate = 0.01}));
+    static_cast<void>(method.step({{views * 8, 16, 16, 3, views}, x.data()},
+                                  {.step = number, .learning_rate = 0.01}));
   };
   step(0);
   step(1);

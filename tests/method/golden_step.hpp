@@ -70,7 +70,7 @@ class golden_step {
   tensors all;
 
   /// What `config` says of the networks.
-  [[nodiscard]] nn::stack<> layers() const {
+  [[nodiscard]] nn::architecture<> layers() const {
     const json& c = config;
     nn::resnet_options encoder;
     encoder.width = c.at("width");
@@ -81,23 +81,24 @@ class golden_step {
                                                  {"plain", head_norm::plain},
                                                  {"hidden", head_norm::hidden},
                                                  {"none", head_norm::none}};
-    return nn::stack<>(nn::resnet(encoder), {numbers_in(c.at("head")), c.at("predictor-hidden"),
-                                             norms.at(c.value("head-norm", "all"))});
+    return nn::architecture<>(nn::resnet(encoder),
+                              {numbers_in(c.at("head")), c.at("predictor-hidden"),
+                               norms.at(c.value("head-norm", "all"))});
   }
 
   template <class Policies = method::policies>
   [[nodiscard]] method::policy_values<Policies> values(typename Policies::patches patches) const {
     const json& c = config;
-    decltype(Policies::online_update::rule) rule;
-    rule.weight_decay = c.at("weight-decay");
-    if constexpr (requires { rule.beta1; }) {
-      rule.beta1 = c.at("beta1");
-      rule.beta2 = c.at("beta2");
-      rule.epsilon = c.at("epsilon");
+    decltype(Policies::online_update::optimizer) optimizer;
+    optimizer.weight_decay = c.at("weight-decay");
+    if constexpr (requires { optimizer.beta1; }) {
+      optimizer.beta1 = c.at("beta1");
+      optimizer.beta2 = c.at("beta2");
+      optimizer.epsilon = c.at("epsilon");
     } else {
-      rule.momentum = c.at("momentum");
+      optimizer.momentum = c.at("momentum");
     }
-    return {.online_update = {.rule = rule, .clip_norm = c.at("clip-norm")},
+    return {.online_update = {.optimizer = optimizer, .clip_norm = c.at("clip-norm")},
             .momentum_update = {.momentum = c.at("momentum-m")},
             .patches = std::move(patches)};
   }
@@ -141,8 +142,8 @@ class golden_step {
     const auto report =
         m.step({{views * n, side(), side(), 3, views}, x.data()},
                {.step = index(),
-                .rate = rate,
-                .predictor_rate = config.at("predictor-lr") == "constant" ? base : rate,
+                .learning_rate = rate,
+                .predictor_learning_rate = config.at("predictor-lr") == "constant" ? base : rate,
                 .seed = config.at("seed")},
                dump.observer());
     dump.finish(report);

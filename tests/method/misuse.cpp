@@ -17,9 +17,9 @@ namespace {
 
 using oracle = backend::reference<>;
 
-nn::stack<> layers() {
-  return nn::stack<>(nn::resnet({.width = 2, .blocks = {1, 1, 1, 1}}),
-                     {.projector = {4, 4}, .predictor_hidden = 4});
+nn::architecture<> layers() {
+  return nn::architecture<>(nn::resnet({.width = 2, .blocks = {1, 1, 1, 1}}),
+                            {.projector = {4, 4}, .predictor_hidden = 4});
 }
 
 /// What a step says of images (rows, 8, 8, 3) in so many groups.
@@ -38,7 +38,7 @@ class forgetful : public method::learner<oracle> {
   }
   method::step_report step(tensor<const double> x, const method::step_options& options,
                            const method::trace<double>&) override {
-    const stack_arena<>::frame scope(backend().arena());
+    const arena_frame scope(backend().arena());
     const auto p = online_.forward(x, std::array{0}, {.record = true}).prediction;
     std::vector<double> dp(p.size(), 1);
     const method::loss_values<oracle, 1> none(backend());

@@ -153,7 +153,7 @@ TEST_CASE("each loss term reaches the tensors that it should and no others") {
 
 TEST_CASE("the first losses to expect are those of the method's description") {
   oracle b;
-  const nn::stack<> tiny(nn::resnet({.width = 1, .blocks = {1, 1, 1, 1}}), {{4}, 2});
+  const nn::architecture<> tiny(nn::resnet({.width = 1, .blocks = {1, 1, 1, 1}}), {{4}, 2});
   method::mncl_options o;
   o.queue = 4;
   CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_initial_loss(256) == Approx(38.8).margin(0.05));

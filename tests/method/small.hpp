@@ -23,8 +23,9 @@ struct small_mncl {
   explicit small_mncl(int threads = 1, int width = 4, double temperature = 0.5)
       : backend(threads), method(backend, layers(width), options(temperature), 5) {}
 
-  static nn::stack<> layers(int width) {
-    return nn::stack<>(nn::resnet({.width = width, .blocks = {1, 1, 1, 1}}), {{160, 32}, 16});
+  static nn::architecture<> layers(int width) {
+    return nn::architecture<>(nn::resnet({.width = width, .blocks = {1, 1, 1, 1}}),
+                              {{160, 32}, 16});
   }
   static triptych::method::mncl_options options(double temperature) {
     triptych::method::mncl_options o;

@@ -36,8 +36,8 @@ constexpr int image_size = 12;
 constexpr std::int64_t batch = 3;
 constexpr std::array<int, 3> all_views = {0, 1, 2};
 
-nn::stack<> layers(int width = 2) {
-  return nn::stack<>(nn::resnet({.width = width, .blocks = {1, 1, 1, 1}}), {{6, 4}, 3});
+nn::architecture<> layers(int width = 2) {
+  return nn::architecture<>(nn::resnet({.width = width, .blocks = {1, 1, 1, 1}}), {{6, 4}, 3});
 }
 
 /// Three views of random images.
@@ -56,7 +56,7 @@ numbers copy_of(tensor<T> t) {
 template <class Network>
 numbers project(Network& n, std::span<const int> views, const forward_options& options = {}) {
   const images x;
-  const stack_arena<>::frame scope(n.backend().arena());
+  const arena_frame scope(n.backend().arena());
   return copy_of(n.forward(x.view(), views, options).projection);
 }
 
@@ -77,7 +77,7 @@ void check_network(Network& n, std::span<const int> views, const forward_options
   const images x;
   numbers dh, dz, dp;
   {
-    const stack_arena<>::frame scope(n.backend().arena());
+    const arena_frame scope(n.backend().arena());
     forward_options options = draw;
     options.record = true;
     const auto y = n.forward(x.view(), views, options);
@@ -99,7 +99,7 @@ void check_network(Network& n, std::span<const int> views, const forward_options
   auto& choices = n.backend().choices;
   n.backend().watching = true;
   const auto f = [&] {
-    const stack_arena<>::frame scope(n.backend().arena());
+    const arena_frame scope(n.backend().arena());
     const auto y = n.forward(x.view(), views, draw);
     return std::inner_product(dh.begin(), dh.end(), y.embedding.data, 0.0) +
            std::inner_product(dz.begin(), dz.end(), y.projection.data, 0.0) +
@@ -140,7 +140,7 @@ double step(Network& n, double rate, double predictor_rate) {
 template <class Network>
 void train_once(Network& n) {
   const images x;
-  const stack_arena<>::frame scope(n.backend().arena());
+  const arena_frame scope(n.backend().arena());
   const auto p = n.forward(x.view(), all_views, {.record = true}).prediction;
   numbers dp = random_numbers(static_cast<std::int64_t>(p.size()), 9);
   n.zero_gradients();
@@ -304,7 +304,7 @@ TEST_CASE("backward adds to the gradients until they are zeroed") {
   n.initialize(1);
   const images x;
   const auto add = [&] {
-    const stack_arena<>::frame scope(b.arena());
+    const arena_frame scope(b.arena());
     const auto p = n.forward(x.view(), all_views, {.record = true}).prediction;
     numbers dp(p.size(), 1);
     dp[0] = 3;
@@ -319,7 +319,7 @@ TEST_CASE("backward adds to the gradients until they are zeroed") {
 
 TEST_CASE("an update moves the predictor at its own rate and reports the gradient's norm") {
   oracle b;
-  online n(b, layers(), {.rule = {.momentum = 0, .weight_decay = 0}});
+  online n(b, layers(), {.optimizer = {.momentum = 0, .weight_decay = 0}});
   n.initialize(1);
   const std::size_t size = n.weight_list().size(), predictor = n.predictor_begin();
   std::fill_n(n.gradients(), size, 2.0);
@@ -332,7 +332,7 @@ TEST_CASE("an update moves the predictor at its own rate and reports the gradien
 
 TEST_CASE("a clipped update is as long as its bound") {
   oracle b;
-  online n(b, layers(), {.rule = {.momentum = 0, .weight_decay = 0}, .clip_norm = 0.5});
+  online n(b, layers(), {.optimizer = {.momentum = 0, .weight_decay = 0}, .clip_norm = 0.5});
   n.initialize(1);
   const std::size_t size = n.weight_list().size();
   std::fill_n(n.gradients(), size, 2.0);
@@ -386,10 +386,10 @@ TEST_CASE("an embedding is the encoder's in evaluation mode, image by image") {
   n.initialize(1);
   static_cast<void>(project(n, all_views));
   const images x;
-  const stack_arena<>::frame scope(b.arena());
+  const arena_frame scope(b.arena());
   const numbers all = copy_of(n.embed(x.view()));
   const numbers fifth = copy_of(n.embed(x.view().images(5, 1)));
-  const std::ptrdiff_t d = n.stack().encoder.out();
+  const std::ptrdiff_t d = n.architecture().encoder.out();
   CHECK(fifth == numbers(all.begin() + 5 * d, all.begin() + 6 * d));
 }
 
@@ -416,7 +416,7 @@ TEST_CASE("networks refuse to go backward where nothing was recorded") {
   CHECK(thrown_by(backward).kind == error_kind::usage);  // each recording serves once
 }
 
-TEST_CASE("networks refuse peers of another stack") {
+TEST_CASE("networks refuse peers of another architecture") {
   oracle b;
   online other(b, layers(3));
   other.initialize(1);
@@ -427,7 +427,7 @@ TEST_CASE("networks refuse peers of another stack") {
        {thrown_by([&] { m.copy_weights(other); }), thrown_by([&] { m.update(other, 0); }),
         thrown_by([&] { s.alias(other); })}) {
     CHECK(thrown.kind == error_kind::usage);
-    CHECK(thrown.says("build both from one stack"));
+    CHECK(thrown.says("build both from one architecture"));
   }
   CHECK((weights_of(m) == before));
   // A peer without the predictor that this network has is too short.

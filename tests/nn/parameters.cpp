@@ -4,9 +4,9 @@
 #include <cmath>
 #include <vector>
 
+#include <triptych/nn/architecture.hpp>
 #include <triptych/nn/mlp.hpp>
 #include <triptych/nn/resnet.hpp>
-#include <triptych/nn/stack.hpp>
 
 #include "support/catch.hpp"
 
@@ -107,9 +107,9 @@ TEST_CASE("PyTorch's order of a convolution is out, in, rows, columns; ours ends
   CHECK(visited == 20);
 }
 
-TEST_CASE("a stack's arena ends with the predictor, so that one without it is a prefix") {
-  nn::stack<> with(nn::resnet({.width = 2, .blocks = {1, 1, 1, 1}}), {{6, 4}, 3});
-  nn::stack<> without = with.without_predictor();
+TEST_CASE("an architecture's arena ends with the predictor, so that one without it is a prefix") {
+  nn::architecture<> with(nn::resnet({.width = 2, .blocks = {1, 1, 1, 1}}), {{6, 4}, 3});
+  nn::architecture<> without = with.without_predictor();
   nn::declaration a, b;
   const std::size_t begin = with.declare(a), end = without.declare(b);
   CHECK(b.weights.size() == end);

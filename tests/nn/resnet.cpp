@@ -18,7 +18,7 @@ workbench bench_of(nn::resnet& r, std::uint64_t seed = 1) {
 
 /// The encodings (N, 8w) of `x`.
 numbers encode(const nn::resnet& r, const nn::pass<oracle>& p, tensor<const double> x) {
-  const stack_arena<>::frame scope(p.backend.arena());
+  const arena_frame scope(p.backend.arena());
   const auto h = r.forward(p, x);
   return {h.data, h.data + h.size()};
 }

@@ -87,7 +87,7 @@ void check_layer(workbench& w, const shape& s, const Forward& forward, const Bac
   // Images on which no kink lies near: three times all weights at once, and the pixels, go a step of their
   // own up or down.
   const auto chosen = [&] {
-    const stack_arena<>::frame scope(w.backend.arena());
+    const arena_frame scope(w.backend.arena());
     w.backend.choices.clear();
     static_cast<void>(forward(w.plain(), view()));
     return w.backend.choices;
@@ -115,7 +115,7 @@ void check_layer(workbench& w, const shape& s, const Forward& forward, const Bac
     if (steady()) break;
   }
   {
-    const stack_arena<>::frame scope(w.backend.arena());
+    const arena_frame scope(w.backend.arena());
     const tensor<const double> y = forward(w.recording(), view());
     dy = random_for(y.shape, seed + 1);
     numbers copy = dy;  // backward overwrites it
@@ -124,7 +124,7 @@ void check_layer(workbench& w, const shape& s, const Forward& forward, const Bac
     CHECK(w.tape.empty());
   }
   const auto f = [&] {
-    const stack_arena<>::frame scope(w.backend.arena());
+    const arena_frame scope(w.backend.arena());
     const tensor<const double> y = forward(w.plain(), view());
     return std::inner_product(dy.begin(), dy.end(), y.data, 0.0);
   };

@@ -67,21 +67,21 @@ class device_array {
 
  private:
   B& backend_;
-  buffer<T, typename B::memory> array_;
+  buffer<T, typename B::allocator> array_;
 };
 
 /// An array of a feature map's numbers.
 template <class B>
-struct device_map : device_array<B, typename B::map> {
+struct device_map : device_array<B, typename B::activation> {
   device_map(B& backend, const std::vector<double>& numbers)
-      : device_array<B, typename B::map>(backend, numbers) {}
+      : device_array<B, typename B::activation>(backend, numbers) {}
 };
 
 /// The numbers as a feature map of backend `B` holds them.
 template <class B>
 std::vector<double> as_map(std::vector<double> numbers) {
-  if constexpr (!std::is_same_v<typename B::map, typename B::real>) {
-    for (double& x : numbers) x = static_cast<float>(typename B::map(static_cast<float>(x)));
+  if constexpr (!std::is_same_v<typename B::activation, typename B::real>) {
+    for (double& x : numbers) x = static_cast<float>(typename B::activation(static_cast<float>(x)));
   }
   return numbers;
 }
@@ -103,7 +103,7 @@ class device_indices {
 
  private:
   B& backend_;
-  buffer<int, typename B::memory> array_;
+  buffer<int, typename B::allocator> array_;
 };
 
 /// The numbers of all arrays, one after the other.

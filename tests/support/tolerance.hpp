@@ -49,7 +49,7 @@ struct tolerance {
   /// Half the gap between numbers below `size` of a feature map, added where one is written: 8 bits
   /// where it is bf16. Nothing where maps are real: their roundings are in the other tolerances.
   static constexpr double stored(double size) {
-    return std::is_same_v<typename Backend::map, typename Backend::real> ? 0 : 0x1p-8 * size;
+    return std::is_same_v<typename Backend::activation, typename Backend::real> ? 0 : 0x1p-8 * size;
   }
 
   /// The same for a sum of `terms` products of random numbers, and one number more: its deviation

@@ -16,9 +16,9 @@ template <class B>
 struct watched : B {
   using B::B;
   using real = typename B::real;
-  using map = typename B::map;
+  using activation = typename B::activation;
   /// The maps' numbers where they are not real; else nothing.
-  using narrow = std::conditional_t<std::is_same_v<map, real>, struct no_map, map>;
+  using narrow = std::conditional_t<std::is_same_v<activation, real>, struct no_map, activation>;
 
   bool watching = false;
   std::vector<int> choices;  ///< of the passes while it was watching
@@ -41,8 +41,8 @@ struct watched : B {
     if (watching && relu) note_relu(y, rows * channels);
   }
 
-  void max_pool_forward(const shape& x_shape, int kernel, int stride, int padding, const map* x,
-                        map* y, int* largest) {
+  void max_pool_forward(const shape& x_shape, int kernel, int stride, int padding,
+                        const activation* x, activation* y, int* largest) {
     B::max_pool_forward(x_shape, kernel, stride, padding, x, y, largest);
     const auto out = [&](std::int64_t side) { return (side + 2 * padding - kernel) / stride + 1; };
     note(largest, x_shape.images * out(x_shape.height) * out(x_shape.width) * x_shape.channels);

@@ -36,7 +36,7 @@ outcome<Run> finish(Run& run, trainer_of<Run>& t, int steps) {
     const auto r = t.advance();
     const std::vector<double> line = {static_cast<double>(r.step),
                                       static_cast<double>(r.epoch),
-                                      r.rate,
+                                      r.learning_rate,
                                       r.report.loss,
                                       r.report.terms[0],
                                       r.report.terms[1],

@@ -53,8 +53,9 @@ struct small_run {
   explicit small_run(const sizes& s = {}, std::uint64_t seed = 1)
       : backend(),
         method(backend,
-               nn::stack<>(nn::resnet({.stem = s.stem, .width = s.width, .blocks = {1, 1, 1, 1}}),
-                           {s.projector, s.predictor_hidden}),
+               nn::architecture<>(
+                   nn::resnet({.stem = s.stem, .width = s.width, .blocks = {1, 1, 1, 1}}),
+                   {s.projector, s.predictor_hidden}),
                options(s), seeded(seed)) {}
 
   static method::mncl_options options(const sizes& s) {
@@ -71,7 +72,7 @@ struct small_run {
     o.epochs = 4;
     o.batch = 6;
     o.image_size = 12;
-    o.rate = 0.05;
+    o.learning_rate = 0.05;
     o.seed = 11;
     o.monitor_every = 2;
     return o;

@@ -23,8 +23,9 @@ io::safetensors_file dumped(Run& run, const std::vector<double>& x) {
   using real = typename Run::method_type::real;
   const std::vector<real> images(x.begin(), x.end());
   train::step_dump dump(run.method);
-  const auto report = run.method.step({extents, images.data()},
-                                      {.rate = 0.1, .predictor_rate = 0.1}, dump.observer());
+  const auto report =
+      run.method.step({extents, images.data()},
+                      {.learning_rate = 0.1, .predictor_learning_rate = 0.1}, dump.observer());
   dump.finish(report);
   const temporary_directory at;
   const auto path = at.path() / "step.safetensors";

@@ -24,7 +24,7 @@ moves first_step(bool constant_rate, int before) {
   const auto set = noise_images(20);
   run r;
   auto plan = run::plan();
-  plan.constant_predictor_rate = constant_rate;
+  plan.constant_predictor_learning_rate = constant_rate;
   trainer t(r.method, set, plan, before);
   auto& n = r.method.online();
   const std::vector<float> old(n.weights(), n.weights() + n.weight_list().size());
@@ -52,7 +52,7 @@ TEST_CASE("a run has the steps of its epochs, counts them and ends") {
     const auto record = t.advance();
     CHECK(record.step == step + 1);
     CHECK(record.epoch == step / 3);
-    CHECK(record.rate == cosine_decay(0.05, step, 12));
+    CHECK(record.learning_rate == cosine_decay(0.05, step, 12));
     CHECK(std::isfinite(record.report.loss));
     CHECK(record.report.gradient_norm > 0);
   }
@@ -64,10 +64,10 @@ TEST_CASE("warm-up is counted in epochs and constant rates stay") {
   run r;
   auto plan = run::plan();
   plan.warmup_epochs = 2;
-  plan.constant_rate = true;
+  plan.constant_learning_rate = true;
   trainer t(r.method, set, plan);
   for (int step = 0; step < 8; ++step) {
-    CHECK(t.advance().rate == Approx(step < 6 ? 0.05 * (step + 1) / 6 : 0.05));
+    CHECK(t.advance().learning_rate == Approx(step < 6 ? 0.05 * (step + 1) / 6 : 0.05));
   }
 }
 

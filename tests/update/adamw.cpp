@@ -25,10 +25,11 @@ struct moved {
   explicit moved(std::vector<real> start)
       : weights(std::move(start)), mean(weights.size()), square(weights.size()) {}
 
-  void step(const adamw& rule, const parameter_group& group, const std::vector<real>& gradient,
+  void step(const adamw& optimizer, const parameter_group& group, const std::vector<real>& gradient,
             real scale = 1) {
     real* const means[] = {mean.data(), square.data()};
-    rule.step(backend, list, group, &scale, gradient.data(), state_of<B>(means), weights.data());
+    optimizer.step(backend, list, group, &scale, gradient.data(), state_of<B>(means),
+                   weights.data());
   }
 };
 
@@ -39,9 +40,9 @@ using oracle = moved<backend::reference<>>;
 TEST_CASE("two steps of AdamW are those computed by hand") {
   // Halves everywhere: m = g / 2, v = g^2 / 2, each divided by 1 - 1/2. So the first step moves by the
   // rate in the gradient's direction, after a decay of rate * decay = 1/8.
-  const adamw rule{.beta1 = 0.5, .beta2 = 0.5, .epsilon = 1e-300, .weight_decay = 0.25};
+  const adamw optimizer{.beta1 = 0.5, .beta2 = 0.5, .epsilon = 1e-300, .weight_decay = 0.25};
   oracle m({1, -2});
-  m.step(rule, {0, 2, 0.5, 0}, {4, -8});
+  m.step(optimizer, {0, 2, 0.5, 0}, {4, -8});
   CHECK(m.mean == std::vector<double>{2, -4});
   CHECK(m.square == std::vector<double>{8, 32});
   CHECK(m.weights[0] == Approx(1 - 0.125 - 0.5).epsilon(1e-13));
@@ -49,7 +50,7 @@ TEST_CASE("two steps of AdamW are those computed by hand") {
 
   // m = 1 + 0 and -2 + 4, v = 4 and 16 + 32, each divided by 1 - 1/4.
   const double before[] = {m.weights[0], m.weights[1]};
-  m.step(rule, {0, 2, 0.5, 1}, {0, 8});
+  m.step(optimizer, {0, 2, 0.5, 1}, {0, 8});
   CHECK(m.mean == std::vector<double>{1, 2});
   CHECK(m.square == std::vector<double>{4, 48});
   const auto after = [&](int i, double mean, double square) {

@@ -25,11 +25,11 @@ struct bench {
   bench() { list.add({"w", {3}}); }
 
   template <class Optimizer>
-  void step(const Optimizer& rule, const parameter_group& group, double scale = 1) {
+  void step(const Optimizer& optimizer, const parameter_group& group, double scale = 1) {
     const numbers gradient = {2, -4, 2};
     double* const buffers[] = {state.data()};
-    rule.step(backend, list, group, &scale, gradient.data(), state_of<reference>(buffers),
-              weights.data());
+    optimizer.step(backend, list, group, &scale, gradient.data(), state_of<reference>(buffers),
+                   weights.data());
   }
 };
 

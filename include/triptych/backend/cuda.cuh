@@ -87,8 +87,8 @@ void cuda_any::backward_weights(B& backend, const convolution::geometry& g, cons
 
 namespace triptych::backend {
 
-template class thrust_algorithms<cuda_system, conv_engine::cuda_any>;
-template class thrust_algorithms<cuda_system, conv_engine::cuda_any, bf16>;
+template class thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any>>;
+template class thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any, bf16>>;
 
 // Operations that are templates themselves.
 #define TRIPTYCH_INSTANTIATE(B, T)                                                                 \

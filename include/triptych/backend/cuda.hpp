@@ -33,7 +33,7 @@ namespace triptych {
 namespace backend {
 
 /// Device memory. Throws error::memory that says how much was asked for and how much is free.
-struct cuda_memory {
+struct cuda_allocator {
   static void* allocate(std::size_t bytes);
   static void deallocate(void* p) noexcept;
   [[nodiscard]] static std::size_t free_bytes();
@@ -42,7 +42,7 @@ struct cuda_memory {
 /// A device, a stream on it, and cuBLAS. What thrust_algorithms asks of a system.
 class cuda_system {
  public:
-  using memory = cuda_memory;
+  using allocator = cuda_allocator;
   /// Bytes of a patch matrix.
   static constexpr std::size_t workspace = std::size_t{256} << 20;
 
@@ -103,11 +103,11 @@ class cuda_any {
 
 namespace backend {
 
-using cuda = thrust_algorithms<cuda_system, conv_engine::cuda_any>;
-using cuda_bf16 = thrust_algorithms<cuda_system, conv_engine::cuda_any, bf16>;
+using cuda = thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any>>;
+using cuda_bf16 = thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any, bf16>>;
 
-extern template class thrust_algorithms<cuda_system, conv_engine::cuda_any>;
-extern template class thrust_algorithms<cuda_system, conv_engine::cuda_any, bf16>;
+extern template class thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any>>;
+extern template class thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any, bf16>>;
 
 }  // namespace backend
 

@@ -31,8 +31,8 @@ template <class T = double>
 class reference : public steps_at_once<reference<T>, T> {
  public:
   using real = T;
-  using map = T;
-  using memory = host_memory;
+  using activation = T;
+  using allocator = host_allocator;
 
   /// `threads` is there for the other backends' sake: one thread does it all.
   explicit reference(int threads = 1) { static_cast<void>(threads); }
@@ -72,13 +72,13 @@ class reference : public steps_at_once<reference<T>, T> {
     for (std::size_t i = 0; i < n; ++i) target[i] = keep * target[i] + (1 - keep) * source[i];
   }
 
-  void sgd(std::size_t n, const T* gradient, T rate, T momentum, T decay, const T* gradient_scale,
-           T* momentum_buffer, T* weight) {
+  void sgd(std::size_t n, const T* gradient, T learning_rate, T momentum, T decay,
+           const T* gradient_scale, T* momentum_buffer, T* weight) {
     if (!this->is_open()) return;
     for (std::size_t i = 0; i < n; ++i) {
       const T g = *gradient_scale * gradient[i] + decay * weight[i];
       momentum_buffer[i] = momentum * momentum_buffer[i] + g;
-      weight[i] -= rate * momentum_buffer[i];
+      weight[i] -= learning_rate * momentum_buffer[i];
     }
   }
 

@@ -33,7 +33,7 @@ namespace triptych::backend {
 
 class host_system {
  public:
-  using memory = host_memory;
+  using allocator = host_allocator;
   /// Bytes of a patch matrix: small, so that tests cut batches into parts.
   static constexpr std::size_t workspace = std::size_t{1} << 16;
 
@@ -143,8 +143,8 @@ class host_system {
   };
 };
 
-using thrust_host = thrust_algorithms<host_system, conv_engine::gemm_conv>;
+using thrust_host = thrust_algorithms<device_parts<host_system, conv_engine::gemm_conv>>;
 /// Feature maps in bf16.
-using thrust_host_bf16 = thrust_algorithms<host_system, conv_engine::gemm_conv, bf16>;
+using thrust_host_bf16 = thrust_algorithms<device_parts<host_system, conv_engine::gemm_conv, bf16>>;
 
 }  // namespace triptych::backend

@@ -3,8 +3,8 @@
 // What a backend offers: memory and some forty operations on plain row-major arrays. Networks,
 // losses and methods are written over this list alone, so one text runs on every backend.
 //
-// Two types of numbers: `real`, of weights, statistics, features and losses, and `map`, of the feature
-// maps of an encoder and their gradients. On a CPU they are the same; a `map` of fewer bits halves
+// Two types of numbers: `real`, of weights, statistics, features and losses, and `activation`, of the feature
+// maps of an encoder and their gradients. On a CPU they are the same; a `activation` of fewer bits halves
 // what a GPU moves. Below, x is real and f a map; batch normalization and `add` take either.
 //
 // Conventions, for every operation below:
@@ -30,17 +30,17 @@ namespace triptych {
 
 // clang-format off
 template <class B>
-concept Backend = requires { typename B::real; typename B::map; typename B::memory; } && requires(
+concept Backend = requires { typename B::real; typename B::activation; typename B::allocator; } && requires(
     B& b, typename B::real* x, const typename B::real* cx, typename B::real s,
-    typename B::map* f, const typename B::map* cf,
+    typename B::activation* f, const typename B::activation* cf,
     std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
     running_statistics<typename B::real> rs, logit_shape ls, subset_means sm,
     const convolution::geometry& g, transpose t, double d, const kernels::lars_trust& trust,
     void (*work)()) {
   requires std::floating_point<typename B::real>;
-  requires std::convertible_to<typename B::map, typename B::real>;
+  requires std::convertible_to<typename B::activation, typename B::real>;
   /// The activations of the running step.
-  { b.arena() } -> std::same_as<stack_arena<typename B::memory>&>;
+  { b.arena() } -> std::same_as<stack_arena<typename B::allocator>&>;
 
   // -- moving numbers --------------------------------------------------------------------------
   b.upload(cx, n, x);        // n numbers: host -> backend

@@ -32,7 +32,7 @@ inline constexpr std::size_t arena_alignment = 64;
 /// that says how much was asked for; whoever asked completes it (`buffer`).
 /// Linux is asked for pages of 2 MiB where they fit: kernels that write many places at once wait less
 /// for addresses (4 to 6 % of a training step).
-struct host_memory {
+struct host_allocator {
   static void* allocate(std::size_t bytes) {
     void* const p = ::operator new (bytes, std::align_val_t{arena_alignment});
 #if defined(__linux__)
@@ -49,8 +49,8 @@ struct host_memory {
   }
 };
 
-/// An owned, aligned, uninitialized run of `T` in `Memory`.
-template <class T, class Memory = host_memory>
+/// An owned, aligned, uninitialized run of `T` in `Allocator`.
+template <class T, class Allocator = host_allocator>
 class buffer {
  public:
   buffer() = default;
@@ -63,11 +63,11 @@ class buffer {
 
  private:
   struct free_it {
-    void operator()(T* p) const noexcept { Memory::deallocate(p); }
+    void operator()(T* p) const noexcept { Allocator::deallocate(p); }
   };
   static void* allocate(std::size_t bytes, const std::string& purpose) {
     try {
-      return Memory::allocate(bytes);
+      return Allocator::allocate(bytes);
     } catch (const error& e) {
       if (e.kind() != error_kind::memory) throw;
       throw error::memory(std::string(e.what()) + "; they were for " + purpose +
@@ -79,25 +79,12 @@ class buffer {
 };
 
 /// A mark/release stack of memory.
-template <class Memory = host_memory>
+template <class Allocator = host_allocator>
 class stack_arena {
  public:
   /// A position to which the arena can return.
   struct mark {
     std::size_t block, offset, taken;
-  };
-
-  /// Gives back, at the end of its scope, all that was taken during it.
-  class frame {
-   public:
-    explicit frame(stack_arena& arena) : arena_(arena), mark_(arena.position()) {}
-    frame(const frame&) = delete;
-    frame& operator=(const frame&) = delete;
-    ~frame() { arena_.release(mark_); }
-
-   private:
-    stack_arena& arena_;
-    mark mark_;
   };
 
   /// While one lives, no memory goes back to the system: for work that refers to the arena's memory and
@@ -178,10 +165,24 @@ class stack_arena {
   }
 
   static constexpr std::size_t smallest_block = std::size_t{1} << 20;
-  std::vector<buffer<std::byte, Memory>> blocks_;
+  std::vector<buffer<std::byte, Allocator>> blocks_;
   std::size_t block_ = 0, offset_ = 0, taken_ = 0;
   std::size_t peak_ = 0, growths_ = 0;
   int holds_ = 0;
+};
+
+/// Gives back, at the end of its scope, all that was taken from the arena during it.
+template <class Allocator>
+class arena_frame {
+ public:
+  explicit arena_frame(stack_arena<Allocator>& arena) : arena_(arena), mark_(arena.position()) {}
+  arena_frame(const arena_frame&) = delete;
+  arena_frame& operator=(const arena_frame&) = delete;
+  ~arena_frame() { arena_.release(mark_); }
+
+ private:
+  stack_arena<Allocator>& arena_;
+  typename stack_arena<Allocator>::mark mark_;
 };
 
 }  // namespace triptych

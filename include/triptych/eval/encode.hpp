@@ -28,7 +28,7 @@ void encode(Network& network, std::span<const float> images, std::int64_t n, int
   using B = typename Network::backend_type;
   using real = typename B::real;
   B& backend = network.backend();
-  const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+  const arena_frame scope(backend.arena());
   const shape s{n, size, size, 3};
   real* x = backend.arena().template take<real>(s.size());
   const std::vector<real> host(images.begin(), images.end());
@@ -44,7 +44,7 @@ void encode(Network& network, std::span<const float> images, std::int64_t n, int
 template <class Network>
 feature_set encode(Network& network, const data::image_set& set, int size, thread_pool& pool,
                    std::int64_t batch = 256) {
-  const int dim = network.stack().encoder.out();
+  const int dim = network.architecture().encoder.out();
   feature_set features{set.size(), dim, set.classes,
                        std::vector<float>(static_cast<std::size_t>(set.size() * dim)), set.labels};
   std::vector<float> images;

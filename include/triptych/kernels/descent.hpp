@@ -26,7 +26,7 @@ struct in_memory {
 template <class T, class Rate = T, class Scale = T>
 struct sgd {
   const T* gradient;
-  Rate rate;
+  Rate learning_rate;
   T momentum;
   Rate decay;
   Scale gradient_scale;
@@ -35,7 +35,7 @@ struct sgd {
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
     const T g = T(gradient_scale) * gradient[i] + T(decay) * weight[i];
     momentum_buffer[i] = momentum * momentum_buffer[i] + g;
-    weight[i] -= T(rate) * momentum_buffer[i];
+    weight[i] -= T(learning_rate) * momentum_buffer[i];
   }
 };
 
@@ -71,7 +71,7 @@ enum class lars_rule {
 
 /// The scalars that turn one step of gradient descent with momentum (sgd) into one of LARS.
 struct lars_factors {
-  double rate, decay, gradient_scale;
+  double learning_rate, decay, gradient_scale;
 };
 
 /// What a tensor's step is scaled by.
@@ -108,7 +108,7 @@ struct lars_scalars {
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t) const {
     const lars_factors f = trust.factors(lr, std::sqrt(*weight_squares),
                                          std::sqrt(*gradient_squares), static_cast<double>(*scale));
-    factors[0] = static_cast<T>(f.rate);
+    factors[0] = static_cast<T>(f.learning_rate);
     factors[1] = static_cast<T>(f.decay);
     factors[2] = static_cast<T>(f.gradient_scale);
   }

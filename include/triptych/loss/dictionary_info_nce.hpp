@@ -35,7 +35,7 @@ struct dictionary_info_nce {
                          to_string(d.shape) + ", queries " + to_string(q.shape) +
                          ": features must match, and keys be as many as queries");
     }
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     real* candidates = backend.arena().template take<real>(k.size() + d.size());
     real* logits = backend.arena().template take<real>(static_cast<std::size_t>(n * columns));
     real* losses = backend.arena().template take<real>(static_cast<std::size_t>(n));

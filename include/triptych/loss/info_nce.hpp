@@ -42,7 +42,7 @@ struct info_nce {
                          std::to_string(p.shape.images) + "," + std::to_string(d) +
                          "): features must match, and the rows of one be a multiple of the other's");
     }
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     real* logits = backend.arena().template take<real>(static_cast<std::size_t>(rows * n));
     real* losses = backend.arena().template take<real>(static_cast<std::size_t>(rows));
     const real inverse_t = static_cast<real>(1.0 / temperature);

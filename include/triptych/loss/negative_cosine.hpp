@@ -26,7 +26,7 @@ struct negative_cosine {
                          to_string(p.shape) + ": shapes must match");
     }
     const double n = static_cast<double>(p.shape.images);
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     real* products = backend.arena().template take<real>(p.size());
     backend.copy(k.data, p.size(), products);
     backend.multiply(p.data, p.size(), products);

@@ -32,7 +32,7 @@ struct nt_xent {
                          std::to_string(b.shape.images) + "," + std::to_string(b.shape.channels) +
                          "): shapes must match, with at least two rows");
     }
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     auto& arena = backend.arena();
     const std::size_t half = a.size();
     real* both = arena.template take<real>(2 * half);

@@ -55,7 +55,7 @@ class queue {
       }
     }
     backend_->upload(values.data(), values.size(), rows_.data());
-    const typename stack_arena<typename B::memory>::frame scope(backend_->arena());
+    const arena_frame scope(backend_->arena());
     real* unit = backend_->arena().template take<real>(rows_.size());
     real* norms = backend_->arena().template take<real>(static_cast<std::size_t>(size_));
     backend_->normalize_rows_forward(size_, features_, rows_.data(), unit, norms);
@@ -113,7 +113,7 @@ class queue {
     auto& arena = backend_->arena();
     real* found = arena.template take<real>(unit_rows.size());
     int* indices = arena.template take<int>(static_cast<std::size_t>(n));
-    const typename stack_arena<typename B::memory>::frame scope(arena);
+    const arena_frame scope(arena);
     if (imposed_.empty()) {
       real* cosines = arena.template take<real>(static_cast<std::size_t>(n * size_));
       backend_->gemm(transpose::no, transpose::yes, n, size_, features_, real(1), unit_rows.data,
@@ -190,7 +190,7 @@ class queue {
   B* backend_;
   std::int64_t size_;
   int features_;
-  buffer<real, typename B::memory> rows_;
+  buffer<real, typename B::allocator> rows_;
   std::int64_t head_ = 0, pushed_ = 0;
   std::vector<int> imposed_;  ///< on the next look-up; none: it finds the nearest
 };

@@ -68,15 +68,16 @@ struct barlow_twins_options {
 };
 
 template <Backend B, class Policies = policies>
-class barlow_twins : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class barlow_twins : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
 
-  barlow_twins(B& backend, const stack& layers, const barlow_twins_options& options,
+  barlow_twins(B& backend, const architecture& layers, const barlow_twins_options& options,
                std::uint64_t seed, const policy_values<Policies>& values = {})
       : base(backend, barlow_twins_options::about), options_(options),
         online_(backend, layers.without_predictor(), values.online_update) {
@@ -87,7 +88,7 @@ class barlow_twins : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", std::array{1, 2}, x);
 
     const auto z = online_.forward(x, std::array{0, 1}, {.record = true}).projection;
@@ -119,7 +120,7 @@ class barlow_twins : public learner<B, typename Policies::stack> {
 
   /// Of unrelated rows a correlation is 0 on average, its square 1 / N.
   [[nodiscard]] double expected_initial_loss(std::int64_t n) const override {
-    const double p = online_.stack().projector.out(), square = 1 / static_cast<double>(n);
+    const double p = online_.architecture().projector.out(), square = 1 / static_cast<double>(n);
     return p * (1 + square) + options_.redundancy_weight * p * (p - 1) * square;
   }
 

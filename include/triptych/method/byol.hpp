@@ -35,19 +35,19 @@ struct byol_options {
 };
 
 template <Backend B, class Policies = policies>
-class byol : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class byol : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
-  using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
+  using momentum_type = momentum_network<B, typename Policies::momentum_update, architecture>;
 
-  byol(B& backend, const stack& layers, const byol_options& /*options*/, std::uint64_t seed,
+  byol(B& backend, const architecture& layers, const byol_options& /*options*/, std::uint64_t seed,
        const policy_values<Policies>& values = {})
-      : base(backend, byol_options::about),
-        online_(backend, layers, values.online_update),
+      : base(backend, byol_options::about), online_(backend, layers, values.online_update),
         momentum_(backend, layers.without_predictor(), values.momentum_update) {
     online_.initialize(seed);
     momentum_.copy_weights(online_);
@@ -58,7 +58,7 @@ class byol : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", std::array{1, 2}, x);
 
     const auto target = momentum_.forward(x, std::array{0, 1}).projection;

@@ -44,20 +44,19 @@ struct fast_moco_options {
 };
 
 template <Backend B, class Policies = policies>
-class fast_moco : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class fast_moco : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
+  using architecture = typename Policies::architecture;
   using online_type =
-      online_network<B, typename Policies::online_update, typename Policies::patches, stack>;
-  using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
+      online_network<B, typename Policies::online_update, typename Policies::patches, architecture>;
+  using momentum_type = momentum_network<B, typename Policies::momentum_update, architecture>;
 
-  fast_moco(B& backend, const stack& layers, const fast_moco_options& options, std::uint64_t seed,
-            const policy_values<Policies>& values = {})
-      : base(backend, fast_moco_options::about),
-        options_(options),
+  fast_moco(B& backend, const architecture& layers, const fast_moco_options& options,
+            std::uint64_t seed, const policy_values<Policies>& values = {})
+      : base(backend, fast_moco_options::about), options_(options),
         online_(backend, layers, values.online_update, values.patches),
         momentum_(backend, layers.without_predictor(), values.momentum_update) {
     online_.initialize(seed);
@@ -69,7 +68,7 @@ class fast_moco : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", std::array{1, 2}, x);
 
     const auto target = momentum_.forward(x, std::array{0, 1}).projection;

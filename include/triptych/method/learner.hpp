@@ -23,7 +23,7 @@
 
 namespace triptych::method {
 
-template <class B, class Stack = nn::stack<>>
+template <class B, class Architecture = nn::architecture<>>
 class learner {
   static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
 
@@ -31,7 +31,7 @@ class learner {
   using backend_type = B;
   using real = typename B::real;
   /// The online network's weights and statistics, as they are, to be looked at.
-  using observer = network<B, update::copy, patches::whole, Stack>;
+  using encoder_type = network<B, update::copy, patches::whole, Architecture>;
 
   virtual ~learner() = default;
   // Networks point at each other.
@@ -68,9 +68,9 @@ class learner {
 
   [[nodiscard]] const traits& about() const { return about_; }
   [[nodiscard]] B& backend() const { return *backend_; }
-  [[nodiscard]] observer& encoder() {
+  [[nodiscard]] encoder_type& encoder() {
     expect_kept();
-    return *observer_;
+    return *encoder_;
   }
   [[nodiscard]] memory::queue<B>* kept_queue() const { return kept_queue_; }  ///< or null
 
@@ -98,16 +98,16 @@ class learner {
   template <class Online>
   void keep_online(Online& online) {
     keep("online.", online);
-    const auto names = update::optimizer::state_names(online.update_policy().rule);
+    const auto names = update::optimizer::state_names(online.update_policy().optimizer);
     const auto state = online.optimizer_state();
     for (std::size_t i = 0; i < state.size(); ++i) {
       arenas_.push_back({std::string(names[i]) + ".online.", &online.weight_list(), state[i],
                          arena_role::optimizer});
     }
     gradients_ = {"online.", &online.weight_list(), online.gradients()};
-    observer_.emplace(*backend_, online.stack().without_predictor());
-    observer_->alias(online);
-    observer_->share_statistics(online);
+    encoder_.emplace(*backend_, online.architecture().without_predictor());
+    encoder_->alias(online);
+    encoder_->share_statistics(online);
   }
 
   template <class Network>
@@ -142,7 +142,8 @@ class learner {
     online.zero_gradients();
     online.backward(gradient);
     real* const record = record_.data();
-    online.update(options.rate, options.predictor_rate, options.step, record + norm_at);
+    online.update(options.learning_rate, options.predictor_learning_rate, options.step,
+                  record + norm_at);
     backend_->copy(losses[0], N, record + losses_at);
     backend_->add(backend_->gate(), 1, record + finite_at);
     backend_->add(record + one_at, 1, record + made_at);
@@ -156,7 +157,7 @@ class learner {
 
   /// Room for so many losses; more than these are known at the first step.
   void record(std::size_t losses) {
-    record_ = buffer<real, typename B::memory>(losses_at + losses, "the numbers of a step");
+    record_ = buffer<real, typename B::allocator>(losses_at + losses, "the numbers of a step");
     host_record_.assign(record_.size(), real(0));
     losses_.reserve(losses);
     backend_->fill(record_.data(), record_.size(), real(0));
@@ -164,7 +165,7 @@ class learner {
   }
 
   void expect_kept() const {
-    if (observer_) return;
+    if (encoder_) return;
     throw error::usage(std::string(about_.name) +
                        ": files and evaluations would miss the online network; call "
                        "keep_online(network) in the method's constructor");
@@ -205,13 +206,13 @@ class learner {
 
   B* backend_;
   traits about_;
-  std::optional<observer> observer_;
+  std::optional<encoder_type> encoder_;
   memory::queue<B>* kept_queue_ = nullptr;
   nn::parameter_list queue_list_;
   std::vector<named_arena<real>> arenas_;
   named_arena<real> gradients_;
 
-  buffer<real, typename B::memory> record_;  ///< of the last step, in backend memory
+  buffer<real, typename B::allocator> record_;  ///< of the last step, in backend memory
   std::vector<real> host_record_;            ///< as it was when it was last read
   std::vector<double> losses_;
   step_report last_;

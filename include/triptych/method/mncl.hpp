@@ -111,27 +111,27 @@ struct mncl_options {
 };
 
 template <Backend B, class Policies = mncl_policies>
-class mncl : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class mncl : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
   static_assert(Policies::global_branch || Policies::local_branch,
                 "mncl needs its global or its local branch; set one of the two to true");
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
-  using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
-  using stop_gradient_type = stop_gradient_network<B, typename Policies::patches, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
+  using momentum_type = momentum_network<B, typename Policies::momentum_update, architecture>;
+  using stop_gradient_type = stop_gradient_network<B, typename Policies::patches, architecture>;
 
-  /// Networks and queue from one stack; `seed` decides every initial number.
-  mncl(B& backend, const stack& layers, const mncl_options& options, std::uint64_t seed,
+  /// Networks and queue from one architecture; `seed` decides every initial number.
+  mncl(B& backend, const architecture& layers, const mncl_options& options, std::uint64_t seed,
        const policy_values<Policies>& values = {})
-      : base(backend, mncl_options::about),
-        options_(options),
+      : base(backend, mncl_options::about), options_(options),
         online_(backend, layers, values.online_update) {
     online_.initialize(seed);
     this->keep_online(online_);
-    const stack prefix = layers.without_predictor();
+    const architecture prefix = layers.without_predictor();
     if constexpr (Policies::global_branch) {
       momentum_.emplace(backend, prefix, values.momentum_update);
       if (options.momentum_init == momentum_init::copy) {
@@ -157,7 +157,7 @@ class mncl : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     if (options_.ema_timing == ema_timing::before_forward) move_momentum(options.step);
     watch.rows("view", std::array{1, 2, 3}, x);
 

@@ -78,19 +78,19 @@ struct moco_options {
 };
 
 template <Backend B, class Policies = policies>
-class moco : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class moco : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
-  using momentum_type = momentum_network<B, typename Policies::momentum_update, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
+  using momentum_type = momentum_network<B, typename Policies::momentum_update, architecture>;
 
-  moco(B& backend, const stack& layers, const moco_options& options, std::uint64_t seed,
+  moco(B& backend, const architecture& layers, const moco_options& options, std::uint64_t seed,
        const policy_values<Policies>& values = {})
-      : base(backend, options.described()),
-        options_(options),
+      : base(backend, options.described()), options_(options),
         online_(backend, layers.without_predictor(), values.online_update),
         momentum_(backend, layers.without_predictor(), values.momentum_update),
         queue_(backend, options.queue, layers.projector.out()) {
@@ -105,7 +105,7 @@ class moco : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", names, x);
 
     // View 1 asks and view 2 answers; symmetric, both do both.

@@ -49,18 +49,18 @@ struct nnclr_options {
 };
 
 template <Backend B, class Policies = policies>
-class nnclr : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class nnclr : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
 
-  nnclr(B& backend, const stack& layers, const nnclr_options& options, std::uint64_t seed,
+  nnclr(B& backend, const architecture& layers, const nnclr_options& options, std::uint64_t seed,
         const policy_values<Policies>& values = {})
-      : base(backend, nnclr_options::about),
-        options_(options),
+      : base(backend, nnclr_options::about), options_(options),
         online_(backend, layers, values.online_update),
         queue_(backend, options.queue, layers.projector.out()) {
     online_.initialize(seed);
@@ -72,7 +72,7 @@ class nnclr : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", std::array{1, 2}, x);
 
     const auto seen = online_.forward(x, std::array{0, 1}, {.record = true});

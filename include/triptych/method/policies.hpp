@@ -7,10 +7,10 @@
 //   method::byol<backend_type, mine> method(backend, layers, {}, seed);
 #pragma once
 
-#include <triptych/nn/stack.hpp>
+#include <triptych/nn/architecture.hpp>
+#include <triptych/patches/combinator.hpp>
 #include <triptych/update/backprop.hpp>
 #include <triptych/update/ema.hpp>
-#include <triptych/patches/combinator.hpp>
 
 namespace triptych::method {
 
@@ -18,7 +18,7 @@ struct policies {
   using online_update = update::backprop<>;
   using momentum_update = update::ema;
   using patches = triptych::patches::grid;  ///< of the network that sees patches
-  using stack = nn::stack<>;
+  using architecture = nn::architecture<>;
 };
 
 /// The policies as objects. A method takes what it has a use for.

@@ -41,18 +41,18 @@ struct simclr_options {
 };
 
 template <Backend B, class Policies = policies>
-class simclr : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class simclr : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
 
-  simclr(B& backend, const stack& layers, const simclr_options& options, std::uint64_t seed,
+  simclr(B& backend, const architecture& layers, const simclr_options& options, std::uint64_t seed,
          const policy_values<Policies>& values = {})
-      : base(backend, simclr_options::about),
-        options_(options),
+      : base(backend, simclr_options::about), options_(options),
         online_(backend, layers.without_predictor(), values.online_update) {
     online_.initialize(seed);
     this->keep_online(online_);
@@ -61,7 +61,7 @@ class simclr : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", std::array{1, 2}, x);
 
     const auto z = online_.forward(x, std::array{0, 1}, {.record = true}).projection;

@@ -36,16 +36,17 @@ struct simsiam_options {
 };
 
 template <Backend B, class Policies = policies>
-class simsiam : public learner<B, typename Policies::stack> {
-  using base = learner<B, typename Policies::stack>;
+class simsiam : public learner<B, typename Policies::architecture> {
+  using base = learner<B, typename Policies::architecture>;
 
  public:
   using typename base::real;
-  using stack = typename Policies::stack;
-  using online_type = online_network<B, typename Policies::online_update, patches::whole, stack>;
+  using architecture = typename Policies::architecture;
+  using online_type =
+      online_network<B, typename Policies::online_update, patches::whole, architecture>;
 
-  simsiam(B& backend, const stack& layers, const simsiam_options& /*options*/, std::uint64_t seed,
-          const policy_values<Policies>& values = {})
+  simsiam(B& backend, const architecture& layers, const simsiam_options& /*options*/,
+          std::uint64_t seed, const policy_values<Policies>& values = {})
       : base(backend, simsiam_options::about), online_(backend, layers, values.online_update) {
     online_.initialize(seed);
     this->keep_online(online_);
@@ -54,7 +55,7 @@ class simsiam : public learner<B, typename Policies::stack> {
   step_report step(tensor<const real> x, const step_options& options,
                    const trace<real>& watch = {}) override {
     B& backend = this->backend();
-    const typename stack_arena<typename B::memory>::frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     watch.rows("view", std::array{1, 2}, x);
 
     const auto seen = online_.forward(x, std::array{0, 1}, {.record = true});

@@ -29,8 +29,8 @@ struct traits {
 /// What the schedule decides for one step.
 struct step_options {
   std::int64_t step = 0;      ///< counted from 0 over the whole run
-  double rate = 0.1;          ///< learning rate of encoder and projector
-  double predictor_rate = 0.1;
+  double learning_rate = 0.1;  ///< of encoder and projector
+  double predictor_learning_rate = 0.1;
   std::uint64_t seed = 0;     ///< of the run; for combinators that draw
   /// False: nobody looks at what the step did; learner::synchronize says it later.
   bool read = true;

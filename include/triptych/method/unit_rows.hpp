@@ -20,7 +20,7 @@ tensor<const typename B::real> normalized(B& backend, tensor<const typename B::r
   using real = typename B::real;
   auto& arena = backend.arena();
   const tensor<real> unit{x.shape, arena.template take<real>(x.size())};
-  const typename stack_arena<typename B::memory>::frame scope(arena);
+  const arena_frame scope(arena);
   real* norms = arena.template take<real>(static_cast<std::size_t>(x.shape.images));
   backend.normalize_rows_forward(x.shape.images, x.shape.channels, x.data, unit.data, norms);
   return unit;

@@ -17,13 +17,13 @@
 namespace triptych {
 
 template <class B, class Update = update::backprop<>, class Patches = patches::whole,
-          class Stack = nn::stack<>>
-using online_network = network<B, Update, Patches, Stack>;
+          class Architecture = nn::architecture<>>
+using online_network = network<B, Update, Patches, Architecture>;
 
-template <class B, class Update = update::ema, class Stack = nn::stack<>>
-using momentum_network = network<B, Update, patches::whole, Stack>;
+template <class B, class Update = update::ema, class Architecture = nn::architecture<>>
+using momentum_network = network<B, Update, patches::whole, Architecture>;
 
-template <class B, class Patches = patches::grid, class Stack = nn::stack<>>
-using stop_gradient_network = network<B, update::copy, Patches, Stack>;
+template <class B, class Patches = patches::grid, class Architecture = nn::architecture<>>
+using stop_gradient_network = network<B, update::copy, Patches, Architecture>;
 
 }  // namespace triptych

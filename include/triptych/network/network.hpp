@@ -26,7 +26,7 @@
 #include <triptych/nn/encoder.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
-#include <triptych/nn/stack.hpp>
+#include <triptych/nn/architecture.hpp>
 #include <triptych/update/backprop.hpp>
 #include <triptych/update/copy.hpp>
 #include <triptych/update/ema.hpp>
@@ -57,17 +57,17 @@ struct forward_options {
   int view_parts = 1;  ///< BatchNorm takes a view in so many equal parts (MoCo's split BatchNorm)
 };
 
-template <class B, class Update, class Patches = patches::whole, class Stack = nn::stack<>>
+template <class B, class Update, class Patches = patches::whole, class Architecture = nn::architecture<>>
 class network {
   static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
   static_assert(WeightUpdate<Update>,
                 "Update must be a weight-update policy; see docs/policies/weight_update.md");
   static_assert(PatchCombinator<Patches>,
                 "Patches must be a patch combinator; see docs/policies/patch_combinator.md");
-  static_assert(Encoder<decltype(Stack::encoder), B>,
+  static_assert(Encoder<decltype(Architecture::encoder), B>,
                 "an encoder has out, declare, forward and backward; see docs/policies/encoder.md");
   static_assert(DescentUpdate<Update, B>,
-                "an update from the gradient has an optimizer `rule` and a bound `clip_norm`; see "
+                "an update from the gradient has an `optimizer` and a bound `clip_norm`; see "
                 "docs/policies/weight_update.md");
   static_assert(Update::from != update::source::peer || PeerUpdate<Update, B>,
                 "an update from a peer is called as update(backend, peer, n, own, step); see "
@@ -76,19 +76,19 @@ class network {
  public:
   using backend_type = B;
   using real = typename B::real;
-  using map = typename B::map;
-  using memory = typename B::memory;
+  using activation = typename B::activation;
+  using allocator = typename B::allocator;
 
   static constexpr bool owns_weights = Update::from != update::source::alias;
   static constexpr bool owns_gradients = Update::from == update::source::gradient;
 
-  network(B& backend, Stack stack, Update update = {}, Patches patches = Patches())
+  network(B& backend, Architecture architecture, Update update = {}, Patches patches = Patches())
       : backend_(&backend),
-        stack_(std::move(stack)),
+        architecture_(std::move(architecture)),
         update_(std::move(update)),
         patches_(std::move(patches)) {
     nn::declaration d;
-    predictor_begin_ = stack_.declare(d);
+    predictor_begin_ = architecture_.declare(d);
     weight_list_ = std::move(d.weights);
     statistic_list_ = std::move(d.statistics);
     statistics_ = zeros(statistic_list_.size(), "running statistics");
@@ -96,7 +96,7 @@ class network {
     if constexpr (owns_weights) weights_ = zeros(weight_list_.size(), "weights");
     if constexpr (owns_gradients) {
       gradients_ = zeros(weight_list_.size(), "gradients of the weights");
-      for (std::size_t i = 0; i < update::optimizer::state_names(update_.rule).size(); ++i) {
+      for (std::size_t i = 0; i < update::optimizer::state_names(update_.optimizer).size(); ++i) {
         state_arrays_.push_back(zeros(weight_list_.size(), "the optimizer's state"));
         optimizer_state_.push_back(state_arrays_.back().data());
       }
@@ -165,7 +165,7 @@ class network {
   [[nodiscard]] const nn::parameter_list& weight_list() const { return weight_list_; }
   [[nodiscard]] const nn::parameter_list& statistic_list() const { return statistic_list_; }
   [[nodiscard]] std::size_t predictor_begin() const { return predictor_begin_; }
-  [[nodiscard]] const Stack& stack() const { return stack_; }
+  [[nodiscard]] const Architecture& architecture() const { return architecture_; }
   [[nodiscard]] const Update& update_policy() const { return update_; }
   [[nodiscard]] B& backend() const { return *backend_; }
 
@@ -184,11 +184,11 @@ class network {
     view_parts_ = options.view_parts;
     const auto p = run(options);
     const auto x = divided(images, views);
-    const auto h = stack_.encoder.forward(p, x);
+    const auto h = architecture_.encoder.forward(p, x);
     outputs<real> out;
     out.embedding = combined(p, h, static_cast<int>(views.size()), options.random);
-    out.projection = stack_.projector.forward(p, out.embedding);
-    out.prediction = stack_.predictor.forward(p, out.projection);
+    out.projection = architecture_.projector.forward(p, out.embedding);
+    out.prediction = architecture_.predictor.forward(p, out.projection);
     predicted_ = out.prediction.shape;
     return out;
   }
@@ -197,13 +197,13 @@ class network {
   tensor<const real> embed(tensor<const real> images) {
     forward_options options;
     options.mode = nn::mode::evaluate;
-    if constexpr (std::same_as<real, map>) {
-      return stack_.encoder.forward(run(options), images);
+    if constexpr (std::same_as<real, activation>) {
+      return architecture_.encoder.forward(run(options), images);
     } else {
       const auto p = run(options);
-      const auto x = p.take_map(images.shape);
+      const auto x = p.take_activation(images.shape);
       backend_->divide(images.shape, 1, images.data, x.data);
-      return stack_.encoder.forward(p, tensor<const map>(x));
+      return architecture_.encoder.forward(p, tensor<const activation>(x));
     }
   }
 
@@ -221,9 +221,9 @@ class network {
       dp = p.take(predicted_);
       backend_->fill(dp.data, dp.size(), real(0));
     }
-    const auto dz = sum(d.projection, stack_.predictor.backward(p, dp));
-    const auto dcombined = sum(d.embedding, stack_.projector.backward(p, dz));
-    stack_.encoder.backward(p, separated(p, dcombined));
+    const auto dz = sum(d.projection, architecture_.predictor.backward(p, dp));
+    const auto dcombined = sum(d.embedding, architecture_.projector.backward(p, dz));
+    architecture_.encoder.backward(p, separated(p, dcombined));
   }
 
   void zero_gradients()
@@ -237,20 +237,20 @@ class network {
   /// One step of the optimizer, number `step` of the run, counted from 0. The gradient's norm before
   /// clipping goes to `norm`, one number in backend memory; where it is not finite the gate closes and no
   /// weight moves.
-  void update(double rate, double predictor_rate, std::int64_t step, real* norm)
+  void update(double learning_rate, double predictor_learning_rate, std::int64_t step, real* norm)
     requires owns_gradients
   {
-    const typename stack_arena<memory>::frame scope(backend_->arena());
+    const arena_frame scope(backend_->arena());
     real* const scale = backend_->arena().template take<real>(1);
     backend_->norm(gradients_.data(), gradients_.size(), norm);
     backend_->close_gate_unless_finite(norm, 1);
     backend_->clip(update_.clip_norm, norm, scale);
     using group_type = update::optimizer::parameter_group;
     for (const auto& group :
-         {group_type{0, predictor_begin_, rate, step},
-          group_type{predictor_begin_, weight_list_.size(), predictor_rate, step}}) {
+         {group_type{0, predictor_begin_, learning_rate, step},
+          group_type{predictor_begin_, weight_list_.size(), predictor_learning_rate, step}}) {
       if (group.begin == group.end) continue;
-      update_.rule.step(*backend_, weight_list_, group, static_cast<const real*>(scale),
+      update_.optimizer.step(*backend_, weight_list_, group, static_cast<const real*>(scale),
                         static_cast<const real*>(gradients_.data()), optimizer_state(),
                         weights_.data());
     }
@@ -283,7 +283,7 @@ class network {
   }
 
  private:
-  using array = buffer<real, memory>;
+  using array = buffer<real, allocator>;
 
   [[nodiscard]] array zeros(std::size_t n, const char* purpose) const {
     array a(n, purpose);
@@ -310,13 +310,13 @@ class network {
         !std::equal(weight_list_.begin(), weight_list_.end(), peer.weight_list().begin(),
                     matches)) {
       throw error::usage(
-          "network: the peer's weights do not begin with this network's; build both from one stack");
+          "network: the peer's weights do not begin with this network's; build both from one architecture");
     }
   }
 
   /// The chosen views as a map: as they lie if they are adjacent whole images and a map's numbers
   /// are those of images, else copied or cut.
-  tensor<const map> divided(tensor<const real> images, std::span<const int> views) {
+  tensor<const activation> divided(tensor<const real> images, std::span<const int> views) {
     const int side = patches_.side();
     const std::int64_t n = images.shape.images / images.shape.groups;
     if (images.shape.height % side != 0 || images.shape.width % side != 0) {
@@ -331,7 +331,7 @@ class network {
                          to_string(images.shape) + " in " + std::to_string(images.shape.groups) +
                          " groups; give all views one after another, and groups = their number");
     }
-    if constexpr (std::same_as<real, map>) {
+    if constexpr (std::same_as<real, activation>) {
       const bool adjacent = std::adjacent_find(views.begin(), views.end(), [](int a, int b) {
                               return b != a + 1;
                             }) == views.end();
@@ -343,7 +343,7 @@ class network {
     }
     const shape one{n, images.shape.height, images.shape.width, images.shape.channels};
     shape all{n * side * side * count, one.height / side, one.width / side, one.channels, count};
-    tensor<map> x{all, backend_->arena().template take<map>(all.size())};
+    tensor<activation> x{all, backend_->arena().template take<activation>(all.size())};
     for (int v = 0; v < count; ++v) {
       backend_->divide(one, side, images.images(views[static_cast<std::size_t>(v)] * n, n).data,
                        x.data + static_cast<std::size_t>(v) * one.size());
@@ -384,7 +384,7 @@ class network {
   }
 
   B* backend_;
-  Stack stack_;
+  Architecture architecture_;
   Update update_;
   Patches patches_;
   nn::parameter_list weight_list_, statistic_list_;

@@ -6,7 +6,7 @@
 // group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).
 // A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move the
 // running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
-// It takes features (numbers of type `real`) and maps (`map`) alike: T is either.
+// It takes features (numbers of type `real`) and maps (`activation`) alike: T is either.
 // Backward takes no map: the gradient of x is written over x, which nobody but this layer reads.
 #pragma once
 

@@ -36,17 +36,17 @@ struct conv2d {
 
   /// x -> y; keeps x.
   template <class B>
-  void forward(const pass<B>& p, tensor<const typename B::map> x,
-               tensor<typename B::map> y) const {
+  void forward(const pass<B>& p, tensor<const typename B::activation> x,
+               tensor<typename B::activation> y) const {
     p.backend.convolution_forward(geometry(x.shape), x.data, p.weights + weight, y.data);
     if (p.recording()) p.tape->push(x);
   }
 
   /// Adds to the weight gradient; dx is written (or added to, with `accumulate`) unless it is null.
   template <class B>
-  void backward(const pass<B>& p, tensor<const typename B::map> dy, typename B::map* dx,
-                bool accumulate = false) const {
-    const auto x = p.tape->template pop<const typename B::map>();
+  void backward(const pass<B>& p, tensor<const typename B::activation> dy,
+                typename B::activation* dx, bool accumulate = false) const {
+    const auto x = p.tape->template pop<const typename B::activation>();
     const auto g = geometry(x.shape);
     p.backend.convolution_backward_weights(g, x.data, dy.data, p.gradients + weight, true);
     if (dx != nullptr) {

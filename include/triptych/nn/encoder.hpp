@@ -19,15 +19,14 @@ namespace triptych {
 
 /// An encoder on backend B.
 template <class E, class B>
-concept Encoder =
-    std::copyable<E> &&
+concept Encoder = std::copyable<E> &&
     requires(E& e, const E& c, nn::declaration& d, const nn::pass<B>& p,
-             tensor<const typename B::map> x, tensor<typename B::real> dh) {
-      { c.out() } -> std::convertible_to<int>;  // D
-      e.declare(d);                             // names its weights and statistics, once
-      // x (N, H, W, 3) -> h (N, D); keeps on p.tape what backward needs, where p.recording()
-      { c.forward(p, x) } -> std::convertible_to<tensor<const typename B::real>>;
-      c.backward(p, dh);                        // dh (N, D): adds to the gradients of its weights
-    };
+             tensor<const typename B::activation> x, tensor<typename B::real> dh) {
+  { c.out() } -> std::convertible_to<int>;  // D
+  e.declare(d);                             // names its weights and statistics, once
+  // x (N, H, W, 3) -> h (N, D); keeps on p.tape what backward needs, where p.recording()
+  { c.forward(p, x) } -> std::convertible_to<tensor<const typename B::real>>;
+  c.backward(p, dh);  // dh (N, D): adds to the gradients of its weights
+};
 
 }  // namespace triptych

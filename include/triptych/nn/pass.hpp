@@ -52,7 +52,7 @@ class tape {
 template <class B>
 struct pass {
   using real = typename B::real;
-  using map = typename B::map;
+  using activation = typename B::activation;
 
   B& backend;
   const real* weights = nullptr;
@@ -68,15 +68,14 @@ struct pass {
   [[nodiscard]] tensor<real> take(const shape& s) const {
     return {s, backend.arena().template take<real>(s.size())};
   }
-  [[nodiscard]] tensor<map> take_map(const shape& s) const {
-    return {s, backend.arena().template take<map>(s.size())};
+  [[nodiscard]] tensor<activation> take_activation(const shape& s) const {
+    return {s, backend.arena().template take<activation>(s.size())};
   }
 
   /// A frame for temporaries: real only where nothing taken inside must survive for backward.
-  [[nodiscard]] std::optional<typename stack_arena<typename B::memory>::frame> temporaries() const {
+  [[nodiscard]] std::optional<arena_frame<typename B::allocator>> temporaries() const {
     if (recording()) return std::nullopt;
-    return std::optional<typename stack_arena<typename B::memory>::frame>(std::in_place,
-                                                                         backend.arena());
+    return std::optional<arena_frame<typename B::allocator>>(std::in_place, backend.arena());
   }
 };
 

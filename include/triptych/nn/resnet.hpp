@@ -60,22 +60,22 @@ struct basic_block {
   }
 
   template <class B>
-  void forward(const pass<B>& p, tensor<const typename B::map> x,
-               tensor<typename B::map> y) const {
+  void forward(const pass<B>& p, tensor<const typename B::activation> x,
+               tensor<typename B::activation> y) const {
     const auto scope = p.temporaries();
-    tensor<const typename B::map> bypass = x;
+    tensor<const typename B::activation> bypass = x;
     if (projects) {
-      const auto mapped = p.take_map(y.shape);
+      const auto mapped = p.take_activation(y.shape);
       shortcut.forward(p, x, mapped);
-      const auto normal = p.recording() ? p.take_map(y.shape) : mapped;
+      const auto normal = p.recording() ? p.take_activation(y.shape) : mapped;
       shortcut_bn.forward(p, mapped, nullptr, false, normal);
       bypass = normal;
     }
-    const auto inner = p.take_map(y.shape);
+    const auto inner = p.take_activation(y.shape);
     conv1.forward(p, x, inner);
-    const auto hidden = p.recording() ? p.take_map(y.shape) : inner;
+    const auto hidden = p.recording() ? p.take_activation(y.shape) : inner;
     bn1.forward(p, inner, nullptr, true, hidden);
-    const auto outer = p.recording() ? p.take_map(y.shape) : y;
+    const auto outer = p.recording() ? p.take_activation(y.shape) : y;
     conv2.forward(p, hidden, outer);
     bn2.forward(p, outer, bypass.data, true, y);
   }
@@ -83,7 +83,8 @@ struct basic_block {
   /// dy (overwritten) -> dx, which is dy where the block does not project. Gradients within the block
   /// take the places of forward's maps.
   template <class B>
-  void backward(const pass<B>& p, tensor<typename B::map> dy, tensor<typename B::map> dx) const {
+  void backward(const pass<B>& p, tensor<typename B::activation> dy,
+                tensor<typename B::activation> dx) const {
     const auto [outer, hidden] = bn2.backward(p, dy);  // dy is now the short cut's gradient
     conv2.backward(p, outer, hidden.data);
     const auto inner = bn1.backward(p, hidden).dx;
@@ -134,21 +135,23 @@ class resnet {
 
   /// x (N,H,W,3), a map -> h (N, 8w), features.
   template <class B>
-  [[nodiscard]] tensor<const typename B::real> forward(const pass<B>& p,
-                                                       tensor<const typename B::map> x) const {
+  [[nodiscard]] tensor<const typename B::real>
+  forward(const pass<B>& p, tensor<const typename B::activation> x) const {
     const auto h = p.take(features(x.shape.images, out_, x.shape.groups));
     const auto scope = p.temporaries();
 
-    const auto mapped = p.take_map(stem_.output(x.shape));
+    const auto mapped = p.take_activation(stem_.output(x.shape));
     stem_.forward(p, x, mapped);
-    const auto normal = p.recording() ? p.take_map(mapped.shape) : mapped;
+    const auto normal = p.recording() ? p.take_activation(mapped.shape) : mapped;
     stem_bn_.forward(p, mapped, nullptr, true, normal);
     auto y = options_.stem == stem::imagenet ? max_pool(p, normal) : normal;
-    tensor<typename B::map> before{};  // the map before y, whose place serves again where it is large enough
+    tensor<typename B::activation>
+        before{};  // the map before y, whose place serves again where it is large enough
     for (const auto& block : blocks_) {
       const shape s = block.conv1.output(y.shape);
       const bool reuse = !p.recording() && before.data != nullptr && s.size() <= before.size();
-      const auto next = reuse ? tensor<typename B::map>{s, before.data} : p.take_map(s);
+      const auto next =
+          reuse ? tensor<typename B::activation>{s, before.data} : p.take_activation(s);
       block.forward(p, y, next);
       if (p.recording()) p.tape->push_shape(y.shape);
       before = std::exchange(y, next);
@@ -161,18 +164,18 @@ class resnet {
   /// dh (N, 8w); the gradient of the images is not wanted. Takes a map for each shape there is.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dh) const {
-    const typename stack_arena<typename B::memory>::frame scope(p.backend.arena());
-    auto dy = p.take_map(p.tape->pop_shape());
+    const arena_frame scope(p.backend.arena());
+    auto dy = p.take_activation(p.tape->pop_shape());
     p.backend.average_pool_backward(dy.shape, dh.data, dy.data);
     for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
       const shape s = p.tape->pop_shape();
-      const auto dx = block->projects ? p.take_map(s) : dy;
+      const auto dx = block->projects ? p.take_activation(s) : dy;
       block->backward(p, dy, dx);
       dy = dx;
     }
     if (options_.stem == stem::imagenet) {
       const auto argmax = p.tape->template pop<const int>();
-      const auto dx = p.take_map(p.tape->pop_shape());
+      const auto dx = p.take_activation(p.tape->pop_shape());
       p.backend.max_pool_backward(dx.shape, dy.shape.height, dy.shape.width, dy.data, argmax.data,
                                   dx.data);
       dy = dx;
@@ -182,11 +185,12 @@ class resnet {
 
  private:
   template <class B>
-  static tensor<typename B::map> max_pool(const pass<B>& p, tensor<const typename B::map> x) {
+  static tensor<typename B::activation> max_pool(const pass<B>& p,
+                                                 tensor<const typename B::activation> x) {
     shape pooled = x.shape;
     pooled.height = (x.shape.height - 1) / 2 + 1;
     pooled.width = (x.shape.width - 1) / 2 + 1;
-    const auto y = p.take_map(pooled);
+    const auto y = p.take_activation(pooled);
     const tensor<int> argmax{pooled, p.backend.arena().template take<int>(y.size())};
     p.backend.max_pool_forward(x.shape, 3, 2, 1, x.data, y.data, argmax.data);
     if (p.recording()) {

@@ -18,8 +18,8 @@
 namespace triptych::train {
 
 /// Writes a method's encoder; `batches` is what num_batches_tracked becomes.
-template <class B, class Stack>
-void export_encoder(const std::filesystem::path& path, method::learner<B, Stack>& method,
+template <class B, class Architecture>
+void export_encoder(const std::filesystem::path& path, method::learner<B, Architecture>& method,
                     std::int64_t batches) {
   const std::string part = "online.encoder.";
   std::vector<host_tensor<float>> tensors;
@@ -41,7 +41,7 @@ void export_encoder(const std::filesystem::path& path, method::learner<B, Stack>
   auto all = sources(tensors);
   for (const auto& c : sources(counts)) all.push_back(c);
   std::map<std::string, std::string> metadata{{"format", "pt"}};
-  const auto& encoder = method.encoder().stack().encoder;
+  const auto& encoder = method.encoder().architecture().encoder;
   if constexpr (requires { encoder.metadata(); }) metadata.merge(encoder.metadata());
   io::save_safetensors(path, all, metadata);
 }

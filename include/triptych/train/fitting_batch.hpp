@@ -36,10 +36,10 @@ struct fitting_batch {
 namespace detail {
 
 /// Every number of a method's state, which goes back where it was at the end of the scope.
-template <class B, class Stack>
+template <class B, class Architecture>
 class kept_state {
  public:
-  using method_type = method::learner<B, Stack>;
+  using method_type = method::learner<B, Architecture>;
 
   explicit kept_state(method_type& method) : method_(&method), counters_(method.counters()) {
     for (const auto& arena : method.arenas()) {
@@ -70,11 +70,11 @@ class kept_state {
 /// Tries steps with fewer than `batch` images of size `one` (1, H, W, 3), at the place in the run that
 /// `options` names. Nothing where it cannot tell: memory of the arena is in use, or a step fails for
 /// another reason. Gives back all memory of the arena before and after.
-template <class B, class Stack>
-std::optional<fitting_batch> find_fitting_batch(method::learner<B, Stack>& method, const shape& one,
-                                                std::int64_t batch,
+template <class B, class Architecture>
+std::optional<fitting_batch> find_fitting_batch(method::learner<B, Architecture>& method,
+                                                const shape& one, std::int64_t batch,
                                                 const method::step_options& options) {
-  using memory = typename B::memory;
+  using allocator = typename B::allocator;
   using real = typename B::real;
   B& backend = method.backend();
   auto& arena = backend.arena();
@@ -85,7 +85,7 @@ std::optional<fitting_batch> find_fitting_batch(method::learner<B, Stack>& metho
   const auto bytes = [&](std::int64_t n) -> std::optional<std::size_t> {
     arena.restart();
     try {
-      const typename stack_arena<memory>::frame scope(arena);
+      const arena_frame scope(arena);
       const shape s{n * views, one.height, one.width, one.channels, views};
       real* x = arena.template take<real>(s.size());
       backend.fill(x, s.size(), real(0));
@@ -99,14 +99,14 @@ std::optional<fitting_batch> find_fitting_batch(method::learner<B, Stack>& metho
 
   try {
     arena.restart();
-    const detail::kept_state<B, Stack> state(method);
+    const detail::kept_state<B, Architecture> state(method);
     fitting_batch found;
     std::optional<std::size_t> need;
     for (std::int64_t n = batch; n > 2 && !need;) {
       n = std::max<std::int64_t>(n / 2, 2);
       if ((need = bytes(n))) found.tried = n;
     }
-    if constexpr (requires { memory::free_bytes(); }) {
+    if constexpr (requires { allocator::free_bytes(); }) {
       const std::int64_t half = found.tried / 2;
       const auto smaller = half >= 2 ? bytes(half) : std::nullopt;
       arena.restart();
@@ -114,7 +114,7 @@ std::optional<fitting_batch> find_fitting_batch(method::learner<B, Stack>& metho
         const double each =
             static_cast<double>(*need - *smaller) / static_cast<double>(found.tried - half);
         const double spare =
-            static_cast<double>(memory::free_bytes()) - static_cast<double>(*need);
+            static_cast<double>(allocator::free_bytes()) - static_cast<double>(*need);
         found.about = std::clamp(found.tried + static_cast<std::int64_t>(spare / each), found.tried,
                                  batch - 1);
       }

@@ -20,10 +20,10 @@
 
 namespace triptych::train {
 
-template <class B, class Stack = nn::stack<>>
+template <class B, class Architecture = nn::architecture<>>
 class step_dump {
  public:
-  using method_type = method::learner<B, Stack>;
+  using method_type = method::learner<B, Architecture>;
   using real = typename B::real;
 
   explicit step_dump(method_type& method) : method_(&method) { snapshot("before"); }

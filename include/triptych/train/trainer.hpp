@@ -39,11 +39,11 @@ struct trainer_options {
   int epochs = 200;
   int batch = 256;
   int image_size = 32;
-  double rate = 0.1;               ///< base learning rate
-  std::vector<rate_change> rate_changes = {};  ///< of it, by ascending step
+  double learning_rate = 0.1;                           ///< the schedule's base
+  std::vector<rate_change> learning_rate_changes = {};  ///< of it, by ascending step
   int warmup_epochs = 0;
-  bool constant_rate = false;
-  bool constant_predictor_rate = false;  ///< the predictor keeps the base rate
+  bool constant_learning_rate = false;
+  bool constant_predictor_learning_rate = false;  ///< the predictor keeps the base
   std::uint64_t seed = 0;
   int monitor_every = 10;  ///< steps between looks of the monitors
   std::vector<monitor> monitors = standard_monitors();
@@ -78,15 +78,15 @@ struct step_record {
   std::int64_t step = 0;   ///< steps done, this one included
   std::int64_t epoch = 0;  ///< epochs done before this step
   method::step_report report;  ///< of the last step that was read
-  double rate = 0;
+  double learning_rate = 0;
   /// What the monitors saw, in the order of columns_of(monitors); empty where they have not looked.
   monitor_values monitors;
 };
 
-template <class B, class Stack = nn::stack<>>
+template <class B, class Architecture = nn::architecture<>>
 class trainer {
  public:
-  using method_type = method::learner<B, Stack>;
+  using method_type = method::learner<B, Architecture>;
   using real = typename B::real;
 
   /// `first` steps have been done already. The set must outlive the trainer.
@@ -112,8 +112,8 @@ class trainer {
       }
     }
     load_from(first);
-    schedule_ = {options_.rate, steps(), options_.warmup_epochs * per_epoch,
-                 options_.constant_rate, options_.rate_changes};
+    schedule_ = {options_.learning_rate, steps(), options_.warmup_epochs * per_epoch,
+                 options_.constant_learning_rate, options_.learning_rate_changes};
     if (method.kept_queue() != nullptr) {
       queue_labels_.assign(static_cast<std::size_t>(method.kept_queue()->size()), -1);
     }
@@ -154,13 +154,13 @@ class trainer {
   [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
 
  private:
-  using frame = typename stack_arena<typename B::memory>::frame;
-  using bytes = buffer<std::uint8_t, typename B::memory>;
+  using bytes = buffer<std::uint8_t, typename B::allocator>;
 
   /// What the schedule decides for the next step.
   [[nodiscard]] method::step_options planned() const {
     const double rate = schedule_(step_);
-    return {step_, rate, options_.constant_predictor_rate ? schedule_.base_at(step_) : rate,
+    return {step_, rate,
+            options_.constant_predictor_learning_rate ? schedule_.base_at(step_) : rate,
             options_.seed};
   }
 
@@ -200,7 +200,7 @@ class trainer {
   [[noreturn]] void repeat(std::int64_t step) {
     step_ = step;
     load_from(step);
-    const frame scope(method_->backend().arena());
+    const arena_frame scope(method_->backend().arena());
     method_->step(views_of(loader_->next()), planned());
     throw error::non_finite("step " + std::to_string(step + 1) +
                             " was not finite, and was when it was repeated; resume from the last "
@@ -213,7 +213,7 @@ class trainer {
     const bool watched = watch.on_tensor || watch.on_indices;
     const bool first = !begun_;
     step_record r;
-    r.rate = planned().rate;
+    r.learning_rate = planned().learning_rate;
     r.epoch = epoch();
     launch(batch, look ? watching(watch) : watch,
            B::defers && options_.graph && !(first || look || watched));
@@ -233,7 +233,7 @@ class trainer {
   /// given back.
   void launch(const data::batch& batch, const method::trace<real>& watch, bool graph) {
     auto& backend = method_->backend();
-    const frame scope(backend.arena());
+    const arena_frame scope(backend.arena());
     const auto x = views_of(batch);
     method::step_options plan = planned();
     plan.read = !B::defers;

@@ -11,7 +11,7 @@ namespace triptych::update {
 template <class Optimizer = optimizer::sgd>
 struct backprop {
   static constexpr source from = source::gradient;
-  Optimizer rule = {};
+  Optimizer optimizer = {};
   double clip_norm = 0;  ///< gradients of a larger norm are scaled to it (kernels::clip_scale); 0: never
 };
 

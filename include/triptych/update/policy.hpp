@@ -43,7 +43,7 @@ concept PeerUpdate =
 template <class U, class B>
 concept DescentUpdate =
     WeightUpdate<U> && ((U::from != update::source::gradient) || requires(const U& u) {
-      requires Optimizer<std::remove_cvref_t<decltype(u.rule)>, B>;
+      requires Optimizer<std::remove_cvref_t<decltype(u.optimizer)>, B>;
       { u.clip_norm } -> std::convertible_to<double>;
     });
 

@@ -14,8 +14,8 @@ int main() {
   for (const char* name : {"fast", "implicit_gemm", "winograd2"}) {
     convolution::any::choose(name);
     backend_type backend(2);
-    const nn::stack<> layers(nn::resnet({.width = 16, .blocks = {1, 1, 1, 1}}),
-                             {.projector = {8, 8}, .predictor_hidden = 4});
+    const nn::architecture<> layers(nn::resnet({.width = 16, .blocks = {1, 1, 1, 1}}),
+                                    {.projector = {8, 8}, .predictor_hidden = 4});
     method::mncl<backend_type> method(backend, layers, {.queue = 8}, 1);
 
     std::vector<float> images(3 * 4 * 16 * 16 * 3);  // three views of four images
@@ -23,7 +23,7 @@ int main() {
     for (float& x : images) x = random.normal();
     const tensor<const float> x{{12, 16, 16, 3, 3}, images.data()};
     for (int step = 0; step < 2; ++step) {
-      const auto report = method.step(x, {.rate = 0.01});
+      const auto report = method.step(x, {.learning_rate = 0.01});
       if (!(report.loss > 0 && report.gradient_norm > 0)) return 1;
       std::printf("%s %a %a\n", name, report.loss, report.gradient_norm);
     }

@@ -61,7 +61,7 @@ inline void product(thread_pool& pool, stack_arena<>& scratch, std::int64_t rows
   const std::int64_t most_panels = cpu::shares(panels.count, groups);
   const bool by_column = result.column != 1;
 
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   float* packed = nullptr;
   if (row_blocks > 1) {
     packed = scratch.take<float>(static_cast<std::size_t>(depth * panels.size()));

@@ -30,8 +30,8 @@ inline constexpr std::size_t chunk = 16384;  // elements of a flat array in one 
 class cpu_operations : public steps_at_once<cpu_operations, float> {
  public:
   using real = float;
-  using map = real;
-  using memory = host_memory;
+  using activation = real;
+  using allocator = host_allocator;
 
   /// `threads` as in thread_pool: 0 means one per hardware thread.
   explicit cpu_operations(int threads = 0) : pool_(threads) {}
@@ -66,7 +66,7 @@ class cpu_operations : public steps_at_once<cpu_operations, float> {
   void multiply(const real* x, std::size_t n, real* y);
   void scale(real factor, std::size_t n, real* x);
   void interpolate(real keep, const real* source, std::size_t n, real* target);
-  void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
+  void sgd(std::size_t n, const real* gradient, real learning_rate, real momentum, real decay,
            const real* gradient_scale, real* momentum_buffer, real* weight);
   [[nodiscard]] double sum_of_squares(const real* x, std::size_t n) const;
   [[nodiscard]] bool all_finite(const real* x, std::size_t n) const;

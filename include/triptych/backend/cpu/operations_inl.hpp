@@ -133,10 +133,10 @@ TRIPTYCH_INLINE void cpu_operations::interpolate(real keep, const real* source, 
   commit_each(n, kernels::interpolate<real>{keep, source, target});
 }
 
-TRIPTYCH_INLINE void cpu_operations::sgd(std::size_t n, const real* gradient, real rate,
+TRIPTYCH_INLINE void cpu_operations::sgd(std::size_t n, const real* gradient, real learning_rate,
                                          real momentum, real decay, const real* gradient_scale,
                                          real* momentum_buffer, real* weight) {
-  commit_each(n, kernels::sgd<real>{gradient, rate, momentum, decay, *gradient_scale,
+  commit_each(n, kernels::sgd<real>{gradient, learning_rate, momentum, decay, *gradient_scale,
                                     momentum_buffer, weight});
 }
 
@@ -167,7 +167,7 @@ TRIPTYCH_INLINE void cpu_operations::bias_forward(std::int64_t rows, int channel
 
 TRIPTYCH_INLINE void cpu_operations::bias_backward(std::int64_t rows, int channels, const real* y,
                                                    real* dy, real* dbias) {
-  const stack_arena<>::frame scope(arena_);
+  const arena_frame scope(arena_);
   const kernels::row_chunks chunks{rows, channels};
   real* sums = arena_.take<real>(launches::chunk_numbers(chunks));
   pool_.run(chunks.count(), [=](std::int64_t i) {
@@ -187,7 +187,7 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
         "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
         "`bn-splits`");
   }
-  const stack_arena<>::frame scope(arena_);
+  const arena_frame scope(arena_);
   const kernels::row_chunks chunks{s.rows, s.channels};
   const auto channels = static_cast<std::size_t>(s.channels);
   real* means = arena_.take<real>(launches::chunk_numbers(chunks));
@@ -247,7 +247,7 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_evaluate(std::int64_t rows, int 
                                                          const real* running_mean,
                                                          const real* running_variance,
                                                          const real* residual, bool relu, real* y) {
-  const stack_arena<>::frame scope(arena_);
+  const arena_frame scope(arena_);
   real* factor = arena_.take<real>(static_cast<std::size_t>(channels));
   real* shift = arena_.take<real>(static_cast<std::size_t>(channels));
   for (int c = 0; c < channels; ++c) {
@@ -263,7 +263,7 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s, co
                                                          const real* mean,
                                                          const real* inverse_deviation, real* dy,
                                                          real* dweight, real* dbias, real* dx) {
-  const stack_arena<>::frame scope(arena_);
+  const arena_frame scope(arena_);
   const kernels::row_chunks chunks{s.rows, s.channels};
   const auto channels = static_cast<std::size_t>(s.channels);
   real* sums = arena_.take<real>(launches::chunk_numbers(chunks));

@@ -37,14 +37,15 @@ class steps_at_once {
   void clip(double limit, const T* norm, T* scale) {
     *scale = static_cast<T>(kernels::clip_scale(limit, static_cast<double>(*norm)));
   }
-  void lars(std::size_t n, const kernels::lars_trust& trust, const T* gradient, double rate,
-            T momentum, const T* gradient_scale, T* momentum_buffer, T* weight) {
-    const auto f = trust.factors(rate, std::sqrt(self().sum_of_squares(weight, n)),
+  void lars(std::size_t n, const kernels::lars_trust& trust, const T* gradient,
+            double learning_rate, T momentum, const T* gradient_scale, T* momentum_buffer,
+            T* weight) {
+    const auto f = trust.factors(learning_rate, std::sqrt(self().sum_of_squares(weight, n)),
                                  std::sqrt(self().sum_of_squares(gradient, n)),
                                  static_cast<double>(*gradient_scale));
     const auto scale = static_cast<T>(f.gradient_scale);
-    self().sgd(n, gradient, static_cast<T>(f.rate), momentum, static_cast<T>(f.decay), &scale,
-               momentum_buffer, weight);
+    self().sgd(n, gradient, static_cast<T>(f.learning_rate), momentum, static_cast<T>(f.decay),
+               &scale, momentum_buffer, weight);
   }
 
   template <class Work>

@@ -6,15 +6,15 @@
 // GPU will do is tested without one.
 //
 //   System        where memory lies and functors run:
-//     using memory; static constexpr std::size_t workspace;
+//     using allocator; static constexpr std::size_t workspace;
 //     each(n, f)            f(i) for 0 <= i < n
 //     each_group(n, f)      f(g, i) for 0 <= i < n, g a group of lanes (kernels/group.hpp)
 //     gemm(...)             c (m x n) = alpha op(a) op(b) + beta c, row-major; a and b of one type,
-//                           float or Map, c of either
+//                           float or Activation, c of either
 //     copy(from, bytes, to), upload(host, bytes, to), download(from, bytes, host)
 //     as_graph(work)        what work() launches, as one launch; it does not download
-//   ConvEngine    how convolutions are computed (device/convolution/gemm_conv.hpp)
-//   Map           what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves what
+//   Engine        how convolutions are computed (device/convolution/gemm_conv.hpp)
+//   Activation    what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves what
 //                 most launches move; all else is float, sums over maps too
 //
 // Operations are declared here and defined in thrust_definitions.hpp, for a system that launches by Thrust: whoever
@@ -40,24 +40,33 @@
 
 namespace triptych::backend {
 
-template <class System, class ConvEngine, class Map = float>
+/// What a backend of devices is put together from, as said above.
+template <class System, class Engine, class Activation = float>
+struct device_parts {
+  using system = System;
+  using engine = Engine;
+  using activation = Activation;
+};
+
+/// `Parts` is device_parts of three.
+template <class Parts>
 class thrust_algorithms {
  public:
   using real = float;
-  using map = Map;
-  using system_type = System;
-  using memory = typename System::memory;
+  using activation = typename Parts::activation;
+  using system_type = typename Parts::system;
+  using allocator = typename system_type::allocator;
 
   /// Whatever the system takes.
   template <class... Arguments>
-  requires std::constructible_from<System, Arguments...>
+  requires std::constructible_from<system_type, Arguments...>
   explicit thrust_algorithms(Arguments&&... arguments)
       : system_(std::forward<Arguments>(arguments)...) {
     open_gate();
   }
 
-  [[nodiscard]] stack_arena<memory>& arena() noexcept { return arena_; }
-  [[nodiscard]] System& system() noexcept { return system_; }
+  [[nodiscard]] stack_arena<allocator>& arena() noexcept { return arena_; }
+  [[nodiscard]] system_type& system() noexcept { return system_; }
 
   // -- moving numbers ---------------------------------------------------------------------------
 
@@ -78,7 +87,7 @@ class thrust_algorithms {
   void multiply(const real* x, std::size_t n, real* y);
   void scale(real factor, std::size_t n, real* x);
   void interpolate(real keep, const real* source, std::size_t n, real* target);
-  void sgd(std::size_t n, const real* gradient, real rate, real momentum, real decay,
+  void sgd(std::size_t n, const real* gradient, real learning_rate, real momentum, real decay,
            const real* gradient_scale, real* momentum_buffer, real* weight);
   [[nodiscard]] double sum_of_squares(const real* x, std::size_t n);
   [[nodiscard]] bool all_finite(const real* x, std::size_t n);
@@ -96,8 +105,9 @@ class thrust_algorithms {
   void commit_each(std::size_t n, const Functor& functor);
   void norm(const real* x, std::size_t n, real* y);
   void clip(double limit, const real* norm, real* scale);
-  void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient, double rate,
-            real momentum, const real* gradient_scale, real* momentum_buffer, real* weight);
+  void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient,
+            double learning_rate, real momentum, const real* gradient_scale, real* momentum_buffer,
+            real* weight);
   /// Throws error::usage where work() looks at a number, records a graph itself, or, on a GPU, uploads more
   /// than 64 times 256 KiB; error::memory or error::runtime where the device does not take it.
   void as_graph(const std::function<void()>& work);
@@ -106,11 +116,12 @@ class thrust_algorithms {
 
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, real alpha,
             const real* a, const real* b, real beta, real* c);
-  void convolution_forward(const convolution::geometry& g, const map* x, const real* w, map* y);
-  void convolution_backward_data(const convolution::geometry& g, const map* dy, const real* w,
-                                 map* dx, bool accumulate);
-  void convolution_backward_weights(const convolution::geometry& g, const map* x, const map* dy,
-                                    real* dw, bool accumulate);
+  void convolution_forward(const convolution::geometry& g, const activation* x, const real* w,
+                           activation* y);
+  void convolution_backward_data(const convolution::geometry& g, const activation* dy,
+                                 const real* w, activation* dx, bool accumulate);
+  void convolution_backward_weights(const convolution::geometry& g, const activation* x,
+                                    const activation* dy, real* dw, bool accumulate);
   void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y);
   void bias_backward(std::int64_t rows, int channels, const real* y, real* dy, real* dbias);
 
@@ -133,13 +144,13 @@ class thrust_algorithms {
 
   // -- pooling and patches ----------------------------------------------------------------------
 
-  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const map* x, map* y,
-                        int* argmax);
-  void max_pool_backward(const shape& in, int out_height, int out_width, const map* dy,
-                         const int* argmax, map* dx);
-  void average_pool_forward(const shape& in, const map* x, real* y);
-  void average_pool_backward(const shape& in, const real* dy, map* dx);
-  void divide(const shape& in, int grid, const real* x, map* patches);
+  void max_pool_forward(const shape& in, int kernel, int stride, int padding, const activation* x,
+                        activation* y, int* argmax);
+  void max_pool_backward(const shape& in, int out_height, int out_width, const activation* dy,
+                         const int* argmax, activation* dx);
+  void average_pool_forward(const shape& in, const activation* x, real* y);
+  void average_pool_backward(const shape& in, const real* dy, activation* dx);
+  void divide(const shape& in, int grid, const real* x, activation* patches);
   void combine_forward(const subset_means& s, const real* patches, real* means);
   void combine_backward(const subset_means& s, const real* dmeans, real* dpatches);
 
@@ -159,8 +170,6 @@ class thrust_algorithms {
   void gather_rows(const real* x, const int* index, std::int64_t rows, int columns, real* y);
 
  private:
-  using frame = typename stack_arena<memory>::frame;
-
   template <class T>
   [[nodiscard]] T* take(std::int64_t count) {
     return arena_.template take<T>(static_cast<std::size_t>(count));
@@ -175,10 +184,10 @@ class thrust_algorithms {
   /// The subsets, with their table in the system's memory.
   [[nodiscard]] subset_means on_device(const subset_means& s);
 
-  System system_;
-  ConvEngine engine_;
-  stack_arena<memory> arena_;
-  buffer<real, memory> gate_{1, "a step's gate"};
+  system_type system_;
+  typename Parts::engine engine_;
+  stack_arena<allocator> arena_;
+  buffer<real, allocator> gate_{1, "a step's gate"};
   bool recording_ = false;  ///< a graph
 };
 

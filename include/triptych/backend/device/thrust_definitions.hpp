@@ -63,28 +63,24 @@ inline std::int64_t signed_size(std::size_t n) { return static_cast<std::int64_t
 
 // -- moving numbers -------------------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::upload(const real* host, std::size_t n, real* x) {
+template <class Parts>
+void thrust_algorithms<Parts>::upload(const real* host, std::size_t n, real* x) {
   system_.upload(host, n * sizeof(real), x);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::download(const real* x, std::size_t n,
-                                                          real* host) {
+template <class Parts>
+void thrust_algorithms<Parts>::download(const real* x, std::size_t n, real* host) {
   look(x, n * sizeof(real), host);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::upload_indices(const int* host, std::size_t n,
-                                                                int* x) {
+template <class Parts>
+void thrust_algorithms<Parts>::upload_indices(const int* host, std::size_t n, int* x) {
   system_.upload(host, n * sizeof(int), x);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::download_indices(const int* x, std::size_t n,
-                                                                  int* host) {
+template <class Parts>
+void thrust_algorithms<Parts>::download_indices(const int* x, std::size_t n, int* host) {
   look(x, n * sizeof(int), host);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::look(const void* x, std::size_t bytes,
-                                                      void* host) {
+template <class Parts>
+void thrust_algorithms<Parts>::look(const void* x, std::size_t bytes, void* host) {
   if (recording_) {
     throw error::usage(
         "a step that is recorded as a graph looks at a number of its own, which is not "
@@ -92,80 +88,77 @@ void thrust_algorithms<System, ConvEngine, Map>::look(const void* x, std::size_t
   }
   system_.download(x, bytes, host);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::copy(const real* x, std::size_t n, real* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::copy(const real* x, std::size_t n, real* y) {
   system_.copy(x, n * sizeof(real), y);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::fill(real* x, std::size_t n, real value) {
+template <class Parts>
+void thrust_algorithms<Parts>::fill(real* x, std::size_t n, real value) {
   system_.each(thrust_detail::signed_size(n), kernels::fill<real>{value, x});
 }
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class Functor>
-void thrust_algorithms<System, ConvEngine, Map>::each(std::size_t n, const Functor& functor) {
+void thrust_algorithms<Parts>::each(std::size_t n, const Functor& functor) {
   system_.each(thrust_detail::signed_size(n), functor);
 }
 
 // -- flat vectors ---------------------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class T>
-void thrust_algorithms<System, ConvEngine, Map>::add(const T* x, std::size_t n, T* y) {
+void thrust_algorithms<Parts>::add(const T* x, std::size_t n, T* y) {
   system_.each(thrust_detail::signed_size(n), kernels::add<T>{x, y});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::multiply(const real* x, std::size_t n, real* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::multiply(const real* x, std::size_t n, real* y) {
   system_.each(thrust_detail::signed_size(n), kernels::multiply<real>{x, y});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::scale(real factor, std::size_t n, real* x) {
+template <class Parts>
+void thrust_algorithms<Parts>::scale(real factor, std::size_t n, real* x) {
   system_.each(thrust_detail::signed_size(n), kernels::scale<real>{factor, x});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::interpolate(real keep, const real* source,
-                                                             std::size_t n, real* target) {
+template <class Parts>
+void thrust_algorithms<Parts>::interpolate(real keep, const real* source, std::size_t n,
+                                           real* target) {
   commit_each(n, kernels::interpolate<real>{keep, source, target});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::sgd(std::size_t n, const real* gradient, real rate,
-                                                     real momentum, real decay,
-                                                     const real* gradient_scale,
-                                                     real* momentum_buffer, real* weight) {
+template <class Parts>
+void thrust_algorithms<Parts>::sgd(std::size_t n, const real* gradient, real learning_rate,
+                                   real momentum, real decay, const real* gradient_scale,
+                                   real* momentum_buffer, real* weight) {
   using number = kernels::in_memory<real>;
-  commit_each(n, kernels::sgd<real, real, number>{gradient, rate, momentum, decay,
+  commit_each(n, kernels::sgd<real, real, number>{gradient, learning_rate, momentum, decay,
                                                   number{gradient_scale}, momentum_buffer, weight});
 }
-template <class System, class ConvEngine, class Map>
-double thrust_algorithms<System, ConvEngine, Map>::sum_of_squares(const real* x, std::size_t n) {
+template <class Parts>
+double thrust_algorithms<Parts>::sum_of_squares(const real* x, std::size_t n) {
   return sum_on_host(n, kernels::square<real>{x});
 }
-template <class System, class ConvEngine, class Map>
-bool thrust_algorithms<System, ConvEngine, Map>::all_finite(const real* x, std::size_t n) {
+template <class Parts>
+bool thrust_algorithms<Parts>::all_finite(const real* x, std::size_t n) {
   return std::isfinite(sum_on_host(n, kernels::finite_zero<real>{x}));
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::mean(const real* x, std::size_t n, real scale,
-                                                      real* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::mean(const real* x, std::size_t n, real scale, real* y) {
   sum(n, kernels::value<real>{x}, static_cast<double>(scale) / static_cast<double>(n), y);
 }
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class Term, class T>
-void thrust_algorithms<System, ConvEngine, Map>::sum(std::size_t n, const Term& term, double scale,
-                                                     T* y) {
+void thrust_algorithms<Parts>::sum(std::size_t n, const Term& term, double scale, T* y) {
   constexpr std::int64_t length = 16384;
-  const frame scope(arena_);
+  const arena_frame scope(arena_);
   const std::int64_t count = thrust_detail::signed_size(n), runs = (count + length - 1) / length;
   double* sums = take<double>(runs);
   system_.each_group(runs, kernels::sum_of_run<Term>{term, count, length, sums});
   system_.each_group(1, kernels::total_of_runs<T>{sums, runs, scale, y});
 }
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class Term>
-double thrust_algorithms<System, ConvEngine, Map>::sum_on_host(std::size_t n, const Term& term) {
-  const frame scope(arena_);
+double thrust_algorithms<Parts>::sum_on_host(std::size_t n, const Term& term) {
+  const arena_frame scope(arena_);
   double* total = take<double>(1);
   sum(n, term, 1.0, total);
   double host = 0;
@@ -175,56 +168,53 @@ double thrust_algorithms<System, ConvEngine, Map>::sum_on_host(std::size_t n, co
 
 // -- steps that are read later --------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::close_gate_unless_finite(const real* x,
-                                                                          std::size_t n) {
-  const frame scope(arena_);
+template <class Parts>
+void thrust_algorithms<Parts>::close_gate_unless_finite(const real* x, std::size_t n) {
+  const arena_frame scope(arena_);
   double* total = take<double>(1);
   sum(n, kernels::finite_zero<real>{x}, 1.0, total);
   system_.each(1, kernels::close_unless_zero<real>{total, gate_.data()});
 }
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class Functor>
-void thrust_algorithms<System, ConvEngine, Map>::commit_each(std::size_t n,
-                                                             const Functor& functor) {
+void thrust_algorithms<Parts>::commit_each(std::size_t n, const Functor& functor) {
   each(n, kernels::gated<Functor, real>{gate(), functor});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::commit(const real* x, std::size_t n, real* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::commit(const real* x, std::size_t n, real* y) {
   commit_each(n, kernels::copy<real>{x, y});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::norm(const real* x, std::size_t n, real* y) {
-  const frame scope(arena_);
+template <class Parts>
+void thrust_algorithms<Parts>::norm(const real* x, std::size_t n, real* y) {
+  const arena_frame scope(arena_);
   double* total = take<double>(1);
   sum(n, kernels::square<real>{x}, 1.0, total);
   system_.each(1, kernels::root_of<real>{total, y});
 }
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::clip(double limit, const real* norm, real* scale) {
+template <class Parts>
+void thrust_algorithms<Parts>::clip(double limit, const real* norm, real* scale) {
   system_.each(1, kernels::clip<real>{limit, norm, scale});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::lars(std::size_t n,
-                                                      const kernels::lars_trust& trust,
-                                                      const real* gradient, double rate,
-                                                      real momentum, const real* gradient_scale,
-                                                      real* momentum_buffer, real* weight) {
+template <class Parts>
+void thrust_algorithms<Parts>::lars(std::size_t n, const kernels::lars_trust& trust,
+                                    const real* gradient, double learning_rate, real momentum,
+                                    const real* gradient_scale, real* momentum_buffer,
+                                    real* weight) {
   using number = kernels::in_memory<real>;
-  const frame scope(arena_);
+  const arena_frame scope(arena_);
   double *weight_squares = take<double>(1), *gradient_squares = take<double>(1);
   real* factors = take<real>(3);
   sum(n, kernels::square<real>{weight}, 1.0, weight_squares);
   sum(n, kernels::square<real>{gradient}, 1.0, gradient_squares);
-  system_.each(1, kernels::lars_scalars<real>{trust, rate, weight_squares, gradient_squares,
-                                              gradient_scale, factors});
+  system_.each(1, kernels::lars_scalars<real>{trust, learning_rate, weight_squares,
+                                              gradient_squares, gradient_scale, factors});
   commit_each(n, kernels::sgd<real, number, number>{gradient, number{factors}, momentum,
                                                     number{factors + 1}, number{factors + 2},
                                                     momentum_buffer, weight});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::as_graph(const std::function<void()>& work) {
+template <class Parts>
+void thrust_algorithms<Parts>::as_graph(const std::function<void()>& work) {
   struct recording {
     bool& now;
     explicit recording(bool& flag) : now(flag) { now = true; }
@@ -233,7 +223,7 @@ void thrust_algorithms<System, ConvEngine, Map>::as_graph(const std::function<vo
   if (recording_)
     throw error::usage("a graph cannot be recorded within another; end that one first");
   // What the graph refers to must not go back to the system before the graph has been launched.
-  const typename stack_arena<memory>::hold kept(arena_);
+  const typename stack_arena<allocator>::hold kept(arena_);
   system_.as_graph([&] {
     const recording scope(recording_);
     work();
@@ -242,42 +232,42 @@ void thrust_algorithms<System, ConvEngine, Map>::as_graph(const std::function<vo
 
 // -- matrix product, convolution, linear layers ---------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::gemm(transpose ta, transpose tb, std::int64_t m,
-                                                      std::int64_t n, std::int64_t k, real alpha,
-                                                      const real* a, const real* b, real beta,
-                                                      real* c) {
+template <class Parts>
+void thrust_algorithms<Parts>::gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n,
+                                    std::int64_t k, real alpha, const real* a, const real* b,
+                                    real beta, real* c) {
   system_.gemm(ta, tb, m, n, k, alpha, a, b, beta, c);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::convolution_forward(const convolution::geometry& g,
-                                                                     const map* x, const real* w,
-                                                                     map* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::convolution_forward(const convolution::geometry& g,
+                                                   const activation* x, const real* w,
+                                                   activation* y) {
   engine_.forward(*this, g, x, w, y);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::convolution_backward_data(
-    const convolution::geometry& g, const map* dy, const real* w, map* dx, bool accumulate) {
+template <class Parts>
+void thrust_algorithms<Parts>::convolution_backward_data(const convolution::geometry& g,
+                                                         const activation* dy, const real* w,
+                                                         activation* dx, bool accumulate) {
   engine_.backward_data(*this, g, dy, w, dx, accumulate);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::convolution_backward_weights(
-    const convolution::geometry& g, const map* x, const map* dy, real* dw, bool accumulate) {
+template <class Parts>
+void thrust_algorithms<Parts>::convolution_backward_weights(const convolution::geometry& g,
+                                                            const activation* x,
+                                                            const activation* dy, real* dw,
+                                                            bool accumulate) {
   engine_.backward_weights(*this, g, x, dy, dw, accumulate);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::bias_forward(std::int64_t rows, int channels,
-                                                              const real* bias, bool relu,
-                                                              real* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::bias_forward(std::int64_t rows, int channels, const real* bias,
+                                            bool relu, real* y) {
   const kernels::row_chunks chunks{rows, channels};
   system_.each(chunks.count() * channels,
                thrust_detail::one_run<kernels::add_bias<real>>{{bias, channels, relu, y}, chunks});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::bias_backward(std::int64_t rows, int channels,
-                                                               const real* y, real* dy,
-                                                               real* dbias) {
-  const frame scope(arena_);
+template <class Parts>
+void thrust_algorithms<Parts>::bias_backward(std::int64_t rows, int channels, const real* y,
+                                             real* dy, real* dbias) {
+  const arena_frame scope(arena_);
   const kernels::row_chunks chunks{rows, channels};
   real* sums = take<real>(chunks.count() * channels);
   system_.each(chunks.count() * channels, thrust_detail::bias_sums_run<real>{y, chunks, dy, sums});
@@ -287,18 +277,20 @@ void thrust_algorithms<System, ConvEngine, Map>::bias_backward(std::int64_t rows
 
 // -- batch normalization --------------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class T>
-void thrust_algorithms<System, ConvEngine, Map>::batch_norm_forward(
-    const norm_shape& s, const T* x, const real* weight, const real* bias, real epsilon,
-    const std::type_identity_t<T>* residual, bool relu, running_statistics<real> running,
-    real* mean, real* inverse_deviation, T* y) {
+void thrust_algorithms<Parts>::batch_norm_forward(const norm_shape& s, const T* x,
+                                                  const real* weight, const real* bias,
+                                                  real epsilon,
+                                                  const std::type_identity_t<T>* residual,
+                                                  bool relu, running_statistics<real> running,
+                                                  real* mean, real* inverse_deviation, T* y) {
   if (s.rows < 2) {
     throw error::usage(
         "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
         "`bn-splits`");
   }
-  const frame scope(arena_);
+  const arena_frame scope(arena_);
   const std::int64_t all = std::int64_t{s.groups} * s.channels;
   const std::int64_t runs = all * kernels::row_chunks{s.rows, s.channels}.count();
   real *means = take<real>(runs), *squares = take<real>(runs);
@@ -315,13 +307,15 @@ void thrust_algorithms<System, ConvEngine, Map>::batch_norm_forward(
   system_.each(runs, kernels::normalize_run<T>{s, x, residual, factor, shift, relu, y});
 }
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class T>
-void thrust_algorithms<System, ConvEngine, Map>::batch_norm_evaluate(
-    std::int64_t rows, int channels, const T* x, const real* weight, const real* bias, real epsilon,
-    const real* running_mean, const real* running_variance, const std::type_identity_t<T>* residual,
-    bool relu, T* y) {
-  const frame scope(arena_);
+void thrust_algorithms<Parts>::batch_norm_evaluate(std::int64_t rows, int channels, const T* x,
+                                                   const real* weight, const real* bias,
+                                                   real epsilon, const real* running_mean,
+                                                   const real* running_variance,
+                                                   const std::type_identity_t<T>* residual,
+                                                   bool relu, T* y) {
+  const arena_frame scope(arena_);
   const kernels::row_chunks chunks{rows, channels};
   real *factor = take<real>(channels), *shift = take<real>(channels);
   system_.each(channels, kernels::running_factor<real>{weight, bias, running_mean, running_variance,
@@ -330,12 +324,13 @@ void thrust_algorithms<System, ConvEngine, Map>::batch_norm_evaluate(
                kernels::normalize_run<T>{{rows, 1, channels}, x, residual, factor, shift, relu, y});
 }
 
-template <class System, class ConvEngine, class Map>
+template <class Parts>
 template <class T>
-void thrust_algorithms<System, ConvEngine, Map>::batch_norm_backward(
-    const norm_shape& s, const T* x, const T* y, const real* weight, const real* mean,
-    const real* inverse_deviation, T* dy, real* dweight, real* dbias, T* dx) {
-  const frame scope(arena_);
+void thrust_algorithms<Parts>::batch_norm_backward(const norm_shape& s, const T* x, const T* y,
+                                                   const real* weight, const real* mean,
+                                                   const real* inverse_deviation, T* dy,
+                                                   real* dweight, real* dbias, T* dx) {
+  const arena_frame scope(arena_);
   const std::int64_t all = std::int64_t{s.groups} * s.channels;
   const std::int64_t runs = all * kernels::row_chunks{s.rows, s.channels}.count();
   real *sums = take<real>(runs), *dots = take<real>(runs);
@@ -354,42 +349,40 @@ void thrust_algorithms<System, ConvEngine, Map>::batch_norm_backward(
 
 // -- pooling and patches --------------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::max_pool_forward(const shape& in, int kernel,
-                                                                  int stride, int padding,
-                                                                  const map* x, map* y,
-                                                                  int* argmax) {
+template <class Parts>
+void thrust_algorithms<Parts>::max_pool_forward(const shape& in, int kernel, int stride,
+                                                int padding, const activation* x, activation* y,
+                                                int* argmax) {
   const int height = (in.height + 2 * padding - kernel) / stride + 1;
   const int width = (in.width + 2 * padding - kernel) / stride + 1;
-  system_.each_group(
-      in.images * height * width,
-      kernels::max_pool_pixel<map>{in, kernel, stride, padding, height, width, x, y, argmax});
+  system_.each_group(in.images * height * width,
+                     kernels::max_pool_pixel<activation>{in, kernel, stride, padding, height, width,
+                                                         x, y, argmax});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::max_pool_backward(const shape& in, int out_height,
-                                                                   int out_width, const map* dy,
-                                                                   const int* argmax, map* dx) {
-  system_.each_group(in.images,
-                     kernels::max_pool_gradient<map>{in, out_height * out_width, dy, argmax, dx});
+template <class Parts>
+void thrust_algorithms<Parts>::max_pool_backward(const shape& in, int out_height, int out_width,
+                                                 const activation* dy, const int* argmax,
+                                                 activation* dx) {
+  system_.each_group(in.images, kernels::max_pool_gradient<activation>{in, out_height * out_width,
+                                                                       dy, argmax, dx});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::average_pool_forward(const shape& in, const map* x,
-                                                                      real* y) {
-  system_.each_group(in.images, kernels::average_pool_image<map>{in, x, y});
+template <class Parts>
+void thrust_algorithms<Parts>::average_pool_forward(const shape& in, const activation* x, real* y) {
+  system_.each_group(in.images, kernels::average_pool_image<activation>{in, x, y});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::average_pool_backward(const shape& in,
-                                                                       const real* dy, map* dx) {
-  system_.each_group(in.images, kernels::average_pool_gradient<map>{in, dy, dx});
+template <class Parts>
+void thrust_algorithms<Parts>::average_pool_backward(const shape& in, const real* dy,
+                                                     activation* dx) {
+  system_.each_group(in.images, kernels::average_pool_gradient<activation>{in, dy, dx});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::divide(const shape& in, int grid, const real* x,
-                                                        map* patches) {
+template <class Parts>
+void thrust_algorithms<Parts>::divide(const shape& in, int grid, const real* x,
+                                      activation* patches) {
   system_.each_group(std::int64_t{grid} * grid * in.images * (in.height / grid),
-                     kernels::divide_row<real, map>{in, grid, x, patches});
+                     kernels::divide_row<real, activation>{in, grid, x, patches});
 }
-template <class System, class ConvEngine, class Map>
-subset_means thrust_algorithms<System, ConvEngine, Map>::on_device(const subset_means& s) {
+template <class Parts>
+subset_means thrust_algorithms<Parts>::on_device(const subset_means& s) {
   const std::int64_t entries = std::int64_t{s.groups} * s.combinations * s.size;
   int* table = take<int>(entries);
   upload_indices(s.table, static_cast<std::size_t>(entries), table);
@@ -397,33 +390,32 @@ subset_means thrust_algorithms<System, ConvEngine, Map>::on_device(const subset_
   there.table = table;
   return there;
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::combine_forward(const subset_means& s,
-                                                                 const real* patches, real* means) {
-  const frame scope(arena_);
+template <class Parts>
+void thrust_algorithms<Parts>::combine_forward(const subset_means& s, const real* patches,
+                                               real* means) {
+  const arena_frame scope(arena_);
   system_.each_group(s.groups * s.combinations * s.images,
                      kernels::combine_row<real>{on_device(s), patches, means});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::combine_backward(const subset_means& s,
-                                                                  const real* dmeans,
-                                                                  real* dpatches) {
-  const frame scope(arena_);
+template <class Parts>
+void thrust_algorithms<Parts>::combine_backward(const subset_means& s, const real* dmeans,
+                                                real* dpatches) {
+  const arena_frame scope(arena_);
   system_.each_group(s.groups * s.patches * s.images,
                      kernels::combine_gradient_row<real>{on_device(s), dmeans, dpatches});
 }
 
 // -- views ----------------------------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::upload_bytes(const std::uint8_t* host,
-                                                              std::size_t n, std::uint8_t* x) {
+template <class Parts>
+void thrust_algorithms<Parts>::upload_bytes(const std::uint8_t* host, std::size_t n,
+                                            std::uint8_t* x) {
   system_.upload(host, n, x);
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::render(const augment::view_batch& batch, real* x) {
+template <class Parts>
+void thrust_algorithms<Parts>::render(const augment::view_batch& batch, real* x) {
   static_assert(std::is_trivially_copyable_v<augment::draw>, "decisions are uploaded as bytes");
-  const frame scope(arena_);
+  const arena_frame scope(arena_);
   int taps = 0;
   for (std::int64_t i = 0; i < batch.count(); ++i) {
     const float sigma = batch.draws[i].sigma;
@@ -440,7 +432,8 @@ void thrust_algorithms<System, ConvEngine, Map>::render(const augment::view_batc
   there.samples = samples;
   // As many views at a time as the workspace has room for.
   const std::int64_t each = augment::view_by_group::scratch_size(batch, taps);
-  const std::int64_t room = static_cast<std::int64_t>(System::workspace / sizeof(real)) / each;
+  const std::int64_t room =
+      static_cast<std::int64_t>(Parts::system::workspace / sizeof(real)) / each;
   const std::int64_t part = std::clamp<std::int64_t>(room, 1, batch.count());
   real* scratch = take<real>(part * each);
   for (std::int64_t first = 0; first < batch.count(); first += part) {
@@ -451,38 +444,31 @@ void thrust_algorithms<System, ConvEngine, Map>::render(const augment::view_batc
 
 // -- losses and memory ----------------------------------------------------------------------------
 
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::normalize_rows_forward(std::int64_t rows,
-                                                                        int columns, const real* x,
-                                                                        real* y,
-                                                                        real* inverse_norm) {
+template <class Parts>
+void thrust_algorithms<Parts>::normalize_rows_forward(std::int64_t rows, int columns, const real* x,
+                                                      real* y, real* inverse_norm) {
   system_.each_group(rows, kernels::normalize_row<real>{x, columns, y, inverse_norm});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::normalize_rows_backward(std::int64_t rows,
-                                                                         int columns, const real* y,
-                                                                         const real* inverse_norm,
-                                                                         const real* dy, real scale,
-                                                                         real* dx) {
+template <class Parts>
+void thrust_algorithms<Parts>::normalize_rows_backward(std::int64_t rows, int columns,
+                                                       const real* y, const real* inverse_norm,
+                                                       const real* dy, real scale, real* dx) {
   system_.each_group(
       rows, kernels::normalize_row_gradient<real>{y, inverse_norm, dy, columns, scale, dx});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::softmax_cross_entropy(const logit_shape& s,
-                                                                       real scale, real* logits,
-                                                                       real* row_loss) {
+template <class Parts>
+void thrust_algorithms<Parts>::softmax_cross_entropy(const logit_shape& s, real scale, real* logits,
+                                                     real* row_loss) {
   system_.each_group(s.rows, kernels::softmax_cross_entropy_row<real>{s, scale, logits, row_loss});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::argmax_rows(std::int64_t rows,
-                                                             std::int64_t columns, const real* x,
-                                                             int* index) {
+template <class Parts>
+void thrust_algorithms<Parts>::argmax_rows(std::int64_t rows, std::int64_t columns, const real* x,
+                                           int* index) {
   system_.each_group(rows, kernels::argmax_row<real>{x, columns, index});
 }
-template <class System, class ConvEngine, class Map>
-void thrust_algorithms<System, ConvEngine, Map>::gather_rows(const real* x, const int* index,
-                                                             std::int64_t rows, int columns,
-                                                             real* y) {
+template <class Parts>
+void thrust_algorithms<Parts>::gather_rows(const real* x, const int* index, std::int64_t rows,
+                                           int columns, real* y) {
   system_.each_group(rows, kernels::gather_row<real>{x, index, columns, y});
 }
 

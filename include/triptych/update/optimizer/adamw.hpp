@@ -32,14 +32,15 @@ struct adamw_step {
   T keep;         ///< 1 - lr decay
   T beta1, new1;  ///< beta1, 1 - beta1
   T beta2, new2;
-  T rate, root, epsilon;  ///< lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
+  T learning_rate, root, epsilon;  ///< lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
   T *mean, *square, *weight;
 
   TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
     const T g = *gradient_scale * gradient[i];
     mean[i] = beta1 * mean[i] + new1 * g;
     square[i] = beta2 * square[i] + new2 * g * g;
-    weight[i] = keep * weight[i] - rate * mean[i] / (root * std::sqrt(square[i]) + epsilon);
+    weight[i] =
+        keep * weight[i] - learning_rate * mean[i] / (root * std::sqrt(square[i]) + epsilon);
   }
 };
 
@@ -71,9 +72,9 @@ struct adamw {
     backend.commit_each(
         group.end - group.begin,
         adamw_step<real>{gradient + group.begin, gradient_scale,
-                         as_real(1 - group.rate * weight_decay), as_real(beta1), as_real(1 - beta1),
-                         as_real(beta2), as_real(1 - beta2),
-                         as_real(group.rate / (1 - std::pow(beta1, t))),
+                         as_real(1 - group.learning_rate * weight_decay), as_real(beta1),
+                         as_real(1 - beta1), as_real(beta2), as_real(1 - beta2),
+                         as_real(group.learning_rate / (1 - std::pow(beta1, t))),
                          as_real(1 / std::sqrt(1 - std::pow(beta2, t))), as_real(epsilon),
                          means[0] + group.begin, means[1] + group.begin, weights + group.begin});
   }

@@ -16,13 +16,13 @@
 
 namespace triptych::update::optimizer {
 
-template <class... Rules>
+template <class... Optimizers>
 struct any_of {
   /// List<Rules...>
   template <template <class...> class List>
-  using in = List<Rules...>;
+  using in = List<Optimizers...>;
 
-  std::variant<Rules...> choice = {};
+  std::variant<Optimizers...> choice = {};
 
   [[nodiscard]] std::span<const std::string_view> state_names() const {
     return std::visit([](const auto& one) { return optimizer::state_names(one); }, choice);

@@ -64,7 +64,7 @@ struct lars {
     }
     const lars_factors f = trust().factors(lr, norm(std::span<const T>(weights)), norm(gradient));
     const kernels::sgd<T> update{
-        gradient.data(),         static_cast<T>(f.rate),           static_cast<T>(momentum),
+        gradient.data(),         static_cast<T>(f.learning_rate),  static_cast<T>(momentum),
         static_cast<T>(f.decay), static_cast<T>(f.gradient_scale), buffer.data(),
         weights.data()};
     for (std::size_t i = 0; i < weights.size(); ++i) update(i);
@@ -80,11 +80,11 @@ struct lars {
       const auto* const g = gradient + p.offset;
       auto *const b = buffers[0] + p.offset, *const w = weights + p.offset;
       if (!vectors && p.is_vector()) {
-        sgd{momentum, 0}.step(backend, list, {0, p.size(), group.rate}, gradient_scale, g,
+        sgd{momentum, 0}.step(backend, list, {0, p.size(), group.learning_rate}, gradient_scale, g,
                               state_of<B>(&b, 1), w);
       } else {
-        backend.lars(p.size(), trust(), g, group.rate, static_cast<typename B::real>(momentum),
-                     gradient_scale, b, w);
+        backend.lars(p.size(), trust(), g, group.learning_rate,
+                     static_cast<typename B::real>(momentum), gradient_scale, b, w);
       }
     }
   }

@@ -33,7 +33,7 @@ struct traits {
 /// The tensors from offset `begin` to offset `end` of an arena, and what the schedule says of them.
 struct parameter_group {
   std::size_t begin = 0, end = 0;
-  double rate = 0;        ///< learning rate
+  double learning_rate = 0;
   std::int64_t step = 0;  ///< of the run, counted from 0
 };
 
@@ -42,12 +42,12 @@ template <class B>
 using state_of = std::span<typename B::real* const>;
 
 /// The names of an optimizer's state; one that is chosen at run time has a function for them.
-template <class Rule>
-std::span<const std::string_view> state_names(const Rule& rule) {
-  if constexpr (requires { rule.state_names(); }) {
-    return rule.state_names();
+template <class Optimizer>
+std::span<const std::string_view> state_names(const Optimizer& optimizer) {
+  if constexpr (requires { optimizer.state_names(); }) {
+    return optimizer.state_names();
   } else {
-    return Rule::state;
+    return Optimizer::state;
   }
 }
 
@@ -59,12 +59,12 @@ namespace triptych {
 template <class R, class B>
 concept Optimizer =
     std::copyable<R> &&
-    requires(const R& rule, B& b, const nn::parameter_list& list,
+    requires(const R& optimizer, B& b, const nn::parameter_list& list,
              const update::optimizer::parameter_group& group, const typename B::real* scale,
              const typename B::real* gradient, const update::optimizer::state_of<B>& state,
              typename B::real* weights) {
-      update::optimizer::state_names(rule);
-      rule.step(b, list, group, scale, gradient, state, weights);
+      update::optimizer::state_names(optimizer);
+      optimizer.step(b, list, group, scale, gradient, state, weights);
     };
 
 }  // namespace triptych

@@ -31,9 +31,10 @@ struct sgd {
             const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
             typename B::real* weights) const {
     using real = typename B::real;
-    backend.sgd(group.end - group.begin, gradient + group.begin, static_cast<real>(group.rate),
-                static_cast<real>(momentum), static_cast<real>(weight_decay), gradient_scale,
-                buffers[0] + group.begin, weights + group.begin);
+    backend.sgd(group.end - group.begin, gradient + group.begin,
+                static_cast<real>(group.learning_rate), static_cast<real>(momentum),
+                static_cast<real>(weight_decay), gradient_scale, buffers[0] + group.begin,
+                weights + group.begin);
   }
 };
 

@@ -85,7 +85,7 @@ void gather(thread_pool& pool, stack_arena<>& scratch, const detail::gather_shap
             const float* source, const float* w, std::int64_t channel_stride,
             std::int64_t target_stride, float* target, bool accumulate) {
   if (s.images == 0) return;
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const bf16* const packed = pack_weights(pool, scratch, s, w, channel_stride, target_stride);
   const std::int64_t depths = s.channels / block_side;
   const std::int64_t pixel_size = depths * block_size, row_size = s.columns.source * pixel_size;
@@ -263,7 +263,7 @@ void add_band(Block& block, const geometry& g, const gradient_band& b, std::int6
 template <class Block>
 void weight_gradient(thread_pool& pool, stack_arena<>& scratch, const geometry& g, const float* x,
                      const float* dy, float* dw, bool accumulate) {
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const gradient_cut cut(g);
   const std::int64_t taps = std::int64_t{g.kernel} * g.kernel, size = taps * g.in * g.out;
   const std::int64_t in_blocks = g.in / block_side, out_blocks = g.out / block_side;

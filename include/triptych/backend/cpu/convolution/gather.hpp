@@ -330,7 +330,7 @@ inline void gather_all(thread_pool& pool, stack_arena<>& scratch, const gather_s
                        const float* source, const float* w, std::int64_t channel_stride,
                        std::int64_t out_stride, float* target, bool accumulate) {
   if (s.images == 0) return;
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const panels p(s);
   const gather_tiles tiles(s, p);
   const float* const packed = pack(pool, scratch, s, p, w, channel_stride, out_stride);

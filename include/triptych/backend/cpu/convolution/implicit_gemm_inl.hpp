@@ -79,7 +79,7 @@ TRIPTYCH_INLINE void implicit_gemm::forward(thread_pool& pool, stack_arena<>& sc
                                             float* y) {
   using namespace unfolding;
   fix_eigen_blocking();
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const const_matrix weights(w, patch(g), g.out);
   const std::int64_t tiles = tiles_of_image(g), most = cpu::shares(pixels(g), tiles);
   cpu::for_each_tile(
@@ -96,7 +96,7 @@ TRIPTYCH_INLINE void implicit_gemm::backward_data(thread_pool& pool, stack_arena
                                                   const float* w, float* dx, bool accumulate) {
   using namespace unfolding;
   fix_eigen_blocking();
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const const_matrix weights(w, patch(g), g.out);
   const std::int64_t tiles = tiles_of_image(g), most = cpu::shares(pixels(g), tiles);
   const std::int64_t image_size = std::int64_t{g.height} * g.width * g.in;
@@ -117,7 +117,7 @@ TRIPTYCH_INLINE void implicit_gemm::backward_weights(thread_pool& pool, stack_ar
                                                      const float* dy, float* dw, bool accumulate) {
   using namespace unfolding;
   fix_eigen_blocking();
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const std::int64_t tiles = tiles_of_image(g), most = cpu::shares(pixels(g), tiles);
   const std::int64_t shards = cpu::shares(g.images, cpu::shares(g.images, 8));
   const std::int64_t size = patch(g) * g.out;

@@ -243,7 +243,7 @@ inline void gradient_task(const geometry& g, const gradient_tiles& tiles, std::i
 /// dw = (accumulate ? dw : 0) + the weight gradient.
 inline void weight_gradient(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
                             const float* x, const float* dy, float* dw, bool accumulate) {
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   const gradient_tiles tiles(g);
   const std::int64_t rows = std::int64_t{g.kernel} * g.kernel * g.in, size = rows * g.out;
   float* const partial =

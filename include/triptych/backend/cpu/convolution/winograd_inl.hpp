@@ -368,7 +368,7 @@ void winograd<M>::forward(thread_pool& pool, stack_arena<>& scratch, const geome
                           const float* x, const float* w, float* y) {
   using namespace winograd_detail;
   if (!takes(g)) return direct::forward(pool, scratch, g, x, w, y);
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   if (g.stride == 1) {
     run(pool, scratch, maps<transform<M>>(scratch, g.images, large(g), small(g), -g.padding), x, w,
         false, y);
@@ -383,7 +383,7 @@ void winograd<M>::backward_data(thread_pool& pool, stack_arena<>& scratch, const
                                 const float* dy, const float* w, float* dx, bool accumulate) {
   using namespace winograd_detail;
   if (!takes(g)) return direct::backward_data(pool, scratch, g, dy, w, dx, accumulate);
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   float* const turned = take(scratch, std::int64_t{9} * g.in * g.out);
   turn(pool, g, w, turned);
   if (g.stride == 1) {
@@ -400,7 +400,7 @@ void winograd<M>::backward_weights(thread_pool& pool, stack_arena<>& scratch, co
                                    const float* x, const float* dy, float* dw, bool accumulate) {
   using namespace winograd_detail;
   if (!takes(g)) return direct::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
-  const stack_arena<>::frame scope(scratch);
+  const arena_frame scope(scratch);
   if (g.stride == 1) {
     gradient(pool, scratch, maps<transform<M>>(scratch, g.images, large(g), small(g), -g.padding),
              x, dy, dw, accumulate);

@@ -32,21 +32,21 @@ class cudnn_conv {
 
   template <class B, class T>
   void forward(B& b, const convolution::geometry& g, const T* x, const float* w, T* y) {
-    const frame<B> scope(b.arena());
+    const arena_frame scope(b.arena());
     run<T>(b, g, pass::forward, x, turn<T>(b, g, w), y, false);
   }
 
   template <class B, class T>
   void backward_data(B& b, const convolution::geometry& g, const T* dy, const float* w, T* dx,
                      bool accumulate) {
-    const frame<B> scope(b.arena());
+    const arena_frame scope(b.arena());
     run<T>(b, g, pass::backward_data, dy, turn<T>(b, g, w), dx, accumulate);
   }
 
   template <class B, class T>
   void backward_weights(B& b, const convolution::geometry& g, const T* x, const T* dy, float* dw,
                         bool accumulate) {
-    const frame<B> scope(b.arena());
+    const arena_frame scope(b.arena());
     T* turned = take<T>(b, taps(g) * g.out);
     run<T>(b, g, pass::backward_weights, x, dy, turned, false);
     b.system().each(taps(g) * g.out,
@@ -54,9 +54,6 @@ class cudnn_conv {
   }
 
  private:
-  template <class B>
-  using frame = typename stack_arena<typename B::memory>::frame;
-
   template <class T>
   [[nodiscard]] number_format format() const {
     if (std::is_same_v<T, bf16>) return number_format::bf16;

@@ -34,7 +34,7 @@ class gemm_conv {
   /// y = x * w
   template <class B, class T>
   void forward(B& backend, const convolution::geometry& g, const T* x, const float* w, T* y) const {
-    const frame<B> scope(backend.arena());
+    const arena_frame scope(backend.arena());
     const T* const weights = rounded<T>(backend, g, w);
     by_parts<T>(backend, g, [&](const part<T>& p) {
       backend.system().gemm(transpose::no, transpose::no, p.rows, g.out, p.taps, 1,
@@ -46,7 +46,7 @@ class gemm_conv {
   template <class B, class T>
   void backward_data(B& backend, const convolution::geometry& g, const T* dy, const float* w, T* dx,
                      bool accumulate) const {
-    const frame<B> scope(backend.arena());
+    const arena_frame scope(backend.arena());
     const T* const weights = rounded<T>(backend, g, w);
     by_parts<T>(backend, g, [&](const part<T>& p) {
       const bool direct = p.columns == nullptr;
@@ -70,9 +70,6 @@ class gemm_conv {
   }
 
  private:
-  template <class B>
-  using frame = typename stack_arena<typename B::memory>::frame;
-
   /// Some of the images.
   template <class T>
   struct part {
@@ -93,7 +90,7 @@ class gemm_conv {
     const auto room = static_cast<std::int64_t>(B::system_type::workspace / sizeof(T));
     const std::int64_t each =
         direct ? g.images : std::clamp<std::int64_t>(room / (pixels * taps), 1, g.images);
-    const frame<B> scope(backend.arena());
+    const arena_frame scope(backend.arena());
     T* const columns =
         direct ? nullptr
                : backend.arena().template take<T>(static_cast<std::size_t>(each * pixels * taps),

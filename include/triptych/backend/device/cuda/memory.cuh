@@ -17,7 +17,7 @@
 
 namespace triptych::backend {
 
-void* cuda_memory::allocate(std::size_t bytes) {
+void* cuda_allocator::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   void* p = nullptr;
   const cudaError_t status = cudaMalloc(&p, bytes);
@@ -31,13 +31,13 @@ void* cuda_memory::allocate(std::size_t bytes) {
                       cuda_detail::mebibytes(total) + " are free");
 }
 
-std::size_t cuda_memory::free_bytes() {
+std::size_t cuda_allocator::free_bytes() {
   std::size_t free = 0, total = 0;
   cuda_detail::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
   return free;
 }
 
-void cuda_memory::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p)); }
+void cuda_allocator::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p)); }
 
 namespace cuda_detail {
 

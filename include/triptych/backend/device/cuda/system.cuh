@@ -48,7 +48,7 @@ struct cuda_system::handles {
   cudaStream_t stream = nullptr;
   cuda_detail::upload_ring uploads;
   cublasHandle_t cublas = nullptr;
-  buffer<std::byte, cuda_memory> cublas_workspace;
+  buffer<std::byte, cuda_allocator> cublas_workspace;
   cudaGraphExec_t graph = nullptr;  ///< the last that was launched
   bool recording = false;
 
@@ -104,7 +104,7 @@ cuda_system::cuda_system(const cuda_options& options)
         "cublasSetMathMode");
   // With a workspace of its own on one stream cuBLAS gives the same bits from run to run.
   constexpr std::size_t bytes = std::size_t{32} << 20;
-  handles_->cublas_workspace = buffer<std::byte, cuda_memory>(bytes, "cuBLAS's workspace");
+  handles_->cublas_workspace = buffer<std::byte, cuda_allocator>(bytes, "cuBLAS's workspace");
   check(cublasSetWorkspace(handles_->cublas, handles_->cublas_workspace.data(), bytes),
         "cublasSetWorkspace");
 }

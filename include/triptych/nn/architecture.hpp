@@ -1,4 +1,4 @@
-// triptych/nn/stack.hpp
+// triptych/nn/architecture.hpp
 //
 // What stands in a network, in the order of its arena: encoder, projector, predictor. The predictor
 // comes last, so that networks without one are a prefix: copy and EMA act on that prefix.
@@ -23,21 +23,22 @@ struct head_options {
 
 /// `Encoder` is an encoder; see nn/encoder.hpp.
 template <class Encoder = resnet>
-struct stack {
+struct architecture {
   Encoder encoder;
   mlp projector;
   mlp predictor;
 
-  explicit stack(Encoder e = Encoder(), const head_options& head = {})
-      : encoder(std::move(e)), projector(encoder.out(), projector_layers(head.projector, head.projector_norm)) {
+  explicit architecture(Encoder e = Encoder(), const head_options& head = {})
+      : encoder(std::move(e)),
+        projector(encoder.out(), projector_layers(head.projector, head.projector_norm)) {
     if (head.predictor_hidden > 0) {
       predictor = {projector.out(), predictor_layers(head.predictor_hidden, projector.out())};
     }
   }
 
-  /// The same stack with the identity for its predictor.
-  [[nodiscard]] stack without_predictor() const {
-    stack s = *this;
+  /// The same with the identity for its predictor.
+  [[nodiscard]] architecture without_predictor() const {
+    architecture s = *this;
     s.predictor = mlp();
     return s;
   }
