@@ -104,6 +104,25 @@ void check_refusal(Saved& saved, Other& other, const std::string& part) {
   CHECK(labels == untouched);
 }
 
+/// A method with an array of its own, which follows the gradient.
+class with_center : public method::mncl<backend::reference<float>> {
+ public:
+  using base = method::mncl<backend::reference<float>>;
+  using base::base;
+
+  /// In two steps, for the constructor is the base's.
+  void keep_center() { this->keep("center", {2, 3}, center.data()); }
+
+  method::step_report step(tensor<const float> x, const method::step_options& options,
+                           const method::trace<float>& watch = {}) override {
+    const auto report = base::step(x, options, watch);
+    this->backend().interpolate(0.5f, this->gradients().data, center.size(), center.data());
+    return report;
+  }
+
+  std::vector<float> center = std::vector<float>(6, 1.0f);
+};
+
 struct momentum_alone : method::mncl_policies {
   static constexpr bool local_branch = false;
 };
@@ -217,4 +236,23 @@ TEST_CASE("a state that is not finite is not saved, and what was saved stays") {
   CHECK(thrown.says("momentum.encoder.conv1.weight"));
   CHECK(io::load_checkpoint(at.path() / "latest").note.step == 1);
   CHECK(io::list_checkpoints(at.path()).size() == 1);
+}
+
+TEST_CASE("an array of a method's own is part of a checkpoint") {
+  const auto set = noise_images(20);
+  const temporary_directory at;
+  const nn::architecture<> layers(nn::resnet({.width = 1, .blocks = {1, 1, 1, 1}}), {{6, 4}, 3});
+  backend::reference<float> b;
+  with_center method(b, layers, small_run<>::options({}), 1),
+      fresh(b, layers, small_run<>::options({}), 2);
+  method.keep_center();
+  fresh.keep_center();
+  train::trainer<backend::reference<float>> t(method, set, small_run<>::plan());
+  for (int i = 0; i < 3; ++i) t.advance();
+  const auto loaded = io::load_checkpoint(train::save_checkpoint(at.path(), method, t, ""));
+  CHECK(method.center != fresh.center);
+  std::vector<std::int32_t> labels(16);
+  train::restore(loaded, fresh, labels);
+  CHECK(method.center == fresh.center);
+  CHECK(loaded.file("model").info("center").shape == io::tensor_shape{2, 3});
 }

@@ -8,8 +8,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <triptych/concepts/backend.hpp>
@@ -122,8 +124,15 @@ class learner {
 
   void keep(memory::queue<B>& queue) {
     kept_queue_ = &queue;
-    queue_list_.add({"queue", {queue.size(), queue.features()}});
-    arenas_.push_back({"", &queue_list_, queue.data(), arena_role::memory});
+    keep("queue", {queue.size(), queue.features()}, queue.data(), arena_role::memory);
+  }
+
+  /// An array of the method's own, such as a centre: row-major, in the backend's memory as long as the method lives.
+  /// Whoever moves it in a step goes through the gate, by the backend's `commit` or `interpolate`.
+  void keep(const std::string& name, std::vector<std::int64_t> shape, real* data,
+            arena_role role = arena_role::model) {
+    lists_.emplace_back().add({name, std::move(shape)});
+    arenas_.push_back({"", &lists_.back(), data, role});
   }
 
   /// The step is refused if any of these numbers is not finite, whatever the losses are.
@@ -208,7 +217,7 @@ class learner {
   traits about_;
   std::optional<encoder_type> encoder_;
   memory::queue<B>* kept_queue_ = nullptr;
-  nn::parameter_list queue_list_;
+  std::deque<nn::parameter_list> lists_;  ///< of arrays that are no network's
   std::vector<named_arena<real>> arenas_;
   named_arena<real> gradients_;
 

@@ -9,28 +9,24 @@
 // (monitor.hpp) look at the step through method::trace and take no part in training.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/concepts/backend.hpp>
-#include <triptych/concepts/rendering_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/data/image_set.hpp>
-#include <triptych/data/loader.hpp>
 #include <triptych/method/learner.hpp>
+#include <triptych/train/batches.hpp>
 #include <triptych/train/fitting_batch.hpp>
 #include <triptych/train/monitor.hpp>
+#include <triptych/train/queue_labels.hpp>
 #include <triptych/train/schedule.hpp>
+#include <triptych/train/watch.hpp>
 
 namespace triptych::train {
 
@@ -92,34 +88,18 @@ class trainer {
   /// `first` steps have been done already. The set must outlive the trainer.
   trainer(method_type& method, const data::image_set& set, trainer_options options,
           std::int64_t first = 0)
-      : method_(&method), set_(&set), options_(std::move(options)), step_(first) {
-    if (options_.recipes.size() != static_cast<std::size_t>(method.about().views)) {
-      throw error::usage("the method takes " + std::to_string(method.about().views) +
-                         " views and there are " + std::to_string(options_.recipes.size()) +
-                         " augmentation recipes; give one recipe per view");
-    }
-    if (options_.read_every < 1) throw error::usage("read_every must be at least 1; give 1 or more");
-    if (options_.batch < 2) {
-      throw error::usage("a batch of " + std::to_string(options_.batch) +
-                         " image cannot be normalized or contrasted; give `batch` 2 or more");
-    }
-    const std::int64_t per_epoch = train::steps_per_epoch(options_, set);
-    if constexpr (RenderingBackend<B>) {
-      if (options_.resident) {
-        static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
-        pixels_ = bytes(set.pixels.size(), "the images, which `resident` off leaves to the CPU");
-        method.backend().upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());
-      }
-    }
-    load_from(first);
-    schedule_ = {options_.learning_rate, steps(), options_.warmup_epochs * per_epoch,
-                 options_.constant_learning_rate, options_.learning_rate_changes};
-    if (method.kept_queue() != nullptr) {
-      queue_labels_.assign(static_cast<std::size_t>(method.kept_queue()->size()), -1);
-    }
-  }
+      : method_(&method), options_(checked(std::move(options), method.about(), set)), step_(first),
+        batches_(method.backend(), set,
+                 {.recipes = options_.recipes,
+                  .batch_size = options_.batch,
+                  .image_size = options_.image_size,
+                  .seed = options_.seed},
+                 options_.resident, first),
+        schedule_{options_.learning_rate, steps(), options_.warmup_epochs * steps_per_epoch(),
+                  options_.constant_learning_rate, options_.learning_rate_changes},
+        watch_(method.backend(), options_.monitors), labels_(method.kept_queue()) {}
 
-  [[nodiscard]] std::int64_t steps_per_epoch() const { return loader_->steps_per_epoch(); }
+  [[nodiscard]] std::int64_t steps_per_epoch() const { return batches_.steps_per_epoch(); }
   [[nodiscard]] std::int64_t steps() const { return options_.epochs * steps_per_epoch(); }
   [[nodiscard]] std::int64_t step() const { return step_; }
   [[nodiscard]] std::int64_t epoch() const { return step_ / steps_per_epoch(); }
@@ -151,10 +131,25 @@ class trainer {
   }
 
   /// Labels of the queue's rows, -1 where unknown: part of a checkpoint, for the log alone.
-  [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return queue_labels_; }
+  [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return labels_.rows(); }
 
  private:
-  using bytes = buffer<std::uint8_t, typename B::allocator>;
+  /// The options, where they can be followed.
+  static trainer_options checked(trainer_options options, const method::traits& about,
+                                 const data::image_set& set) {
+    if (options.recipes.size() != static_cast<std::size_t>(about.views)) {
+      throw error::usage("the method takes " + std::to_string(about.views) +
+                         " views and there are " + std::to_string(options.recipes.size()) +
+                         " augmentation recipes; give one recipe per view");
+    }
+    if (options.read_every < 1) throw error::usage("read_every must be at least 1; give 1 or more");
+    if (options.batch < 2) {
+      throw error::usage("a batch of " + std::to_string(options.batch) +
+                         " image cannot be normalized or contrasted; give `batch` 2 or more");
+    }
+    static_cast<void>(train::steps_per_epoch(options, set));  // throws where there is none
+    return options;
+  }
 
   /// What the schedule decides for the next step.
   [[nodiscard]] method::step_options planned() const {
@@ -164,58 +159,27 @@ class trainer {
             options_.seed};
   }
 
-  void load_from(std::int64_t step) {
-    const std::int64_t per_epoch = train::steps_per_epoch(options_, *set_);
-    loader_.emplace(*set_, data::loader_options{.recipes = options_.recipes,
-                                                .batch_size = options_.batch,
-                                                .image_size = options_.image_size,
-                                                .seed = options_.seed,
-                                                .start = {step / per_epoch, step % per_epoch},
-                                                .decide_only = pixels_.size() > 0});
-  }
-
-  /// The views of a batch in the backend's memory, until the frame ends.
-  [[nodiscard]] tensor<const real> views_of(const data::batch& batch) {
-    auto& backend = method_->backend();
-    const std::int64_t images = std::int64_t{batch.views} * batch.size;
-    const shape s{images, options_.image_size, options_.image_size, 3, batch.views};
-    real* x = backend.arena().template take<real>(s.size());
-    if constexpr (RenderingBackend<B>) {
-      if (options_.resident) {
-        backend.render({.pixels = pixels_.data(), .height = set_->height, .width = set_->width,
-                        .samples = batch.samples.data(), .draws = batch.draws.data(),
-                        .views = batch.views, .per_view = batch.size,
-                        .side = options_.image_size, .constants = set_->normalization()},
-                       x);
-        return {s, x};
-      }
-    }
-    host_.assign(batch.images.begin(), batch.images.end());
-    backend.upload(host_.data(), host_.size(), x);
-    return {s, x};
-  }
-
   /// Step number `step` was not finite and no weight has moved since: the same step again, which says
   /// what it was.
   [[noreturn]] void repeat(std::int64_t step) {
     step_ = step;
-    load_from(step);
+    batches_.go_to(step);
     const arena_frame scope(method_->backend().arena());
-    method_->step(views_of(loader_->next()), planned());
+    method_->step(batches_.views(batches_.next()), planned());
     throw error::non_finite("step " + std::to_string(step + 1) +
                             " was not finite, and was when it was repeated; resume from the last "
                             "checkpoint, and check the device if it happens again");
   }
 
-  step_record take_step(const method::trace<real>& watch) {
-    const data::batch& batch = loader_->next();
+  step_record take_step(const method::trace<real>& also) {
+    const data::batch& batch = batches_.next();
     const bool look = options_.monitor_every > 0 && (step_ + 1) % options_.monitor_every == 0;
-    const bool watched = watch.on_tensor || watch.on_indices;
+    const bool watched = also.on_tensor || also.on_indices;
     const bool first = !begun_;
     step_record r;
     r.learning_rate = planned().learning_rate;
     r.epoch = epoch();
-    launch(batch, look ? watching(watch) : watch,
+    launch(batch, look ? watch_.trace(also) : also,
            B::defers && options_.graph && !(first || look || watched));
     begun_ = true;
     r.step = ++step_;
@@ -224,21 +188,22 @@ class trainer {
       if (first || look || watched || step_ % options_.read_every == 0) report();
     }
     r.report = report_;
-    if (look) r.monitors = examine(batch);
-    remember(batch);
+    const std::int64_t pushed = method_->pushed_rows(batch.size);
+    if (look) r.monitors = watch_.examine(batch.labels, labels_.before(pushed));
+    labels_.push(pushed, batch.labels);
     return r;
   }
 
   /// The next step, which is read at once where that means no waiting; what it holds of the arena it has
   /// given back.
-  void launch(const data::batch& batch, const method::trace<real>& watch, bool graph) {
+  void launch(const data::batch& batch, const method::trace<real>& trace, bool graph) {
     auto& backend = method_->backend();
     const arena_frame scope(backend.arena());
-    const auto x = views_of(batch);
+    const auto x = batches_.views(batch);
     method::step_options plan = planned();
     plan.read = !B::defers;
     const auto step = [&] {
-      const auto report = method_->step(x, plan, watch);
+      const auto report = method_->step(x, plan, trace);
       if (plan.read) report_ = report;
     };
     if (!graph) return step();
@@ -251,84 +216,16 @@ class trainer {
     }
   }
 
-  /// What a look at a step has copied.
-  struct sight {
-    std::vector<seen_rows> of_monitor;
-    std::vector<std::size_t> wish;  ///< which of a monitor's names it was, counted from 0
-    std::vector<std::int64_t> neighbors;
-  };
-
-  method::trace<real> watching(const method::trace<real>& also) {
-    const auto& monitors = options_.monitors;
-    sight_.of_monitor.assign(monitors.size(), {});
-    sight_.wish.assign(monitors.size(), std::numeric_limits<std::size_t>::max());
-    sight_.neighbors.clear();
-    method::trace<real> t;
-    t.on_tensor = [this, also](const std::string& name, tensor<const real> rows) {
-      also(name, rows);
-      for (std::size_t m = 0; m < options_.monitors.size(); ++m) {
-        const auto& names = options_.monitors[m].tensors;
-        const auto wish = static_cast<std::size_t>(
-            std::find(names.begin(), names.end(), name) - names.begin());
-        if (wish == names.size() || wish >= sight_.wish[m]) continue;
-        sight_.wish[m] = wish;
-        std::vector<real> copy(rows.size());
-        method_->backend().download(rows.data, rows.size(), copy.data());
-        sight_.of_monitor[m] = {{copy.begin(), copy.end()}, rows.shape.images, rows.shape.channels};
-      }
-    };
-    t.on_indices = [this, also](const std::string& name, const int* at, std::int64_t count) {
-      if (also.on_indices) also.on_indices(name, at, count);
-      if (name != "nn/1") return;
-      std::vector<int> copy(static_cast<std::size_t>(count));
-      method_->backend().download_indices(at, copy.size(), copy.data());
-      sight_.neighbors.assign(copy.begin(), copy.end());
-    };
-    return t;
-  }
-
-  [[nodiscard]] monitor_values examine(const data::batch& batch) {
-    seen_queue queue;
-    if (const auto* kept = method_->kept_queue()) {
-      const std::int64_t size = kept->size(), each = method_->pushed_rows(batch.size);
-      queue = {size, (kept->head() - each + size) % size, kept->pushed() - each, each,
-               queue_labels_};
-    }
-    monitor_values all;
-    for (std::size_t m = 0; m < options_.monitors.size(); ++m) {
-      const auto values = options_.monitors[m].values(
-          {sight_.of_monitor[m], sight_.neighbors, batch.labels, queue});
-      all.insert(all.end(), values.begin(), values.end());
-    }
-    return all;
-  }
-
-  /// Labels the rows that the step has pushed.
-  void remember(const data::batch& batch) {
-    if (const auto* queue = method_->kept_queue()) {
-      const auto size = static_cast<std::int64_t>(queue_labels_.size());
-      const std::int64_t pushed = method_->pushed_rows(batch.size);
-      const std::int64_t first = queue->head() - pushed + size;
-      for (std::int64_t i = 0; i < pushed; ++i) {
-        queue_labels_[static_cast<std::size_t>((first + i) % size)] =
-            batch.labels[static_cast<std::size_t>(i % batch.size)];
-      }
-    }
-  }
-
   method_type* method_;
-  const data::image_set* set_;
   trainer_options options_;
   std::int64_t step_;
   method::step_report report_;  ///< of the last step that was read
   std::int64_t unread_ = 0;     ///< steps since
   bool begun_ = false;          ///< the first step is read at once, and libraries make ready in it
-  std::optional<data::loader> loader_;
+  batches<B> batches_;
   schedule schedule_;
-  bytes pixels_;  ///< of the set, where the backend makes the views
-  std::vector<real> host_;
-  sight sight_;
-  std::vector<std::int32_t> queue_labels_;
+  watch<B> watch_;
+  train::queue_labels<B> labels_;
 };
 
 }  // namespace triptych::train

@@ -1,0 +1,82 @@
+// triptych/train/watch.hpp
+//
+// Looks at a step for the monitors (monitor.hpp): copies the tensors that they want while the step runs, and asks
+// them afterwards.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <triptych/core/tensor.hpp>
+#include <triptych/method/step.hpp>
+#include <triptych/train/monitor.hpp>
+
+namespace triptych::train {
+
+template <class B>
+class watch {
+ public:
+  using real = typename B::real;
+
+  watch(B& backend, std::vector<monitor> monitors)
+      : backend_(&backend), monitors_(std::move(monitors)) {}
+
+  /// For the step that is looked at; `also` sees all of it. Refers to this and forgets the step before.
+  [[nodiscard]] method::trace<real> trace(const method::trace<real>& also) {
+    seen_.assign(monitors_.size(), {});
+    neighbors_.clear();
+    method::trace<real> t;
+    t.on_tensor = [this, also](const std::string& name, tensor<const real> rows) {
+      also(name, rows);
+      for (std::size_t m = 0; m < monitors_.size(); ++m) see(monitors_[m], name, rows, seen_[m]);
+    };
+    t.on_indices = [this, also](const std::string& name, const int* at, std::int64_t count) {
+      if (also.on_indices) also.on_indices(name, at, count);
+      if (name != "nn/1") return;
+      std::vector<int> copy(static_cast<std::size_t>(count));
+      backend_->download_indices(at, copy.size(), copy.data());
+      neighbors_.assign(copy.begin(), copy.end());
+    };
+    return t;
+  }
+
+  /// What the monitors say of the step, in the order of columns_of(monitors).
+  [[nodiscard]] monitor_values examine(std::span<const std::int32_t> labels,
+                                       const seen_queue& queue) const {
+    monitor_values all;
+    for (std::size_t m = 0; m < monitors_.size(); ++m) {
+      const auto values = monitors_[m].values({seen_[m].rows, neighbors_, labels, queue});
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    return all;
+  }
+
+ private:
+  struct seen {
+    seen_rows rows{};
+    std::size_t wish =
+        std::numeric_limits<std::size_t>::max();  ///< which of a monitor's names, from 0
+  };
+
+  void see(const monitor& m, const std::string& name, tensor<const real> rows, seen& of) const {
+    const auto found = std::find(m.tensors.begin(), m.tensors.end(), name);
+    const auto wish = static_cast<std::size_t>(found - m.tensors.begin());
+    if (found == m.tensors.end() || wish >= of.wish) return;
+    std::vector<real> copy(rows.size());
+    backend_->download(rows.data, rows.size(), copy.data());
+    of = {{{copy.begin(), copy.end()}, rows.shape.images, rows.shape.channels}, wish};
+  }
+
+  B* backend_;
+  std::vector<monitor> monitors_;
+  std::vector<seen> seen_;  ///< by the monitors
+  std::vector<std::int64_t> neighbors_;
+};
+
+}  // namespace triptych::train
