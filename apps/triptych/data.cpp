@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 
 triptych::data::source source_of(const data_options& o) {
   triptych::data::source source;
-  source.name = name_of(o.name);
+  source.name = o.name;
   source.dir = o.data_dir;
   source.limit_per_file = o.limit_per_file;
   source.image_size = o.image_size;
@@ -47,33 +47,26 @@ triptych::data::source source_of(const data_options& o) {
 // list
 
 int list(const data_options& options) {
-  struct row {
-    choice::data name;
-    const char* classes;
-    const char* pixels;
-    const char* images;
-  };
-  constexpr std::array<row, 5> rows{{
-      {choice::data::cifar10, "10", "32", "50000 + 10000"},
-      {choice::data::cifar100, "100", "32", "50000 + 10000"},
-      {choice::data::tiny_imagenet, "200", "64", "100000 + 10000"},
-      {choice::data::folder, "any", "any", "any"},
-      {choice::data::procedural, "10", "32", "any"},
-  }};
+  namespace data = triptych::data;
+  const auto number = [](auto n) { return n > 0 ? std::to_string(n) : std::string("any"); };
   table sets({"name", "classes", "pixels", "images", "where"}, false);
-  for (const auto& [name, classes, pixels, images] : rows) {
+  for (const auto& set : data::data_sets) {
     std::string where = "not found";
-    if (name == choice::data::procedural)
+    switch (set.place) {
+    case data::place::nowhere:
       where = "made from --seed";
-    else if (name == choice::data::folder)
+      break;
+    case data::place::given:
       where = "--data-dir, train/<class>/ and test/<class>/";
-    else {
+      break;
+    case data::place::usual:
       try {
-        where = triptych::data::locate(std::string(name_of(name)), options.data_dir).string();
+        where = data::locate(std::string(set.name), options.data_dir).string();
       } catch (const error&) {  // stays "not found"; verify says where it looked
       }
     }
-    sets.add({std::string(name_of(name)), classes, pixels, images, where});
+    sets.add({std::string(set.name), number(set.classes), number(set.side),
+              set.train > 0 ? number(set.train) + " + " + number(set.test) : "any", where});
   }
   std::cout << sets;
   return 0;
@@ -170,8 +163,7 @@ int show(const data_options& options) {
 #else
   const std::string usual = ".ppm";
 #endif
-  const fs::path out =
-      options.out.empty() ? std::string(name_of(options.name)) + usual : options.out;
+  const fs::path out = options.out.empty() ? options.name + usual : options.out;
   if (out.extension() != ".png" && out.extension() != ".ppm") {
     throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +
                        " ends in neither .png nor .ppm; give e.g. --out sheet" + usual);

@@ -1,6 +1,7 @@
 // `triptych doctor`: what this program was built with, what this machine has, and where the data
 // sets lie. Nothing that it finds or misses is a failure.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -133,29 +134,19 @@ void look_at_cpu(findings& f) {
 // --------------------------------------------------------------------------------------------
 // the data
 
-std::int64_t pictures_in(const fs::path& directory) {
-  return static_cast<std::int64_t>(triptych::data::image_files(directory).size());
-}
-
-data_finding look_for(const std::string& name, const fs::path& dir) {
-  data_finding found{.name = name};
+data_finding look_for(const triptych::data::data_set& set, const fs::path& dir) {
+  data_finding found{.name = std::string(set.name)};
   try {
-    const fs::path where = triptych::data::locate(name, dir);
+    const fs::path where = triptych::data::locate(found.name, dir);
     found.where = where.string();
     // A hundred thousand pictures take a minute to decode: they are counted, and the first of each
     // class is read.
-    const bool pictures = name == name_of(choice::data::tiny_imagenet);
-    const auto sets =
-        triptych::data::load({.name = name, .dir = where, .limit_per_file = pictures ? 1 : 0});
-    if (pictures) {
-      for (const auto& one : triptych::data::subdirectories(where / "train")) {
-        found.train += pictures_in(one / "images");
-      }
-      found.test = pictures_in(where / "val" / "images");
-    } else {
-      found.train = sets.train.size();
-      found.test = sets.test.size();
-    }
+    const auto sets = triptych::data::load(
+        {.name = found.name, .dir = where, .limit_per_file = set.count != nullptr ? 1 : 0});
+    const std::array<std::int64_t, 2> images =
+        set.count != nullptr ? set.count(where) : std::array{sets.train.size(), sets.test.size()};
+    found.train = images[0];
+    found.test = images[1];
   } catch (const std::exception& failure) {
     found.problem = as_error(failure).what();
   }
@@ -178,9 +169,9 @@ int doctor(const doctor_options& options) {
   f.available = memory("MemAvailable");
   f.cuda = cuda_here(true);
   f.automatic = place({}, f.cuda);
-  for (const auto name :
-       {choice::data::cifar10, choice::data::cifar100, choice::data::tiny_imagenet}) {
-    f.data.push_back(look_for(std::string(name_of(name)), options.data_dir));
+  for (const auto& set : triptych::data::data_sets) {
+    if (set.place == triptych::data::place::usual)
+      f.data.push_back(look_for(set, options.data_dir));
   }
   std::cout << (options.json ? json(f) : text(f));
   return 0;

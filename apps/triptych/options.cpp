@@ -14,6 +14,7 @@
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/backend/cpu/convolution/any.hpp>
+#include <triptych/data/registry.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/version.hpp>
 
@@ -36,8 +37,6 @@ namespace fs = std::filesystem;
 // -------------------------------------------------------------------------------------------
 // tables
 
-const std::vector<std::string_view> data_names{"cifar10", "cifar100", "tiny_imagenet", "folder",
-                                               "procedural"};
 const std::vector<std::string_view> split_names{"train", "test"};
 const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"};
 
@@ -135,7 +134,7 @@ settings<train_options> run_settings() {
       {"graph", "Machine", toggle(&o::graph),
        "on CUDA: a step's launches are made as one graph; off: one by one", role::habit},
 
-      {"data", "Images", one_of(&o::data, data_names), "data set"},
+      {"data", "Images", name_among(&o::data, data::data_set_names), "data set"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,
        role::habit},
       {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
@@ -234,7 +233,8 @@ const settings<eval_options>& eval_settings() {
       {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
       {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
       {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
-      {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
+      {"data", "Images", name_among(&o::data, data::data_set_names),
+       "data set, default: the run's"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
       {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
       {"large", "Images", flag(&o::large), large_help},
@@ -253,7 +253,8 @@ const settings<embed_options>& embed_settings() {
       {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
        "where features and labels go"},
       {"split", "Images", one_of(&o::split, split_names), "which images"},
-      {"data", "Images", one_of(&o::data, data_names), "data set, default: the run's"},
+      {"data", "Images", name_among(&o::data, data::data_set_names),
+       "data set, default: the run's"},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
       {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
       {"large", "Images", flag(&o::large), large_help},
@@ -279,7 +280,8 @@ const settings<data_options>& data_settings() {
   static const settings<data_options> table{
       {"action", "", positional(one_of(&o::action, {"list", "verify", "show"})),
        "list the data sets; verify one; or show its images"},
-      {"name", "", positional(one_of(&o::name, data_names)), join(data_names, ", ")},
+      {"name", "", positional(name_among(&o::name, data::data_set_names)),
+       join(data::data_set_names, ", ")},
       {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
       {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
       {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
@@ -704,7 +706,7 @@ std::vector<std::string> check(const train_options& o) {
     throw error::usage("dtype: f64" + from("dtype") + " is not offered by the backend eigen" +
                        from("backend") + "; give --backend reference");
   }
-  if (o.data == choice::data::folder && o.image_size == 0) {
+  if (data::data_set_of(o.data).place == data::place::given && o.image_size == 0) {
     throw error::usage("image-size: a folder of images has no size of its own; give e.g. "
                        "--image-size 32");
   }
@@ -804,7 +806,8 @@ std::string written(const train_options& options, std::string_view name) {
 
 int view_size(const train_options& o) {
   if (o.image_size > 0) return o.image_size;
-  return o.data == choice::data::tiny_imagenet ? 64 : 32;
+  const int own = data::data_set_of(o.data).side;
+  return own > 0 ? own : 32;
 }
 
 std::string run_directory(const train_options& o) {
@@ -918,7 +921,5 @@ train_options resumed(const train_options& before, const train_options& asked,
   }
   return merged;
 }
-
-std::string_view name_of(choice::data data) { return data_names[static_cast<std::size_t>(data)]; }
 
 }  // namespace triptych::app

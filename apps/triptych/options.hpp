@@ -30,7 +30,6 @@ enum class device { automatic, cpu, cuda };
 enum class dtype { f32, f64 };
 enum class recipe { paper, tuned };
 enum class variant { paper, released };
-enum class data { cifar10, cifar100, tiny_imagenet, folder, procedural };
 enum class schedule { cosine, constant };
 enum class combine { all, random };
 enum class protocol { linear, logistic, knn };
@@ -83,7 +82,7 @@ struct train_options {
   bool graph = true;     ///< a step on it is one graph
 
   // the images
-  choice::data data = choice::data::cifar10;
+  std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;  ///< 0: no limit
   std::int64_t procedural_train = 5000, procedural_test = 1000;
@@ -135,7 +134,7 @@ struct eval_options {
   bool quiet = false, json = false;
 
   // the images: those of the run, unless given; see inherit_data()
-  choice::data data = choice::data::cifar10;
+  std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;
   bool large = false;  ///< see require_usual()
@@ -154,7 +153,7 @@ struct embed_options {
   int threads = 0;
   bool quiet = false;
 
-  choice::data data = choice::data::cifar10;
+  std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;
   bool large = false;  ///< see require_usual()
@@ -171,7 +170,7 @@ struct inspect_options {
 
 struct data_options {
   choice::data_action action = choice::data_action::list;
-  choice::data name = choice::data::cifar10;
+  std::string name = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;
   std::int64_t procedural_train = 5000, procedural_test = 1000;
@@ -274,6 +273,5 @@ std::vector<std::pair<std::string, std::string>> chosen(const train_options& opt
 bool has_queue(const train_options& options);
 
 /// "cifar10", for messages and file names.
-std::string_view name_of(choice::data data);
 
 }  // namespace triptych::app

@@ -25,11 +25,10 @@ struct policies : method::mncl_policies {
   using online_update = update::backprop<update::optimizer::any>;
 };
 
-inline data::source data_source(choice::data name, const std::string& directory,
+inline data::source data_source(const std::string& name, const std::string& directory,
                                 std::int64_t limit, const train_options& run) {
-  return {std::string(name_of(name)), directory,           limit,
-          view_size(run),             run.seed,            run.procedural_train,
-          run.procedural_test};
+  return {
+      name, directory, limit, view_size(run), run.seed, run.procedural_train, run.procedural_test};
 }
 
 inline nn::architecture<> layers(const train_options& o) {

@@ -25,7 +25,7 @@ namespace triptych::app {
 
 /// Accuracies that the paper prints for a data set, one at each point; a top-5 of 0 is not printed.
 struct published {
-  choice::data data;
+  std::string_view data;
   std::vector<eval::accuracy> at;
 };
 
@@ -65,7 +65,6 @@ inline table_plan switches() {
 
 /// The compared methods; `places` among methods::names, none: all.
 inline table_plan compared(const std::vector<std::size_t>& places) {
-  using choice::data;
   struct numbers {
     std::string_view method;
     eval::accuracy cifar10, cifar100, tiny_imagenet;
@@ -84,9 +83,9 @@ inline table_plan compared(const std::vector<std::size_t>& places) {
     table_row row{std::string(about.name), std::string(about.title), {{"method", about.name}}, {}};
     for (const auto& n : paper) {
       if (n.method != about.name) continue;
-      row.paper = {{data::cifar10, {n.cifar10}},
-                   {data::cifar100, {n.cifar100}},
-                   {data::tiny_imagenet, {n.tiny_imagenet}}};
+      row.paper = {{"cifar10", {n.cifar10}},
+                   {"cifar100", {n.cifar100}},
+                   {"tiny_imagenet", {n.tiny_imagenet}}};
     }
     plan.rows.push_back(std::move(row));
   }
@@ -105,28 +104,27 @@ inline table_plan weights() {
     plan.rows.push_back({"lambda-" + std::string(lambda),
                          "λ = " + std::string(lambda),
                          {{"method", "mncl"}, {"lambda", lambda}},
-                         {{choice::data::cifar10, {{paper, 0}}}}});
+                         {{"cifar10", {{paper, 0}}}}});
   }
   return plan;
 }
 
 /// One combination of patches or all of them, on the way, against NNCLR.
 inline table_plan combinations() {
-  using choice::data;
   return {"table3",
           "Table 3: one combination of patches or all, on the way",
           {{"nnclr",
             "NNCLR",
             {{"method", "nnclr"}},
-            {{data::cifar10, {{72.48, 0}, {82.54, 0}, {86.86, 0}, {87.66, 0}}}}},
+            {{"cifar10", {{72.48, 0}, {82.54, 0}, {86.86, 0}, {87.66, 0}}}}},
            {"mncl-random",
             "MNCL, one combination at random",
             {{"method", "mncl"}, {"combine", "random"}},
-            {{data::cifar10, {{80.75, 0}, {87.47, 0}, {89.36, 0}, {89.84, 0}}}}},
+            {{"cifar10", {{80.75, 0}, {87.47, 0}, {89.36, 0}, {89.84, 0}}}}},
            {"mncl-all",
             "MNCL, all combinations",
             {{"method", "mncl"}, {"combine", "all"}},
-            {{data::cifar10, {{80.55, 0}, {87.77, 0}, {90.17, 0}, {90.18, 0}}}}}},
+            {{"cifar10", {{80.55, 0}, {87.77, 0}, {90.17, 0}, {90.18, 0}}}}}},
           "nnclr",
           4};
 }
@@ -144,7 +142,7 @@ inline table_plan patches() {
     plan.rows.push_back({"k-" + std::string(k),
                          "k = " + std::string(k),
                          {{"method", "mncl"}, {"combine-k", k}},
-                         {{choice::data::cifar10, {paper}}}});
+                         {{"cifar10", {paper}}}});
   }
   return plan;
 }

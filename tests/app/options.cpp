@@ -418,7 +418,7 @@ TEST_CASE("A configuration file may use all of TOML's ways to write a value") {
   CHECK(o.data_dir == "a\tb\x01\xC2\x9B\xEF\xBF\xBD#");
   CHECK(config_from_toml(config_toml(o), "config.toml").data_dir == o.data_dir);
   CHECK(o.encoder.zero_init_residual);
-  CHECK(o.data == choice::data::procedural);
+  CHECK(o.data == "procedural");
 }
 
 TEST_CASE("Whatever a configuration file holds, it is read or refused") {
@@ -543,20 +543,20 @@ TEST_CASE("Evaluation takes the run's images unless others are named") {
     return std::get<eval_options>(options_of(request));
   };
   train_options run;
-  run.data = choice::data::cifar100;
+  run.data = "cifar100";
   run.data_dir = "there";
   run.limit_per_file = 5;
 
   auto own = eval_with({});
   CHECK(own.protocol.size() == 3);
   inherit_data(own, run);
-  CHECK(own.data == choice::data::cifar100);
+  CHECK(own.data == "cifar100");
   CHECK(own.data_dir == "there");
   CHECK(own.limit_per_file == 5);
 
   auto moved = eval_with({{"data-dir", "here"}, {"protocol", "knn,linear"}});
   inherit_data(moved, run);
-  CHECK(moved.data == choice::data::cifar100);
+  CHECK(moved.data == "cifar100");
   CHECK(moved.data_dir == "here");
   CHECK(moved.protocol ==
         std::vector<choice::protocol>{choice::protocol::linear, choice::protocol::knn});

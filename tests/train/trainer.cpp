@@ -131,6 +131,19 @@ TEST_CASE("a monitor of one's own sees the first tensor of its wish that there i
   CHECK_FALSE(record.monitors[1]);
 }
 
+TEST_CASE("a monitor that gives another number of values than it has columns is refused") {
+  run r;
+  const auto set = noise_images(20);
+  auto plan = run::plan();
+  plan.monitors = {
+      {{"one", "two"}, {}, [](const train::glimpse&) { return train::monitor_values{1.0}; }}};
+  trainer t(r.method, set, plan);
+  t.advance();
+  const auto thrown = thrown_by([&] { t.advance(); });
+  CHECK(thrown.kind == error_kind::usage);
+  CHECK(thrown.says("a monitor of 2 columns gave 1 values; give one for each"));
+}
+
 TEST_CASE("the monitors take no part in training") {
   const auto set = noise_images(20);
   run looked, blind;

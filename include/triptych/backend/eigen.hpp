@@ -6,8 +6,7 @@
 // Same bits for any number of threads: every launch is cut by shapes alone, and Eigen never threads.
 #pragma once
 
-#include <type_traits>
-
+#include <triptych/backend/cpu/convolution/algorithm.hpp>
 #include <triptych/backend/cpu/convolution/fast.hpp>
 #include <triptych/backend/cpu/operations.hpp>
 #include <triptych/core/convolution_geometry.hpp>
@@ -16,9 +15,10 @@ namespace triptych::backend::inline TRIPTYCH_ISA {
 
 template <class Convolution = convolution::fast>
 class eigen : public cpu_operations {
-  static_assert(std::is_class_v<Convolution>,
-                "eigen takes an algorithm of convolution and computes in float; for double there is "
-                "backend::reference<double>; see docs/policies/backend.md");
+  static_assert(
+      ConvolutionAlgorithm<Convolution>,
+      "eigen takes an algorithm of convolution and computes in float; for double there is "
+      "backend::reference<double>; see docs/policies/backend.md");
 
  public:
   using cpu_operations::cpu_operations;

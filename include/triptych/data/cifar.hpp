@@ -16,6 +16,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/data/data_set.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/read_file.hpp>
 
@@ -48,6 +49,39 @@ std::int64_t append_cifar_file(const cifar_layout& layout, const fs::path& path,
 /// first records of each file.
 split read_cifar(const cifar_layout& layout, const fs::path& directory,
                  std::int64_t limit_per_file = 0);
+
+namespace known {
+
+inline constexpr data_set cifar10{
+    .name = "cifar10",
+    .classes = 10,
+    .side = 32,
+    .train = 50000,
+    .test = 10000,
+    .mark = "data_batch_1.bin",
+    .unpacked = "cifar-10-batches-bin",
+    .obtain =
+        "download cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
+        "unpack it there, or give its directory with `data-dir`",
+    .read = [](const source& s, const fs::path& dir, thread_pool*) {
+      return read_cifar(cifar10_layout(), dir, s.limit_per_file);
+    }};
+inline constexpr data_set cifar100{
+    .name = "cifar100",
+    .classes = 100,
+    .side = 32,
+    .train = 50000,
+    .test = 10000,
+    .mark = "train.bin",
+    .unpacked = "cifar-100-binary",
+    .obtain =
+        "download cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
+        "unpack it there, or give its directory with `data-dir`",
+    .read = [](const source& s, const fs::path& dir, thread_pool*) {
+      return read_cifar(cifar100_layout(), dir, s.limit_per_file);
+    }};
+
+}  // namespace known
 
 }  // namespace triptych::data
 

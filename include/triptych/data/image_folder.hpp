@@ -15,6 +15,7 @@
 #include <triptych/augment/resize.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/data/data_set.hpp>
 #include <triptych/data/decode.hpp>  // checks that the library which is linked reads the same formats
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/read_file.hpp>
@@ -44,6 +45,17 @@ void measure_normalization(image_set& set);
 /// images of `size` x `size` (0: as they are). The normalization is measured on the training
 /// images.
 split read_image_folder(const fs::path& root, std::int64_t limit_per_class = 0, int size = 0);
+
+namespace known {
+
+inline constexpr data_set folder{.name = "folder",
+                                 .place = place::given,
+                                 .obtain = "give a directory of images with `data-dir`",
+                                 .read = [](const source& s, const fs::path& dir, thread_pool*) {
+                                   return read_image_folder(dir, s.limit_per_file, s.image_size);
+                                 }};
+
+}  // namespace known
 
 }  // namespace triptych::data
 

@@ -24,11 +24,8 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/data/data_set.hpp>
 #include <triptych/data/image_set.hpp>
-
-namespace triptych {
-class thread_pool;  // core/thread_pool.hpp
-}  // namespace triptych
 
 namespace triptych::data {
 
@@ -39,6 +36,19 @@ image_set procedural_images(std::int64_t count, std::uint64_t seed, std::uint32_
 /// Both splits.
 split procedural_split(std::int64_t train, std::int64_t test, std::uint64_t seed,
                        thread_pool* pool = nullptr);
+
+namespace known {
+
+inline constexpr data_set procedural{
+    .name = "procedural",
+    .place = place::nowhere,
+    .classes = 10,
+    .side = 32,
+    .read = [](const source& s, const fs::path&, thread_pool* pool) {
+      return procedural_split(s.procedural_train, s.procedural_test, s.seed, pool);
+    }};
+
+}  // namespace known
 
 }  // namespace triptych::data
 

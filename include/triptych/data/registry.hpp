@@ -8,35 +8,34 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
-#include <triptych/data/decode.hpp>  // checks that the library which is linked reads the same formats
+#include <triptych/data/cifar.hpp>
+#include <triptych/data/data_set.hpp>
+#include <triptych/data/image_folder.hpp>
 #include <triptych/data/image_set.hpp>
-#include <triptych/data/read_file.hpp>
-
-namespace triptych {
-class thread_pool;  // core/thread_pool.hpp
-}  // namespace triptych
+#include <triptych/data/procedural.hpp>
+#include <triptych/data/tiny_imagenet.hpp>
 
 namespace triptych::data {
 
-inline constexpr std::array<std::string_view, 5> source_names{"procedural", "cifar10", "cifar100",
-                                                              "tiny_imagenet", "folder"};
+/// All of them; one more is one more name here.
+inline constexpr std::array data_sets{known::cifar10, known::cifar100, known::tiny_imagenet,
+                                      known::folder, known::procedural};
 
-/// What to load.
-struct source {
-  std::string name = "procedural";  ///< one of source_names
-  fs::path dir;                     ///< empty: look in the usual places
-  std::int64_t limit_per_file = 0;  ///< first records of each file, or images of each class; 0: all
-  int image_size = 0;               ///< folder, tiny_imagenet: resize to this; 0: as they are
-  std::uint64_t seed = 1;           ///< of the procedural images
-  std::int64_t procedural_train = 5000, procedural_test = 1000;
-};
+inline constexpr auto data_set_names = [] {
+  std::array<std::string_view, data_sets.size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = data_sets[i].name;
+  return names;
+}();
+
+/// error::usage for a name that there is not.
+const data_set& data_set_of(std::string_view name);
 
 /// The directory that holds the set `name`. error::data saying where it looked and how to get it.
 fs::path locate(const std::string& name, const fs::path& dir);

@@ -14,43 +14,13 @@
 #include <triptych/core/error.hpp>
 #include <triptych/core/nearest_name.hpp>
 #include <triptych/core/thread_pool.hpp>
-#include <triptych/data/cifar.hpp>
-#include <triptych/data/image_folder.hpp>
+#include <triptych/data/data_set.hpp>
 #include <triptych/data/image_set.hpp>
-#include <triptych/data/procedural.hpp>
 #include <triptych/data/registry.hpp>
-#include <triptych/data/tiny_imagenet.hpp>
 
 namespace triptych::data {
 
 namespace detail {
-
-/// How to recognize a set's directory, and how to get one.
-struct landmark {
-  const char* file;      ///< that the directory must hold
-  const char* unpacked;  ///< the directory inside its archive
-  const char* obtain;
-};
-
-inline landmark landmark_of(std::string_view name) {
-  if (name == "cifar10") {
-    return {"data_batch_1.bin", "cifar-10-batches-bin",
-            "download cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
-            "unpack it there, or give its directory with `data-dir`"};
-  }
-  if (name == "cifar100") {
-    return {"train.bin", "cifar-100-binary",
-            "download cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
-            "unpack it there, or give its directory with `data-dir`"};
-  }
-  if (name == "tiny_imagenet") {
-    return {
-        "wnids.txt", "tiny-imagenet-200",
-        "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or give "
-        "its directory with `data-dir`"};
-  }
-  return {"", "", "give a directory of images with `data-dir`"};
-}
 
 inline std::vector<fs::path> usual_places() {
   std::vector<fs::path> places;
@@ -67,20 +37,28 @@ inline std::vector<fs::path> usual_places() {
 
 }  // namespace detail
 
+TRIPTYCH_INLINE const data_set& data_set_of(std::string_view name) {
+  for (const auto& one : data_sets) {
+    if (one.name == name) return one;
+  }
+  throw error::usage("there is no data set '" + std::string(name) + "'; did you mean '" +
+                     std::string(nearest_name<std::string_view>(name, data_set_names)) + "'?");
+}
+
 TRIPTYCH_INLINE fs::path locate(const std::string& name, const fs::path& dir) {
-  const auto mark = detail::landmark_of(name);
+  const data_set& set = data_set_of(name);
   std::vector<fs::path> places;
   if (!dir.empty()) {
     places = {dir};
-  } else if (name != "folder") {  // any directory would do: only a given one is meant
+  } else if (set.place == place::usual) {
     places = detail::usual_places();
   }
   std::string looked;
   std::error_code ignored;
   for (const fs::path& place : places) {
-    for (const fs::path& candidate : {place, place / mark.unpacked}) {
-      const bool found = *mark.file == '\0' ? fs::is_directory(candidate, ignored)
-                                            : fs::exists(candidate / mark.file, ignored);
+    for (const fs::path& candidate : {place, place / set.unpacked}) {
+      const bool found = set.mark.empty() ? fs::is_directory(candidate, ignored)
+                                          : fs::exists(candidate / set.mark, ignored);
       if (found) return candidate;
     }
     looked += (looked.empty() ? "" : ", ") + place.string();
@@ -90,7 +68,7 @@ TRIPTYCH_INLINE fs::path locate(const std::string& name, const fs::path& dir) {
                       ", for there is no place to look in; give its directory with `data-dir`");
   }
   throw error::data("cannot find the data set " + name + " (looked in " + looked + "); " +
-                    mark.obtain);
+                    std::string(set.obtain));
 }
 
 TRIPTYCH_INLINE split load(const source& s, thread_pool* pool) {
@@ -102,23 +80,8 @@ TRIPTYCH_INLINE split load(const source& s, thread_pool* pool) {
     throw error::usage("the image size is " + std::to_string(s.image_size) +
                        "; choose one from 1 to 4096, or 0 for the images' own");
   }
-  if (s.name == "procedural") {
-    return procedural_split(s.procedural_train, s.procedural_test, s.seed, pool);
-  }
-  if (s.name == "cifar10") {
-    return read_cifar(cifar10_layout(), locate(s.name, s.dir), s.limit_per_file);
-  }
-  if (s.name == "cifar100") {
-    return read_cifar(cifar100_layout(), locate(s.name, s.dir), s.limit_per_file);
-  }
-  if (s.name == "tiny_imagenet") {
-    return read_tiny_imagenet(locate(s.name, s.dir), s.limit_per_file, s.image_size);
-  }
-  if (s.name == "folder") {
-    return read_image_folder(locate(s.name, s.dir), s.limit_per_file, s.image_size);
-  }
-  throw error::usage("there is no data set '" + s.name + "'; did you mean '" +
-                     std::string(nearest_name<std::string_view>(s.name, source_names)) + "'?");
+  const data_set& set = data_set_of(s.name);
+  return set.read(s, set.place == place::nowhere ? fs::path() : locate(s.name, s.dir), pool);
 }
 
 }  // namespace triptych::data

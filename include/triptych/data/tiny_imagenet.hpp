@@ -7,12 +7,14 @@
 // Source: the CS231N course of Stanford (2015): 200 classes of 500 + 50 images, 64 x 64.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/data/data_set.hpp>
 #include <triptych/data/decode.hpp>  // checks that the library which is linked reads the same formats
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/read_file.hpp>
@@ -25,6 +27,28 @@ inline constexpr std::size_t most_lines = 1'000'000;
 /// Reads the set below `root`; at most `limit_per_class` images of each class in either split (0:
 /// all); images of `size` x `size` (0: 64 x 64 as they are).
 split read_tiny_imagenet(const fs::path& root, std::int64_t limit_per_class = 0, int size = 0);
+
+/// Training and test pictures below `root`.
+std::array<std::int64_t, 2> count_tiny_imagenet(const fs::path& root);
+
+namespace known {
+
+inline constexpr data_set tiny_imagenet{
+    .name = "tiny_imagenet",
+    .classes = 200,
+    .side = 64,
+    .train = 100000,
+    .test = 10000,
+    .mark = "wnids.txt",
+    .unpacked = "tiny-imagenet-200",
+    .obtain = "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or "
+              "give its "
+              "directory with `data-dir`",
+    .read = [](const source& s, const fs::path& dir,
+               thread_pool*) { return read_tiny_imagenet(dir, s.limit_per_file, s.image_size); },
+    .count = count_tiny_imagenet};
+
+}  // namespace known
 
 }  // namespace triptych::data
 

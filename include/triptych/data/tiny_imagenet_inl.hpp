@@ -108,4 +108,13 @@ TRIPTYCH_INLINE split read_tiny_imagenet(const fs::path& root, std::int64_t limi
   return s;
 }
 
+TRIPTYCH_INLINE std::array<std::int64_t, 2> count_tiny_imagenet(const fs::path& root) {
+  const auto pictures = [](const fs::path& directory) {
+    return static_cast<std::int64_t>(image_files(directory).size());
+  };
+  std::array<std::int64_t, 2> found{0, pictures(root / "val" / "images")};
+  for (const auto& one : subdirectories(root / "train")) found[0] += pictures(one / "images");
+  return found;
+}
+
 }  // namespace triptych::data

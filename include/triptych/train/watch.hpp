@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/method/step.hpp>
 #include <triptych/train/monitor.hpp>
@@ -52,6 +53,11 @@ class watch {
     monitor_values all;
     for (std::size_t m = 0; m < monitors_.size(); ++m) {
       const auto values = monitors_[m].values({seen_[m].rows, neighbors_, labels, queue});
+      if (values.size() != monitors_[m].columns.size()) {
+        throw error::usage("a monitor of " + std::to_string(monitors_[m].columns.size()) +
+                           " columns gave " + std::to_string(values.size()) +
+                           " values; give one for each, nothing where it cannot be said");
+      }
       all.insert(all.end(), values.begin(), values.end());
     }
     return all;

@@ -1,0 +1,22 @@
+// triptych/backend/cpu/convolution/algorithm.hpp
+//
+// What an algorithm of convolution is on the CPU: three static functions, one for each pass, that share out their work
+// by shapes alone. `scratch` is taken from inside a frame; `accumulate` adds to what is there.
+#pragma once
+
+#include <triptych/core/arena.hpp>
+#include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/thread_pool.hpp>
+
+namespace triptych {
+
+template <class A>
+concept ConvolutionAlgorithm = requires(thread_pool& pool, stack_arena<>& scratch,
+                                        const convolution::geometry& g, const float* in, float* out,
+                                        bool accumulate) {
+  A::forward(pool, scratch, g, in, in, out);                       // x, w -> y
+  A::backward_data(pool, scratch, g, in, in, out, accumulate);     // dy, w -> dx
+  A::backward_weights(pool, scratch, g, in, in, out, accumulate);  // x, dy -> dw
+};
+
+}  // namespace triptych

@@ -1,0 +1,54 @@
+// triptych/data/data_set.hpp
+//
+// What is known of a data set before it is read: its name, how its directory is recognized, and who reads it. Each
+// reader's header describes its own; registry.hpp lists them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <triptych/config.hpp>
+#include <triptych/data/image_set.hpp>
+#include <triptych/data/read_file.hpp>
+
+namespace triptych {
+class thread_pool;  // core/thread_pool.hpp
+}  // namespace triptych
+
+namespace triptych::data {
+
+/// What to load.
+struct source {
+  std::string name = "procedural";  ///< of a data set
+  fs::path dir;                     ///< empty: look in the usual places
+  std::int64_t limit_per_file = 0;  ///< first records of each file, or images of each class; 0: all
+  int image_size = 0;               ///< of pictures: resize to this; 0: as they are
+  std::uint64_t seed = 1;           ///< of generated images
+  std::int64_t procedural_train = 5000, procedural_test = 1000;
+};
+
+/// Where the files of a data set are.
+enum class place {
+  usual,    ///< looked for, and known by a mark
+  given,    ///< in the directory that is named
+  nowhere,  ///< its images are made
+};
+
+struct data_set {
+  std::string_view name;
+  data::place place = data::place::usual;
+  int classes = 0, side = 0;         ///< 0: any
+  std::int64_t train = 0, test = 0;  ///< images; 0: any
+  std::string_view mark{};           ///< a file that its directory holds
+  std::string_view unpacked{};       ///< the directory inside its archive
+  std::string_view obtain{};         ///< what to do where it is not there
+  /// `dir` is its directory, as `locate` has found it; empty where it is `nowhere`.
+  split (*read)(const source&, const fs::path& dir, thread_pool*) = nullptr;
+  /// Training and test images there are, where reading them all takes long; else null.
+  std::array<std::int64_t, 2> (*count)(const fs::path& dir) = nullptr;
+};
+
+}  // namespace triptych::data
