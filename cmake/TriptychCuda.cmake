@@ -32,7 +32,7 @@ enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 triptych_may_use(cuDNN CUDNN 9.8)
 
-add_library(triptych_cuda STATIC ${PROJECT_SOURCE_DIR}/apps/instances/cuda.cu)
+add_library(triptych_cuda STATIC ${PROJECT_SOURCE_DIR}/apps/triptych/devices/backend.cu)
 target_include_directories(triptych_cuda PUBLIC ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(triptych_cuda PRIVATE CUDA::cudart_static CUDA::cublas)
 # CMake 3.25 knows no C++20 for nvcc 13. Functors call std::min and the like.

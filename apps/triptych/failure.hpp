@@ -14,8 +14,8 @@
 #include <triptych/core/error.hpp>
 #include <triptych/data/registry.hpp>
 
-#include "command_line.hpp"
-#include "options.hpp"
+#include "triptych/options/command_line.hpp"
+#include "triptych/options/options.hpp"
 
 namespace triptych::app {
 

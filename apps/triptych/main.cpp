@@ -1,4 +1,4 @@
-// The app `triptych`: a subcommand per file, options in options.cpp, and here what is common to
+// The app `triptych`: a file of commands/ for each command, and here what is common to
 // all.
 #include <cstdio>
 #include <cstdlib>
@@ -11,10 +11,10 @@
 #include <triptych/core/error.hpp>
 #include <triptych/io/file.hpp>
 
-#include "command_line.hpp"
-#include "commands.hpp"
-#include "console.hpp"
-#include "failure.hpp"
+#include "triptych/commands/commands.hpp"
+#include "triptych/console.hpp"
+#include "triptych/failure.hpp"
+#include "triptych/options/command_line.hpp"
 
 namespace triptych::app {
 

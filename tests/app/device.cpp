@@ -1,5 +1,5 @@
 // Where a run computes: the decision for machines that are made up, and the app's for this one.
-#include "triptych/device.hpp"
+#include "triptych/devices/device.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -10,7 +10,7 @@
 #include "support/catch.hpp"
 #include "support/thrown.hpp"
 #include "support/tiny_run.hpp"
-#include "triptych/command_line.hpp"
+#include "triptych/options/command_line.hpp"
 
 using namespace triptych;
 using namespace triptych::app;

@@ -1,5 +1,5 @@
 // What `triptych doctor` says: of machines that are made up, and of this one.
-#include "triptych/doctor_report.hpp"
+#include "triptych/commands/doctor_report.hpp"
 
 #include <sstream>
 #include <string>

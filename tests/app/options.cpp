@@ -1,4 +1,4 @@
-#include "triptych/options.hpp"
+#include "triptych/options/options.hpp"
 
 #include <cstdlib>
 #include <string>
@@ -9,9 +9,9 @@
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/thrown.hpp"
-#include "triptych/command_line.hpp"
-#include "triptych/described.hpp"
-#include "triptych/parts.hpp"
+#include "triptych/options/command_line.hpp"
+#include "triptych/options/described.hpp"
+#include "triptych/options/parts.hpp"
 
 using namespace triptych;
 using namespace triptych::app;

@@ -1,4 +1,4 @@
-#include "triptych/statistics.hpp"
+#include "triptych/commands/statistics.hpp"
 
 #include <optional>
 

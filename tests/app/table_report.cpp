@@ -1,4 +1,4 @@
-#include "triptych/table_report.hpp"
+#include "triptych/commands/table_report.hpp"
 
 #include <string>
 

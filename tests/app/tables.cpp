@@ -1,5 +1,5 @@
 // The cells of the tables, against the paper's own.
-#include "triptych/tables.hpp"
+#include "triptych/commands/tables.hpp"
 
 #include <set>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "support/catch.hpp"
 #include "support/thrown.hpp"
-#include "triptych/command_line.hpp"
+#include "triptych/options/command_line.hpp"
 
 using namespace triptych;
 using namespace triptych::app;

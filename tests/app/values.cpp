@@ -11,8 +11,8 @@
 #include "support/catch.hpp"
 #include "support/thrown.hpp"
 #include "support/tiny_run.hpp"
-#include "triptych/evaluation.hpp"
-#include "triptych/metrics_file.hpp"
+#include "triptych/commands/evaluation.hpp"
+#include "triptych/commands/metrics_file.hpp"
 
 using namespace triptych::test;
 namespace io = triptych::io;

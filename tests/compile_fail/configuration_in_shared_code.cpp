@@ -1,2 +1,2 @@
-// expect: only apps/configured/ is compiled for each configuration
-#include "../../apps/configured/app_config.hpp"
+// expect: only apps/triptych/ablated/ is compiled for each configuration
+#include "../../apps/triptych/ablated/app_config.hpp"

@@ -1,0 +1,19 @@
+// apps/triptych/commands/commands.hpp
+//
+// The commands of the app: each takes its checked options, prints results on stdout and progress on
+// stderr, and returns the exit code. What goes wrong is thrown as triptych::error.
+#pragma once
+
+#include "triptych/options/options.hpp"
+
+namespace triptych::app {
+
+int train(const train_options& options);
+int evaluate(const eval_options& options);
+int embed(const embed_options& options);
+int inspect(const inspect_options& options);
+int data(const data_options& options);
+int reproduce(const reproduce_options& options);
+int doctor(const doctor_options& options);
+
+}  // namespace triptych::app

@@ -1,0 +1,212 @@
+// `triptych data`: which data sets there are, whether one is complete, and what its images and
+// their views look like.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if defined(TRIPTYCH_HAS_PNG)
+#include <png.h>
+#endif
+
+#include <triptych/augment/pipeline.hpp>
+#include <triptych/augment/recipe.hpp>
+#include <triptych/data/registry.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/hash.hpp>
+#include <triptych/io/json_text.hpp>
+
+#include "triptych/commands/commands.hpp"
+#include "triptych/console.hpp"
+
+namespace triptych::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+triptych::data::source source_of(const data_options& o) {
+  triptych::data::source source;
+  source.name = o.name;
+  source.dir = o.data_dir;
+  source.limit_per_file = o.limit_per_file;
+  source.image_size = o.image_size;
+  source.seed = o.seed;
+  source.procedural_train = o.procedural_train;
+  source.procedural_test = o.procedural_test;
+  return source;
+}
+
+// ---------------------------------------------------------------------------------------------
+// list
+
+int list(const data_options& options) {
+  namespace data = triptych::data;
+  const auto number = [](auto n) { return n > 0 ? std::to_string(n) : std::string("any"); };
+  table sets({"name", "classes", "pixels", "images", "where"}, false);
+  for (const auto& set : data::data_sets) {
+    std::string where = "not found";
+    switch (set.place) {
+    case data::place::nowhere:
+      where = "made from --seed";
+      break;
+    case data::place::given:
+      where = "--data-dir, train/<class>/ and test/<class>/";
+      break;
+    case data::place::usual:
+      try {
+        where = data::locate(std::string(set.name), options.data_dir).string();
+      } catch (const error&) {  // stays "not found"; verify says where it looked
+      }
+    }
+    sets.add({std::string(set.name), number(set.classes), number(set.side),
+              set.train > 0 ? number(set.train) + " + " + number(set.test) : "any", where});
+  }
+  std::cout << sets;
+  return 0;
+}
+
+// -------------------------------------------------------------------------------------------
+// verify
+
+void describe(table& out, const char* part, const triptych::data::image_set& set) {
+  std::vector<std::int64_t> per_class(static_cast<std::size_t>(set.classes));
+  for (const auto label : set.labels) ++per_class[static_cast<std::size_t>(label)];
+  const auto [least, most] = std::minmax_element(per_class.begin(), per_class.end());
+  io::hasher hash;
+  hash.add(std::as_bytes(std::span(set.pixels)));
+  hash.add(std::as_bytes(std::span(set.labels)));
+  out.add({part, std::to_string(set.size()), std::to_string(set.classes),
+           std::to_string(*least) + " to " + std::to_string(*most),
+           std::to_string(set.height) + "x" + std::to_string(set.width),
+           io::hex_text(hash.result().xxh64)});
+}
+
+int verify(const data_options& options) {
+  const auto sets = triptych::data::load(source_of(options));
+  table parts({"part", "images", "classes", "per class", "pixels", "xxh64"}, false);
+  describe(parts, "train", sets.train);
+  describe(parts, "test", sets.test);
+  std::cout << parts;
+  return 0;
+}
+
+// ---------------------------------------------------------------------------------------------
+// show
+
+/// An 8-bit picture (height, width, 3).
+struct picture {
+  int height, width;
+  std::vector<std::uint8_t> pixels;
+
+  picture(int h, int w)
+      : height(h), width(w),
+        pixels(static_cast<std::size_t>(h) * static_cast<std::size_t>(w) * 3, 255) {}
+
+  std::uint8_t* at(int row, int column) {
+    return pixels.data() + (static_cast<std::size_t>(row) * static_cast<std::size_t>(width) +
+                            static_cast<std::size_t>(column)) *
+                               3;
+  }
+};
+
+std::string ppm_of(const picture& p) {
+  return "P6\n" + std::to_string(p.width) + " " + std::to_string(p.height) + "\n255\n" +
+         std::string(p.pixels.begin(), p.pixels.end());
+}
+
+std::string png_of(const picture& p) {
+#if defined(TRIPTYCH_HAS_PNG)
+  png_image info{};
+  info.version = PNG_IMAGE_VERSION;
+  info.width = static_cast<png_uint_32>(p.width);
+  info.height = static_cast<png_uint_32>(p.height);
+  info.format = PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(info);
+  std::string bytes(size, '\0');
+  if (png_image_write_to_memory(&info, bytes.data(), &size, 0, p.pixels.data(), 0, nullptr) == 0) {
+    throw error::runtime(std::string("cannot make a PNG: ") + info.message +
+                         "; give an --out that ends in .ppm");
+  }
+  bytes.resize(size);
+  return bytes;
+#else
+  static_cast<void>(p);
+  throw error::usage("out: this program was built without PNG; give an --out that ends in .ppm, or "
+                     "install libpng-dev and build again");
+#endif
+}
+
+/// Lays a view (size, size, 3) of numbers in [0, 1] over the picture, every pixel `zoom` times.
+void lay(const std::vector<float>& view, int size, int zoom, picture& p, int top, int left) {
+  for (int y = 0; y < size * zoom; ++y) {
+    for (int x = 0; x < size * zoom; ++x) {
+      const float* from = view.data() + (y / zoom * size + x / zoom) * 3;
+      std::uint8_t* to = p.at(top + y, left + x);
+      for (int c = 0; c < 3; ++c) {
+        to[c] = static_cast<std::uint8_t>(std::lrint(255 * std::clamp(from[c], 0.0f, 1.0f)));
+      }
+    }
+  }
+}
+
+/// A row per image: the image itself, then its views.
+int show(const data_options& options) {
+#if defined(TRIPTYCH_HAS_PNG)
+  const std::string usual = ".png";
+#else
+  const std::string usual = ".ppm";
+#endif
+  const fs::path out = options.out.empty() ? options.name + usual : options.out;
+  if (out.extension() != ".png" && out.extension() != ".ppm") {
+    throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +
+                       " ends in neither .png nor .ppm; give e.g. --out sheet" + usual);
+  }
+  const auto sets = triptych::data::load(source_of(options));
+  const auto& set = options.split == choice::split::train ? sets.train : sets.test;
+
+  const int size = options.image_size > 0 ? options.image_size : std::min(set.height, set.width);
+  const int zoom = std::max(1, 96 / size), gap = 4, cell = size * zoom + gap;
+  const int rows = static_cast<int>(std::min<std::int64_t>(options.count, set.size()));
+  picture sheet(rows * cell + gap, (1 + options.views) * cell + gap);
+
+  constexpr augment::normalization none{{0, 0, 0}, {1, 1, 1}};
+  augment::workspace work;
+  std::vector<float> view(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
+  for (int i = 0; i < rows; ++i) {
+    for (int v = 0; v <= options.views; ++v) {
+      const auto recipe =
+          v == 0 ? augment::recipes::plain : augment::preset(options.augment, v - 1);
+      augment::apply(recipe, none, set.view(i), {options.seed, 0, i, std::max(0, v - 1)}, size,
+                     size, work, view.data());
+      lay(view, size, zoom, sheet, gap + i * cell, gap + v * cell);
+    }
+  }
+  io::replace_file(out, out.extension() == ".png" ? png_of(sheet) : ppm_of(sheet));
+  std::cout << io::printable(out.string()) << ": " << rows << " images of " << set.name
+            << ", each followed by " << options.views << " views by the recipe " << options.augment
+            << '\n';
+  return 0;
+}
+
+}  // namespace
+
+int data(const data_options& options) {
+  switch (options.action) {
+  case choice::data_action::list:
+    return list(options);
+  case choice::data_action::verify:
+    return verify(options);
+  case choice::data_action::show:
+    return show(options);
+  }
+  return 0;
+}
+
+}  // namespace triptych::app

@@ -1,0 +1,359 @@
+// The command `eval`: how good the features of a trained encoder are, beside the same encoder
+// untrained and beside raw pixels.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/file.h>
+
+#include <nlohmann/json.hpp>
+
+#include <triptych/data/loader.hpp>
+#include <triptych/data/registry.hpp>
+#include <triptych/eval/encode.hpp>
+#include <triptych/eval/knn.hpp>
+#include <triptych/eval/linear_probe.hpp>
+#include <triptych/eval/logistic_regression.hpp>
+#include <triptych/io/checkpoint.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/hash.hpp>
+#include <triptych/io/json.hpp>
+#include <triptych/io/json_text.hpp>
+#include <triptych/io/metrics_log.hpp>
+#include <triptych/io/owned_names.hpp>
+#include <triptych/io/run_directory.hpp>
+
+#include "triptych/commands/commands.hpp"
+#include "triptych/commands/encoder_file.hpp"
+#include "triptych/commands/evaluation.hpp"
+#include "triptych/console.hpp"
+#include "triptych/signals.hpp"
+
+namespace triptych::app {
+
+namespace {
+
+bool asks_for(const eval_options& o, choice::protocol p) {
+  return std::find(o.protocol.begin(), o.protocol.end(), p) != o.protocol.end();
+}
+
+/// Linear evaluation (docs/evaluation.md): 90 epochs of augmented images through the frozen
+/// encoder. Saved after every epoch, so that --resume can go on.
+class linear_evaluation {
+ public:
+  linear_evaluation(frozen_run<eval_options>& subject, const eval::feature_set& test,
+                    std::filesystem::path state)
+      : options_(subject.options), run_(subject.run), images_(subject.images),
+        encoder_(subject.encoder), test_(test), pool_(subject.pool), directory_(std::move(state)),
+        size_(view_size(run_.options)), per_epoch_(images_.train.size() / options_.batch),
+        probe_(test.dim, test.classes,
+               {.steps = eval::probe_steps(images_.train.size(), options_.batch, options_.epochs),
+                .learning_rate = options_.lr},
+               options_.seed) {
+    if (per_epoch_ < 1) {
+      throw error::usage("the batch of " + std::to_string(options_.batch) + " exceeds the " +
+                         std::to_string(images_.train.size()) + " training images; lower --batch");
+    }
+  }
+
+  /// Last and best epoch; nothing if a signal stopped it.
+  std::optional<eval::linear_probe::progress> run(progress& bar) {
+    if (const auto warning = eval::probe_warning(options_.epochs * per_epoch_); !warning.empty()) {
+      bar.note("warning: " + warning);
+    }
+    io::make_directories(directory_);
+    io::owned_names owned(directory_);
+    if (!io::lock_directory(owned.in(), LOCK_EX)) {
+      throw error::busy("another process is at the linear evaluation in " + directory_.string() +
+                        "; wait until it ends");
+    }
+    owned.clear_leftovers();
+    if (options_.resume) {
+      restore(bar);
+    } else {
+      owned.remove_all();
+      refuse_unlisted();
+    }
+    auto& state = probe_.state_progress();
+    data::loader loader(images_.train, {.recipes = {augment::recipes::linear},
+                                        .batch_size = options_.batch,
+                                        .image_size = size_,
+                                        .seed = options_.seed,
+                                        .start = {state.epochs, 0}});
+    std::vector<float> features(static_cast<std::size_t>(options_.batch) *
+                                static_cast<std::size_t>(test_.dim));
+    while (state.epochs < options_.epochs) {
+      float loss = 0;
+      for (std::int64_t s = 0; s < per_epoch_; ++s) {
+        const data::batch& batch = loader.next();
+        eval::encode(encoder_, batch.images, batch.size, size_, features.data());
+        loss = probe_.step(features, batch.labels);
+        if (bar.due()) {
+          bar.update("linear evaluation  epoch " + std::to_string(state.epochs + 1) + "/" +
+                     std::to_string(options_.epochs) + "  step " + std::to_string(s + 1) + "/" +
+                     std::to_string(per_epoch_) + "  loss " + fixed(static_cast<double>(loss), 4) +
+                     "  top-1 " + fixed(state.last.top1, 2));
+        }
+        if (signals::stop_requested() != 0) return std::nullopt;
+      }
+      probe_.end_epoch(test_, pool_);
+      save();
+    }
+    return state;
+  }
+
+ private:
+  /// What a saved state must agree with. The manifest stands for every bit of the checkpoint.
+  [[nodiscard]] std::string identity() const {
+    const auto& path = run_.checkpoint.path;
+    const auto manifest = io::digest_of(io::read_file(path / "MANIFEST.json").text());
+    return path.filename().string() + " (" + io::hex_text(manifest.xxh64) + ") on " +
+           images_.train.name + " " + std::to_string(images_.train.size()) + ", epochs " +
+           std::to_string(options_.epochs) + ", batch " + std::to_string(options_.batch) + ", lr " +
+           io::number_text(options_.lr) + ", seed " + std::to_string(options_.seed);
+  }
+
+  void save() {
+    const auto& p = probe_.state_progress();
+    std::vector<io::tensor_source> tensors;
+    for (const auto& t : probe_.state_tensors()) {
+      tensors.push_back(io::tensor_of<float>(
+          std::string(t.name), {static_cast<std::int64_t>(t.values.size())}, t.values));
+    }
+    io::save_checkpoint(directory_,
+                        {p.step,
+                         p.epochs,
+                         identity_,
+                         {{"best_epoch", std::to_string(p.best_epoch)},
+                          {"last.top1", io::number_text(p.last.top1)},
+                          {"last.top5", io::number_text(p.last.top5)},
+                          {"best.top1", io::number_text(p.best.top1)},
+                          {"best.top5", io::number_text(p.best.top5)}}},
+                        {{"probe", std::move(tensors)}});
+  }
+
+  void refuse_unlisted() const {
+    if (!io::newest_checkpoint(directory_)) return;
+    throw error::usage("the linear evaluation in " + directory_.string() + " is in no list (" +
+                       io::marker_name +
+                       ") of what was written there; continue it with --resume, or move it away");
+  }
+
+  void restore(progress& bar) {
+    const auto newest = io::newest_checkpoint(directory_);
+    if (!newest) return;
+    const auto saved = io::load_checkpoint(*newest);
+    const std::string advice = "; remove " + directory_.string() + " to begin anew";
+    if (saved.note.config != identity_) {
+      throw error::checkpoint("the linear evaluation in " + directory_.string() + " is another: " +
+                              saved.note.config + " where " + identity_ + " is asked for" + advice);
+    }
+    const auto damaged = [&](const std::string& field) {
+      return error::checkpoint("the linear evaluation " + saved.path.string() +
+                               " has no proper \"" + field + "\" in MANIFEST.json" + advice);
+    };
+    const auto number = [&]<class Number>(const char* key, Number low, Number high) {
+      const auto found = saved.note.extra.find(key);
+      const auto value =
+          found == saved.note.extra.end() ? std::nullopt : io::number_in<Number>(found->second);
+      if (!value || *value < low || *value > high) throw damaged(key);
+      return *value;
+    };
+    const auto accuracy = [&](const std::string& key) {
+      return eval::accuracy{number((key + ".top1").c_str(), 0.0, eval::most_percent),
+                            number((key + ".top5").c_str(), 0.0, eval::most_percent)};
+    };
+    eval::linear_probe::progress p;
+    if (saved.note.epoch < 1 || saved.note.epoch > options_.epochs) throw damaged("epoch");
+    p.epochs = static_cast<int>(saved.note.epoch);
+    p.step = saved.note.step;
+    if (p.step != p.epochs * per_epoch_) throw damaged("step");
+    p.best_epoch = number("best_epoch", 1, p.epochs);
+    p.last = accuracy("last");
+    p.best = accuracy("best");
+    for (const auto& t : probe_.state_tensors()) saved.file("probe").copy_to(t.name, t.values);
+    io::adopt_checkpoints(
+        directory_, [this](const io::checkpoint_note& note) { return note.config == identity_; });
+    probe_.state_progress() = p;
+    bar.note("resuming the linear evaluation after epoch " + std::to_string(p.epochs));
+  }
+
+  const eval_options& options_;
+  const trained_run& run_;
+  const data::split& images_;
+  frozen_encoder& encoder_;
+  const eval::feature_set& test_;
+  thread_pool& pool_;
+  std::filesystem::path directory_;
+  int size_;
+  std::int64_t per_epoch_;
+  eval::linear_probe probe_;
+  std::string identity_ = identity();  // now: a run that still trains prunes its checkpoints
+};
+
+eval::accuracy logistic(const eval::feature_set& train, const eval::feature_set& test,
+                        thread_pool& pool, std::string& note) {
+  eval::logistic_options options;
+  options.l2 = eval::choose_l2(train, pool);
+  const auto fit = eval::logistic_regression(train, test, options, pool);
+  note = "L2 " + io::number_text(options.l2) + (fit.converged ? "" : ", not converged");
+  return fit.test;
+}
+
+void print(const std::vector<judgment>& results) {
+  table t({"features", "protocol", "top-1 %", "top-5 %", ""});
+  for (const auto& r : results) {
+    t.add({r.features, r.protocol, fixed(r.accuracy.top1, 2), fixed(r.accuracy.top5, 2), r.note});
+  }
+  std::cout << t;
+}
+
+/// Lists eval.json as ours before the work begins. Throws error::usage where it is there, is not
+/// listed, and is no evaluation that an older version wrote.
+void own_result(const std::filesystem::path& run) {
+  io::owned_names owned(run);
+  const std::string name = "eval.json";
+  if (!owned.has(name) && owned.in().status(name)) {
+    try {
+      static_cast<void>(read_evaluation(run / name, ""));
+      owned.adopt({name});
+    } catch (const error&) {  // something else
+    }
+  }
+  owned.claim({name});
+  // What an interrupted evaluation left; a trainer that is at work clears up by itself.
+  if (io::lock_directory(owned.in(), LOCK_EX)) {
+    owned.clear_leftovers({name, io::marker_name});
+  }
+}
+
+}  // namespace
+
+std::string to_json(const evaluation& e) {
+  std::string text = "{\n  \"checkpoint\": " + io::json_string(e.checkpoint) +
+                     ",\n  \"data\": " + io::json_string(e.data) +
+                     ",\n  \"train_images\": " + std::to_string(e.train_images) +
+                     ",\n  \"test_images\": " + std::to_string(e.test_images) +
+                     ",\n  \"results\": [";
+  for (const auto& r : e.results) {
+    text += (text.back() == '[' ? "\n    " : ",\n    ") + std::string("{\"features\": ") +
+            io::json_string(r.features) + ", \"protocol\": " + io::json_string(r.protocol) +
+            ", \"top1\": " + io::number_text(r.accuracy.top1) +
+            ", \"top5\": " + io::number_text(r.accuracy.top5) +
+            ", \"note\": " + io::json_string(r.note) + "}";
+  }
+  return text + "\n  ]\n}\n";
+}
+
+evaluation read_evaluation(const std::filesystem::path& path, const std::string& advice) {
+  const auto contents = io::read_file(path);
+  const auto json = io::parse_json_object(contents.text(), path.string(), advice);
+  const io::json_fields all(json, path.string(), advice);
+  evaluation e{.run = {},
+               .checkpoint = all.text("checkpoint"),
+               .data = all.text("data"),
+               .train_images = all.count("train_images"),
+               .test_images = all.count("test_images"),
+               .results = {}};
+  constexpr double most = eval::most_percent;
+  for (const auto& one : all.array("results")) {
+    const io::json_fields result(one, path.string() + ", results", advice);
+    e.results.push_back({result.text("features"),
+                         result.text("protocol"),
+                         {result.number("top1", 0, most), result.number("top5", 0, most)},
+                         result.text("note")});
+  }
+  return e;
+}
+
+std::optional<evaluation> judge(const eval_options& asked, const std::filesystem::path& state) {
+  frozen_run subject(asked);
+  const eval_options& options = subject.options;
+  const trained_run& run = subject.run;
+  const data::split& images = subject.images;
+  thread_pool& pool = subject.pool;
+  if (options.trained && state.empty()) own_result(run.directory);
+  progress bar(options.quiet);
+  const int size = view_size(run.options);
+  const bool by_linear = options.trained && asks_for(options, choice::protocol::linear);
+  const bool by_logistic = asks_for(options, choice::protocol::logistic);
+  const bool by_knn = asks_for(options, choice::protocol::knn);
+
+  evaluation e{run.directory,       run.checkpoint.path.string(), images.train.name,
+               images.train.size(), images.test.size(),           {}};
+  const auto measure = [&](const std::string& name, const eval::feature_set& train,
+                           const eval::feature_set& test, bool use_logistic, bool use_knn) {
+    if (use_logistic) {
+      std::string note;
+      const auto accuracy = logistic(train, test, pool, note);
+      e.results.push_back(
+          {name, std::string(protocol_name(choice::protocol::logistic)), accuracy, note});
+    }
+    if (use_knn) {
+      e.results.push_back({name, std::string(protocol_name(choice::protocol::knn)),
+                           eval::knn(train, test, {}, pool), ""});
+    }
+  };
+
+  eval::feature_set test;
+  if (options.trained) {
+    bar.update("encoding " + std::to_string(images.train.size() + images.test.size()) + " images");
+    test = eval::encode(subject.encoder, images.test, size, pool);
+    if (by_logistic || by_knn) {
+      measure("trained", eval::encode(subject.encoder, images.train, size, pool), test, by_logistic,
+              by_knn);
+    }
+  }
+  if (options.untrained_baseline) {
+    frozen_encoder untrained = make_encoder(subject.backend, run.options);
+    untrained.initialize(run.options.seed);
+    bar.update("encoding with the untrained encoder");
+    measure("untrained", eval::encode(untrained, images.train, size, pool),
+            eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
+  }
+  if (options.raw_pixels) {
+    const auto pixels = [](const data::image_set& set) {
+      return eval::pixel_features(set.pixels, set.labels, set.classes, set.mean, set.deviation);
+    };
+    measure("raw pixels", pixels(images.train), pixels(images.test), false, true);
+  }
+
+  if (by_linear) {
+    linear_evaluation linear(subject, test,
+                             state.empty() ? run.directory / "eval" / "linear" : state);
+    signals::install();  // from here on there is something to continue
+    const auto done = linear.run(bar);
+    if (!done) return std::nullopt;
+    e.results.insert(e.results.begin(),
+                     {{"trained", std::string(protocol_name(choice::protocol::linear)), done->last,
+                       "epoch " + std::to_string(done->epochs)},
+                      {"trained", std::string(best_epoch_name), done->best,
+                       "epoch " + std::to_string(done->best_epoch)}});
+  }
+  return e;
+}
+
+int evaluate(const eval_options& options) {
+  const auto done = judge(options);
+  if (!done) {
+    progress(options.quiet)
+        .note("stopped by a signal; the same command with --resume goes on from here");
+    return 128 + signals::stop_requested();
+  }
+  const auto file = done->run / "eval.json";
+  io::replace_file(file, to_json(*done));
+  if (options.json) {
+    std::cout << to_json(*done);
+  } else {
+    print(done->results);
+    std::cout << "\nwritten to " << io::printable(file.string()) << "\n";
+  }
+  return 0;
+}
+
+}  // namespace triptych::app

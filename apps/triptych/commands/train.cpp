@@ -1,0 +1,148 @@
+// The command `train`: settles the options, then runs them on their backend.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+#include <string>
+
+#include <triptych/io/checkpoint.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/json_text.hpp>
+
+#include "triptych/commands/commands.hpp"
+#include "triptych/commands/run_target.hpp"
+#include "triptych/commands/saved_run.hpp"
+#include "triptych/console.hpp"
+#include "triptych/devices/cuda.hpp"
+#include "triptych/devices/device.hpp"
+#include "triptych/devices/train_backends.hpp"
+
+namespace triptych::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The run that --resume continues, as it was configured. PATH may be a run directory, and then its
+/// newest checkpoint is meant, or a checkpoint. It goes on in --out or where it lies.
+train_options continued(const train_options& asked) {
+  const fs::path given = asked.resume == "auto" ? run_directory(asked) : asked.resume;
+  if (asked.resume != "auto" && !is_run(given)) {
+    const auto saved = io::load_checkpoint(given);
+    auto stored = config_of(saved);
+    stored.data_dir = data_dir_of(saved.path.parent_path().parent_path(), stored.data_dir);
+    auto options = resumed(stored, asked, saved.note.step);
+    options.out = target_of(asked, given, saved);
+    if (is_run(options.out)) {
+      refuse_unknown_run(options.out);
+      refuse_foreign(saved, options.out);
+    }
+    return options;
+  }
+  if (!is_run(given)) {
+    throw error::usage("there is no run to resume in " + given.string() +
+                       "; start one without --resume, or correct --out");
+  }
+  std::error_code ignored;
+  if (asked.from.has("out") && !fs::equivalent(given, run_directory(asked), ignored)) {
+    auto other = asked;
+    const auto newest = io::newest_checkpoint(given / "checkpoints");
+    if (!newest) {
+      throw error::usage("the run in " + given.string() + " has no checkpoint to start from in " +
+                         run_directory(asked) + "; leave --out out, or --resume");
+    }
+    other.resume = newest->string();
+    return continued(other);
+  }
+  refuse_unknown_run(given);
+  const auto config = given / "config.toml";
+  const auto contents = io::read_file(config);
+  const auto newest = io::newest_checkpoint(given / "checkpoints");
+  const auto done = newest ? io::step_of_name(newest->filename().string()) : std::nullopt;
+  auto stored = config_from_toml(contents.text(), config.string());
+  stored.data_dir = data_dir_of(given, stored.data_dir);
+  auto options = resumed(stored, asked, done.value_or(0));
+  options.resume = "auto";
+  if (run_directory(options) != given) options.out = given.string();
+  return options;
+}
+
+/// The options as they count, warnings said.
+train_options settled(const train_options& asked) {
+  auto options = asked.resume.empty() ? asked : continued(asked);
+  for (const auto& warning : check(options)) say("warning: " + warning);
+  return options;
+}
+
+trained run_settled(const train_options& options) {
+  const placement where = placed(options);
+  for (const auto& warning : without_effect_there(options, where)) say("warning: " + warning);
+  if (where.cuda) return train_cuda(options, where);
+  return options.backend == choice::backend::eigen ? train_eigen(options, where)
+                                                   : train_reference(options, where);
+}
+
+std::string resuming(const std::string& run) {
+  return "triptych train --out " + shell_word(run) + " --resume";
+}
+
+/// The failure, with the command that takes its advice where the run has begun: what is there is no
+/// longer started, it is resumed.
+error with_command(const error& failure, const train_options& options) {
+  const std::string run = run_directory(options), what = failure.what();
+  const fs::path config = fs::path(run) / "config.toml";
+  try {  // the run that is there may still be the one that --overwrite was to replace
+    const auto stored = config_from_toml(io::read_file(config).text(), config.string());
+    if (!differences(stored, options).empty()) return failure;
+  } catch (const error&) {
+    return failure;
+  }
+  if (failure.kind() == error_kind::non_finite && what.ends_with("lower `lr`")) {
+    const double rate = std::min(base_rate(options, std::numeric_limits<std::int64_t>::max()) / 2,
+                                 train_options{}.lr);
+    return error::non_finite(what + " (" + resuming(run) + " --lr " + io::number_text(rate) + ")");
+  }
+  if (failure.kind() == error_kind::io && what.ends_with("try again")) {
+    return error::io(what + " (" + resuming(run) + ")");
+  }
+  if (failure.kind() == error_kind::memory && what.find("`threads` 1") == what.npos) {
+    return error::memory(what + "; these are of a new run, with --overwrite or in another --out");
+  }
+  return failure;
+}
+
+}  // namespace
+
+trained run_training(const train_options& asked) { return run_settled(settled(asked)); }
+
+int train(const train_options& asked) {
+  const train_options options = settled(asked);
+  if (asked.print_config) {
+    std::cout << config_toml(options, true);
+    return 0;
+  }
+  trained done;
+  try {
+    done = run_settled(options);
+  } catch (const error& failure) {
+    throw with_command(failure, options);
+  }
+  if (done.run.empty()) return done.code;
+  if (done.code != 0) {
+    progress(asked.quiet).note("continue with: " + resuming(done.run));
+    return done.code;
+  }
+  if (asked.json) {
+    std::cout << "{\"run\": " << io::json_string(done.run) << ", \"steps\": " << done.steps
+              << ", \"seconds\": " << fixed(done.seconds, 1) << "}\n";
+  } else {
+    const std::string run = io::printable(done.run);
+    std::cout << "run      " << run << "\n"
+              << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
+              << "next     triptych eval " << shell_word(run) << "\n";
+  }
+  return 0;
+}
+
+}  // namespace triptych::app

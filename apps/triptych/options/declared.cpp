@@ -1,0 +1,384 @@
+// Every option of every command, declared once.
+#include "triptych/options/declared.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+
+#include <triptych/augment/recipe.hpp>
+#include <triptych/backend/cpu/convolution/any.hpp>
+#include <triptych/data/registry.hpp>
+
+#include "triptych/options/described.hpp"
+#include "triptych/options/parts.hpp"
+
+namespace triptych::app {
+
+namespace {
+
+const std::vector<std::string_view> split_names{"train", "test"};
+const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"};
+
+constexpr int most_threads = 1024, most_epochs = 1'000'000;
+constexpr int largest_batch = 1 << 20, most_devices = 1024;
+constexpr const char* limit_help = "take the first N records of each file, 0 = all";
+constexpr const char* large_help =
+    "take what the run says of views above 512 pixels and of more than 100000 generated images";
+constexpr const char* data_dir_help =
+    "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych";
+
+/// auto, cpu, cuda or cuda:N. Whether it is there is asked where it is needed; see place().
+field<train_options> device_field() {
+  auto result = one_of(&train_options::device, {"auto", "cpu", "cuda"});
+  result.hint = "auto|cpu|cuda[:N]";
+  result.read = [read = result.read](train_options& o, std::string_view text) {
+    int index = 0;
+    if (text.starts_with("cuda:")) {
+      const auto number = text.substr(5);
+      if (auto complaint = read_whole(number, 0, most_devices, index); !complaint.empty()) {
+        return "has the number '" + std::string(number) + "', which " + complaint;
+      }
+      text = "cuda";
+    }
+    auto complaint = read(o, text);
+    if (complaint.empty()) o.device_index = index;
+    return complaint;
+  };
+  result.write = [write = result.write](const train_options& o) {
+    return write(o) + (o.device_index > 0 ? ":" + std::to_string(o.device_index) : "");
+  };
+  result.example = "cpu";
+  return result;
+}
+
+/// --resume is --resume=auto.
+field<train_options> resume_field() {
+  auto result = text(&train_options::resume, "auto|PATH", "auto");
+  result.shape = form::maybe;
+  result.read = [](train_options& o, std::string_view given) -> std::string {
+    if (given.empty()) return "is empty";
+    o.resume = given == "true" ? "auto" : given == "false" ? "" : std::string(given);
+    return {};
+  };
+  return result;
+}
+
+/// All but the method and what methods and optimizers say themselves.
+settings<train_options> run_settings() {
+  using o = train_options;
+  return {
+      {"out", "Run", text(&o::out, "DIR", "runs/first"),
+       "run directory; default: runs/ and a name made of data, method, variant and seed",
+       role::habit},
+      {"seed", "Run", whole(&o::seed, at_least(0)), "of everything that is random"},
+      {"resume", "Run", resume_field(),
+       "continue the run in --out, or the run or checkpoint at PATH", role::session},
+      {"overwrite", "Run", flag(&o::overwrite), "replace the run that is there", role::session},
+      {"max-steps", "Run", whole(&o::max_steps, at_least(0)),
+       "stop, with a checkpoint, after step N of the run; 0 = at its end", role::session},
+      {"checkpoint-every", "Run", whole(&o::checkpoint_every, {1, most_epochs}), "epochs",
+       role::habit},
+      {"knn-every", "Run", whole(&o::knn_every, {0, most_epochs}),
+       "epochs between kNN accuracies in the log, 0 = never", role::habit},
+      {"log-every", "Run", whole(&o::log_every, at_least(1)), "steps between lines of the metrics",
+       role::habit},
+      {"dump-step", "Run", text(&o::dump_step, "FILE", "step.safetensors"),
+       "write every tensor of one step, to be recomputed elsewhere", role::session},
+      {"dump-at", "Run", whole(&o::dump_at, at_least(1)), "which step to dump, from 1",
+       role::session},
+      {"config", "Run", text(&o::config, "FILE", "run.toml"),
+       "read options from FILE, lines of name = value", role::session},
+      {"print-config", "Run", flag(&o::print_config),
+       "print all options, with their sources, as such a file, and exit", role::session},
+      {"dry-run", "Run", flag(&o::dry_run), "print shapes, sizes and steps; write nothing",
+       role::session},
+      {"quiet", "Run", flag(&o::quiet), "no progress on stderr", role::session},
+      {"json", "Run", flag(&o::json), "results as JSON", role::session},
+
+      {"device", "Machine", device_field(),
+       "where to compute; auto: on the first CUDA device, else on the CPU", role::habit},
+      {"backend", "Machine", one_of(&o::backend, {"reference", "eigen"}),
+       "on the CPU: reference: plain and slow; eigen: fast"},
+      {"dtype", "Machine", one_of(&o::dtype, {"f32", "f64"}), "f64 needs the backend reference"},
+      {"convolution", "Machine", name_among(&o::convolution, convolution::any::names),
+       "algorithm of the backend eigen; bf16: rounded products, on processors with AMX"},
+      {"threads", "Machine", whole(&o::threads, {0, most_threads}),
+       "0 = all; results do not depend on it", role::habit},
+      {"precision", "Machine", one_of(&o::precision, {"f32", "tf32", "bf16"}),
+       "on CUDA: what the operands of products are rounded to"},
+      {"conv-engine", "Machine", one_of(&o::conv_engine, {"auto", "gemm", "cudnn"}),
+       "on CUDA: cuBLAS on patch matrices, or cuDNN; auto: cuDNN where it is there", role::habit},
+      {"resident", "Machine", toggle(&o::resident),
+       "on CUDA: images lie in its memory and views are made there; off: by the CPU", role::habit},
+      {"graph", "Machine", toggle(&o::graph),
+       "on CUDA: a step's launches are made as one graph; off: one by one", role::habit},
+
+      {"data", "Images", name_among(&o::data, data::data_set_names), "data set"},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,
+       role::habit},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
+      {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
+       "generated training images"},
+      {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
+       "generated test images"},
+      {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
+       "pixels on a side of a view, 0 = the data set's own"},
+      {"augment", "Images", name_among(&o::augment, augment::preset_names),
+       "recipe of the views: " + join(augment::preset_names, ", ")},
+
+      {"width", "Networks", within(&o::encoder, whole(&nn::resnet_options::width, {1, 4096})),
+       "channels of the first stage"},
+      {"blocks", "Networks",
+       within(&o::encoder, wholes(&nn::resnet_options::blocks, 1, 1000, "N,N,N,N")),
+       "residual blocks of the stages"},
+      {"stem", "Networks",
+       within(&o::encoder, one_of(&nn::resnet_options::stem, {"cifar", "imagenet"})),
+       "cifar: 3x3, for small images; imagenet: 7x7 stride 2 and max-pool"},
+      {"zero-init-residual", "Networks",
+       within(&o::encoder, toggle(&nn::resnet_options::zero_init_residual)),
+       "residual blocks start as the identity"},
+      {"head", "Networks",
+       within(&o::head, wholes(&nn::head_options::projector, 1, 1 << 20, "N,N,...")),
+       "output sizes of the projector's layers"},
+      {"head-norm", "Networks",
+       within(&o::head,
+              one_of(&nn::head_options::projector_norm, {"all", "plain", "hidden", "none"})),
+       "BatchNorm in the projector: after every layer; the last without scale and shift; not after "
+       "the last; nowhere"},
+      {"predictor-hidden", "Networks",
+       within(&o::head, whole(&nn::head_options::predictor_hidden, {0, 1 << 20})),
+       "hidden size of the predictor, 0 = no predictor"},
+
+      {"epochs", "Optimizer", whole(&o::epochs, {1, most_epochs}), "passes over the images"},
+      {"batch", "Optimizer", whole(&o::batch, {2, largest_batch}), "images in a step"},
+      {"lr", "Optimizer", real(&o::lr, positive), "learning rate; with --resume: from there on"},
+      {"lr-changes", "Optimizer", rate_changes(&o::lr_changes),
+       "another --lr from step N on, counted from 0; --resume --lr X adds one"},
+      {"schedule", "Optimizer", one_of(&o::schedule, {"cosine", "constant"}),
+       "of the learning rate"},
+      {"predictor-lr", "Optimizer", one_of(&o::predictor_lr, {"cosine", "constant"}),
+       "schedule of the predictor; cosine: that of the others"},
+      {"warmup-epochs", "Optimizer", whole(&o::warmup_epochs, {0, most_epochs}),
+       "epochs of linear warm-up"},
+      {"clip-norm", "Optimizer", real(&o::clip_norm, not_negative),
+       "largest norm of the gradient, 0 = any"},
+      {"optimizer", "Optimizer", name_among(&o::optimizer, optimizers::names),
+       "update rule: " + join(optimizers::names, ", ")},
+  };
+}
+
+/// The method, but for what it says itself.
+settings<train_options> method_settings() {
+  using o = train_options;
+  return {
+      {"method", "Method", name_among(&o::method, methods::names),
+       "what is learned from: " + join(methods::names, ", ")},
+      {"recipe", "Method", one_of(&o::recipe, {"paper", "tuned"}),
+       "where all options start: settings shared by all methods, or the method's own recipe"},
+      {"variant", "Method", one_of(&o::variant, {"paper", "released"}),
+       "mncl: sets all switches between the paper and its authors' code as the one or the other"},
+      {"momentum-m", "Method", real(&o::momentum_m, fraction), "of the momentum network"},
+      {"momentum-schedule", "Method", one_of(&o::momentum_schedule, {"cosine", "constant"}),
+       "of it: rising to 1, or constant"},
+      {"grid", "Method", whole(&o::grid, {1, 16}), "patches on a side of an image"},
+      {"combine-k", "Method", whole(&o::combine_k, {1, 256}), "patches in a combination"},
+      {"combine", "Method", one_of(&o::combine, {"all", "random"}),
+       "all combinations, or one at random"},
+  };
+}
+
+}  // namespace
+
+const settings<train_options>& train_settings() {
+  static const settings<train_options> table = [] {
+    auto all = run_settings();
+    add_described<optimizers>(all, "Optimizer", &train_options::optimizer);
+    for (auto& s : method_settings()) all.push_back(std::move(s));
+    add_described<methods>(all, "Method", &train_options::method);
+    return all;
+  }();
+  return table;
+}
+
+const settings<eval_options>& eval_settings() {
+  using o = eval_options;
+  static const settings<eval_options> table{
+      {"run", "", positional(text(&o::run, "RUN", "runs/first")),
+       "run directory, or one of its checkpoints"},
+      {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names), "what to measure"},
+      {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
+       "measure the same encoder untrained, too"},
+      {"seed", "Evaluation", whole(&o::seed, at_least(0)), "of classifier and order of images"},
+      {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}),
+       "passes over the images"},
+      {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
+      {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
+      {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
+      {"data", "Images", name_among(&o::data, data::data_set_names),
+       "data set, default: the run's"},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
+      {"large", "Images", flag(&o::large), large_help},
+      {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
+      {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+      {"json", "Output", flag(&o::json), "results as JSON"},
+  };
+  return table;
+}
+
+const settings<embed_options>& embed_settings() {
+  using o = embed_options;
+  static const settings<embed_options> table{
+      {"run", "", positional(text(&o::run, "RUN", "runs/first")),
+       "run directory, or one of its checkpoints"},
+      {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
+       "where features and labels go"},
+      {"split", "Images", one_of(&o::split, split_names), "which images"},
+      {"data", "Images", name_among(&o::data, data::data_set_names),
+       "data set, default: the run's"},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
+      {"large", "Images", flag(&o::large), large_help},
+      {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
+      {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
+      {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+  };
+  return table;
+}
+
+const settings<inspect_options>& inspect_settings() {
+  using o = inspect_options;
+  static const settings<inspect_options> table{
+      {"file", "", positional(text(&o::file, "FILE", "runs/first")),
+       "safetensors file, checkpoint or run directory"},
+      {"json", "Output", flag(&o::json), "as JSON"},
+  };
+  return table;
+}
+
+const settings<data_options>& data_settings() {
+  using o = data_options;
+  static const settings<data_options> table{
+      {"action", "", positional(one_of(&o::action, {"list", "verify", "show"})),
+       "list the data sets; verify one; or show its images"},
+      {"name", "", positional(name_among(&o::name, data::data_set_names)),
+       join(data::data_set_names, ", ")},
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
+      {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
+       "generated training images"},
+      {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
+       "generated test images"},
+      {"seed", "Images", whole(&o::seed, at_least(0)), "of generated images and of views"},
+      {"split", "Contact sheet", one_of(&o::split, split_names), "which images"},
+      {"out", "Contact sheet", text(&o::out, "FILE", "sheet.png"), "a .png or .ppm file"},
+      {"count", "Contact sheet", whole(&o::count, {1, 1000}), "images, one in a row"},
+      {"views", "Contact sheet", whole(&o::views, {0, 16}), "augmented views beside each"},
+      {"augment", "Contact sheet", name_among(&o::augment, augment::preset_names),
+       "recipe of the views: " + join(augment::preset_names, ", ")},
+      {"image-size", "Contact sheet", whole(&o::image_size, {0, most_pixels}),
+       "pixels on a side of a view, 0 = the data set's own"},
+  };
+  return table;
+}
+
+const settings<doctor_options>& doctor_settings() {
+  using o = doctor_options;
+  static const settings<doctor_options> table{
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data"),
+       "where the data sets lie; else they are looked for in $XDG_CACHE_HOME/triptych"},
+      {"json", "Output", flag(&o::json), "as JSON"},
+  };
+  return table;
+}
+
+const settings<reproduce_options>& reproduce_settings() {
+  using o = reproduce_options;
+  static const settings<reproduce_options> table{
+      {"table", "",
+       positional(one_of(&o::table, {"table0", "table1", "table2", "table3", "table4"})),
+       "table0: the switches between the paper and its authors' code; table1: the methods; table2: "
+       "lambda; table3: one combination or all, on the way; table4: combine-k"},
+      {"out", "Table", text(&o::out, "DIR", "runs/reproduce"),
+       "where DIR/table1.md, .csv and .json and the runs below DIR/table1 go", role::habit},
+      {"seeds", "Table", wholes(&o::seeds, 0, std::numeric_limits<int>::max(), "N,N,..."),
+       "of the runs of each row", role::session},
+      {"methods", "Table", several_of(&o::methods, {methods::names.begin(), methods::names.end()}),
+       "rows of table1 [all]", role::session},
+      {"evaluator", "Table", one_of(&o::evaluator, evaluator_names), "what judges the encoders"},
+  };
+  return table;
+}
+
+/// The options of training that the cells of a table can have in common.
+const settings<train_options>& shared_settings() {
+  static const settings<train_options> table = [] {
+    constexpr std::string_view others[]{"out",       "seed",      "method",  "resume",
+                                        "json",      "overwrite", "dry-run", "print-config",
+                                        "max-steps", "dump-step", "dump-at", "lr-changes"};
+    auto shared = train_settings();
+    std::erase_if(shared, [&](const setting<train_options>& s) {
+      return std::find(std::begin(others), std::end(others), s.name) != std::end(others);
+    });
+    return shared;
+  }();
+  return table;
+}
+
+namespace {
+
+template <class Options>
+std::vector<option_text> option_texts(const settings<Options>& table) {
+  std::vector<option_text> texts;
+  for (const auto& s : table) {
+    auto help = s.help;
+    const auto initial = s.value.write(Options{});
+    if ((s.value.shape == form::value) && !initial.empty()) help += " [" + initial + "]";
+    texts.push_back({s.name, s.group, s.value.hint, help, s.value.shape});
+  }
+  return texts;
+}
+
+template <class Options>
+command_text described(const settings<Options>& table, std::string name, std::string summary,
+                       std::string more) {
+  return {std::move(name), std::move(summary), std::move(more), option_texts(table)};
+}
+
+command_text described_reproduce() {
+  auto text = described(
+      reproduce_settings(), "reproduce", "Train and evaluate all that a table compares.",
+      "The options of train hold for every cell, save those that the table varies.\n"
+      "The same command goes on where it was interrupted; finished cells are skipped.\n"
+      "Example:\n  triptych reproduce table2 --data procedural --width 8 --epochs 4 --seeds 1");
+  for (auto& option : option_texts(shared_settings())) text.options.push_back(std::move(option));
+  return text;
+}
+
+}  // namespace
+
+const std::vector<command_text>& command_texts() {
+  static const std::vector<command_text> all{
+      described(
+          train_settings(), "train", "Train an encoder without labels.",
+          "A value may be a flag, TRIPTYCH_<NAME> in the environment, or a line of\n"
+          "--config's file: the first of these counts, then --variant, then --recipe,\n"
+          "then the default.\n"
+          "Example:\n  triptych train --data procedural --width 16 --epochs 6 --out runs/first"),
+      described(eval_settings(), "eval", "Measure how good a trained encoder's features are.",
+                "Example:\n  triptych eval runs/first --protocol logistic,knn"),
+      described(embed_settings(), "embed", "Write features and labels to a safetensors file.",
+                "Example:\n  triptych embed runs/first --split test --out features.safetensors"),
+      described(inspect_settings(), "inspect", "Print what a file or a run holds, and check it.",
+                "Example:\n  triptych inspect runs/first"),
+      described(data_settings(), "data", "List, verify and show data sets.",
+                "Example:\n  triptych data show procedural --out sheet.png"),
+      described_reproduce(),
+      described(doctor_settings(), "doctor", "Print what this program and this machine have.",
+                "What is missing is said, with what to do about it; it is no failure.\n"
+                "Example:\n  triptych doctor --data-dir data"),
+  };
+  return all;
+}
+
+}  // namespace triptych::app

@@ -1,0 +1,276 @@
+// apps/triptych/options/options.hpp
+//
+// What a user can ask of the app, as plain structs with typed fields: one per command, no trace of
+// how a value was given. The fields are declared to the outside in declared.cpp, once each; there
+// they get name, limits and help. What a method or an optimizer takes it says itself (described.hpp).
+// The defaults of training are the paper's shared settings.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <triptych/backend/device/cuda/options.hpp>
+#include <triptych/nn/architecture.hpp>
+#include <triptych/train/schedule.hpp>
+
+namespace triptych::app {
+
+/// The enumerators are spelled as on the command line; `automatic` is written "auto".
+namespace choice {
+enum class backend { reference, eigen };
+enum class device { automatic, cpu, cuda };
+enum class dtype { f32, f64 };
+enum class recipe { paper, tuned };
+enum class variant { paper, released };
+enum class schedule { cosine, constant };
+enum class combine { all, random };
+enum class protocol { linear, logistic, knn };
+enum class split { train, test };
+enum class data_action { list, verify, show };
+enum class table { table0, table1, table2, table3, table4 };
+}  // namespace choice
+
+/// One value as it was given. `source` names the place for messages.
+struct given_value {
+  std::string name, text, source;
+};
+
+/// Where the values came from: option name -> "flag --lr", "environment TRIPTYCH_LR", "run.toml:3".
+struct sources {
+  std::map<std::string, std::string, std::less<>> given;
+
+  [[nodiscard]] bool has(std::string_view name) const { return given.find(name) != given.end(); }
+  [[nodiscard]] std::string of(std::string_view name) const {
+    const auto found = given.find(name);
+    return found == given.end() ? "the defaults" : found->second;
+  }
+};
+
+struct train_options {
+  // the run
+  std::string out;  ///< see run_directory()
+  std::uint64_t seed = 0;
+  std::string resume;  ///< empty: a new run; "auto": its newest checkpoint; or a path
+  bool overwrite = false;
+  std::int64_t max_steps = 0;  ///< stop after this step of the run; 0: at its end
+  int checkpoint_every = 1;    ///< epochs
+  int knn_every = 0;           ///< epochs; 0: never
+  int log_every = 10;          ///< steps
+  std::string dump_step;       ///< file for the tensors of one step
+  std::int64_t dump_at = 1;    ///< which step, from 1
+  std::string config;
+  bool print_config = false, dry_run = false, quiet = false, json = false;
+
+  // the machine
+  choice::backend backend = choice::backend::eigen;
+  choice::device device = choice::device::automatic;
+  int device_index = 0;  ///< of the CUDA device
+  choice::dtype dtype = choice::dtype::f32;
+  std::string convolution = "fast";
+  int threads = 0;  ///< 0: all
+  backend::cuda_precision precision = backend::cuda_precision::tf32;
+  backend::cuda_convolution conv_engine = backend::cuda_convolution::automatic;
+  bool resident = true;  ///< images in the device's memory
+  bool graph = true;     ///< a step on it is one graph
+
+  // the images
+  std::string data = "cifar10";
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;  ///< 0: no limit
+  std::int64_t procedural_train = 5000, procedural_test = 1000;
+  int image_size = 0;  ///< 0: the data set's own; see view_size()
+  std::string augment = "mncl";
+
+  // the networks
+  nn::resnet_options encoder;
+  nn::head_options head;
+
+  // the optimizer
+  int epochs = 200, batch = 256;
+  std::string optimizer = "sgd";
+  double lr = 0.1;
+  std::vector<train::rate_change> lr_changes;  ///< by ascending step
+  choice::schedule schedule = choice::schedule::cosine;
+  choice::schedule predictor_lr = choice::schedule::cosine;
+  int warmup_epochs = 0;
+  double clip_norm = 0;  ///< 0: gradients are not clipped
+
+  // the method
+  std::string method = "mncl";
+  choice::recipe recipe = choice::recipe::paper;
+  choice::variant variant = choice::variant::paper;
+  double momentum_m = 0.99;
+  choice::schedule momentum_schedule = choice::schedule::constant;
+  int grid = 2, combine_k = 2;
+  choice::combine combine = choice::combine::all;
+
+  /// Of the method and the optimizer, what differs from their own defaults; see part_of().
+  std::map<std::string, std::string, std::less<>> described{};
+
+  sources from{};
+};
+
+/// Sets every switch between the paper and its authors' code as the variant has it.
+void apply_variant(train_options& options, choice::variant variant);
+
+struct eval_options {
+  std::string run;  ///< a run directory or one of its checkpoints
+  std::vector<choice::protocol> protocol{choice::protocol::linear, choice::protocol::logistic,
+                                         choice::protocol::knn};
+  bool untrained_baseline = true;
+  int epochs = 90, batch = 256;
+  double lr = 0.8;
+  std::uint64_t seed = 0;
+  bool resume = false;
+  int threads = 0;
+  bool quiet = false, json = false;
+
+  // the images: those of the run, unless given; see inherit_data()
+  std::string data = "cifar10";
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+  bool large = false;  ///< see require_usual()
+
+  // what is judged beside the untrained encoder; not for the command line, which shows it all
+  bool trained = true, raw_pixels = true;
+
+  sources from{};
+};
+
+struct embed_options {
+  std::string run;
+  choice::split split = choice::split::test;
+  std::string out;
+  int batch = 256;
+  int threads = 0;
+  bool quiet = false;
+
+  std::string data = "cifar10";
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+  bool large = false;  ///< see require_usual()
+
+  sources from{};
+};
+
+struct inspect_options {
+  std::string file;  ///< a safetensors file, a checkpoint or a run directory
+  bool json = false;
+
+  sources from{};
+};
+
+struct data_options {
+  choice::data_action action = choice::data_action::list;
+  std::string name = "cifar10";
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+  std::int64_t procedural_train = 5000, procedural_test = 1000;
+  choice::split split = choice::split::train;
+  std::string out;
+  std::string augment = "mncl";
+  int count = 8, views = 5;
+  int image_size = 0;
+  std::uint64_t seed = 0;
+
+  sources from{};
+};
+
+struct doctor_options {
+  std::string data_dir;
+  bool json = false;
+
+  sources from{};
+};
+
+struct reproduce_options {
+  choice::table table = choice::table::table1;
+  std::vector<int> seeds{1, 2};
+  std::vector<std::size_t> methods;  ///< places among methods::names; none: all
+  choice::protocol evaluator = choice::protocol::logistic;
+  std::string out = "runs/reproduce";
+
+  train_options train;                           ///< what holds for every cell; see cell_options()
+  std::vector<std::vector<given_value>> layers;  ///< what made `train`, the last counting most
+
+  sources from{};
+};
+
+/// `own` takes the run's images where the user gave none.
+template <class Options>
+void inherit_data(Options& own, const train_options& run) {
+  if (own.from.has("data")) return;
+  own.data = run.data;
+  if (!own.from.has("data-dir")) own.data_dir = run.data_dir;
+  if (!own.from.has("limit-per-file")) own.limit_per_file = run.limit_per_file;
+}
+
+using any_options = std::variant<train_options, eval_options, embed_options, inspect_options,
+                                 data_options, reproduce_options, doctor_options>;
+
+/// Refuses what does not go together (error::usage); returns warnings.
+std::vector<std::string> check(const train_options& options);
+
+/// The value of the option `name` as it is written on a command line.
+std::string written(const train_options& options, std::string_view name);
+
+/// Pixels on a side of a view: --image-size, or the data set's own.
+int view_size(const train_options& options);
+
+/// --out, or a name made of the choices that tell runs apart.
+std::string run_directory(const train_options& options);
+
+/// The configuration as TOML, to be given back by --config. `annotated` adds where each value that
+/// is not a default came from.
+std::string config_toml(const train_options& options, bool annotated = false);
+
+/// The options that a text of config_toml() stands for; `name` is for messages. Throws
+/// error::usage.
+train_options config_from_toml(std::string_view text, const std::string& name);
+
+/// The configuration as one JSON object, keys named as the options, numbers as numbers; `more` adds
+/// numbers under further names.
+std::string config_json(const train_options& options,
+                        const std::vector<std::pair<std::string, double>>& more = {});
+
+/// What computes something else in `asked` than in `stored`: "lr is 0.1, not 0.2". Empty if a run
+/// with the one can be continued with the other after `done` steps: changes of the learning rate
+/// after them are no difference.
+std::vector<std::string> differences(const train_options& stored, const train_options& asked,
+                                     std::int64_t done = std::numeric_limits<std::int64_t>::max());
+
+/// What a run resumed after `done` steps goes on with: the stored configuration where `asked` is
+/// silent. Its flag --lr is the base rate from there on. Another option that would compute
+/// something else throws error::checkpoint.
+train_options resumed(const train_options& stored, const train_options& asked, std::int64_t done);
+
+/// The base learning rate that holds at a step, counted from 0.
+double base_rate(const train_options& options, std::int64_t step);
+
+/// The options of one cell of a table: the shared ones under `own`, whose source is the table.
+train_options cell_options(const reproduce_options& options, const std::vector<given_value>& own);
+
+/// What decides the numbers of a table, as TOML; see table_differences().
+std::string table_toml(const reproduce_options& options);
+
+/// What makes other numbers in `asked` than in a table_toml() `text`, which `name` names.
+std::vector<std::string> table_differences(std::string_view text, const std::string& name,
+                                           const reproduce_options& asked);
+
+/// What was given of the options that change what is computed, and is not the default.
+std::vector<std::pair<std::string, std::string>> chosen(const train_options& options);
+
+/// Whether --queue means something to the method.
+bool has_queue(const train_options& options);
+
+/// "cifar10", for messages and file names.
+
+}  // namespace triptych::app
