@@ -81,13 +81,15 @@ std::vector<geometry> encoder(int width, std::int64_t images, int size) {
   int in = width;
   for (int stage = 0; stage < 4; ++stage) {
     const int out = width << stage;
-    const nn::basic_block changing(in, out, 2, false), keeping(out, out, 1, false);
+    const auto add = [&](const nn::conv2d& c) {
+      all.push_back(c.geometry({images, size, size, c.in}));
+    };
     if (stage > 0) {
-      all.push_back(changing.conv1.geometry({images, size, size, in}));
-      all.push_back(changing.shortcut.geometry({images, size, size, in}));
+      add({in, out, 3, 2, 1});
+      add({in, out, 1, 2, 0});
       size /= 2;
     }
-    all.push_back(keeping.conv1.geometry({images, size, size, out}));
+    add({out, out, 3, 1, 1});
     in = out;
   }
   return all;

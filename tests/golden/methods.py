@@ -37,6 +37,7 @@ DEFAULTS = {
     "clip-norm": 0.0,
     "predictor-lr": "cosine",
     "zero-init-residual": "off",
+    "block": "basic",
     "momentum-init": "copy",
     "ema-timing": "after",
     "combine-k": 2,  # fast_moco
@@ -66,7 +67,10 @@ VARIANTS = {
 }
 
 # Files of a step beside those of METHODS: a name, the method, and what is changed.
-OTHERS = {"simsiam_adamw": ("simsiam", {"optimizer": "adamw", "lr": 0.003, "weight-decay": 0.02})}
+OTHERS = {
+    "simsiam_adamw": ("simsiam", {"optimizer": "adamw", "lr": 0.003, "weight-decay": 0.02}),
+    "simclr_bottleneck": ("simclr", {"block": "bottleneck", "blocks": "1,2,1,1"}),
+}
 
 
 # --- one step -------------------------------------------------------------------------------------

@@ -97,8 +97,13 @@ class network:
         return torch.cat(parts)
 
     def block(self, x, name, stride):
-        y = self.batch_norm(self.conv(x, f"{name}.conv1", stride, 1), f"{name}.bn1").relu()
-        y = self.batch_norm(self.conv(y, f"{name}.conv2", 1, 1), f"{name}.bn2")
+        if self.config.get("block", "basic") == "bottleneck":
+            y = self.batch_norm(self.conv(x, f"{name}.conv1", 1, 0), f"{name}.bn1").relu()
+            y = self.batch_norm(self.conv(y, f"{name}.conv2", stride, 1), f"{name}.bn2").relu()
+            y = self.batch_norm(self.conv(y, f"{name}.conv3", 1, 0), f"{name}.bn3")
+        else:
+            y = self.batch_norm(self.conv(x, f"{name}.conv1", stride, 1), f"{name}.bn1").relu()
+            y = self.batch_norm(self.conv(y, f"{name}.conv2", 1, 1), f"{name}.bn2")
         if self.has(f"{name}.downsample.0.weight"):
             x = self.batch_norm(
                 self.conv(x, f"{name}.downsample.0", stride, 0), f"{name}.downsample.1"
@@ -184,13 +189,22 @@ def initialize(config, generator, prefix, predictor):
     norm("encoder.bn1", width)
     inputs = width
     for stage, count in enumerate(sizes(config["blocks"])):
-        outputs = width << stage
+        inner = outputs = width << stage
         for i in range(count):
             name = f"encoder.layer{stage + 1}.{i}"
-            conv(f"{name}.conv1", outputs, inputs, 3)
-            norm(f"{name}.bn1", outputs)
-            conv(f"{name}.conv2", outputs, outputs, 3)
-            norm(f"{name}.bn2", outputs, last_scale)
+            if config.get("block", "basic") == "bottleneck":
+                outputs = 4 * inner
+                conv(f"{name}.conv1", inner, inputs, 1)
+                norm(f"{name}.bn1", inner)
+                conv(f"{name}.conv2", inner, inner, 3)
+                norm(f"{name}.bn2", inner)
+                conv(f"{name}.conv3", outputs, inner, 1)
+                norm(f"{name}.bn3", outputs, last_scale)
+            else:
+                conv(f"{name}.conv1", outputs, inputs, 3)
+                norm(f"{name}.bn1", outputs)
+                conv(f"{name}.conv2", outputs, outputs, 3)
+                norm(f"{name}.bn2", outputs, last_scale)
             if inputs != outputs:
                 conv(f"{name}.downsample.0", outputs, inputs, 1)
                 norm(f"{name}.downsample.1", outputs)

@@ -74,6 +74,7 @@ class golden_step {
     const json& c = config;
     nn::resnet_options encoder;
     encoder.width = c.at("width");
+    if (c.value("block", "basic") == "bottleneck") encoder.block = nn::block::bottleneck;
     const auto blocks = numbers_in(c.at("blocks"));
     std::copy_n(blocks.begin(), 4, encoder.blocks.begin());
     using nn::head_norm;

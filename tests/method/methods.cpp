@@ -108,6 +108,11 @@ TEST_CASE("a step of AdamW, its third, agrees with an independent implementation
   check_step(g, g.run(*m, g.images()));
 }
 
+TEST_CASE("a step with an encoder of bottleneck blocks agrees with an independent implementation") {
+  const golden_step g = golden("simclr_bottleneck");
+  check_step(g, compared_step(g));
+}
+
 TEST_CASE("every variant of a compared method does what an independent implementation does") {
   const json golden_variants = read_json("methods_variants.json");
   for (const auto& expected : golden_variants.at("cases")) {

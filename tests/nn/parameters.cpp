@@ -9,6 +9,7 @@
 #include <triptych/nn/resnet.hpp>
 
 #include "support/catch.hpp"
+#include "support/thrown.hpp"
 
 using namespace triptych;
 
@@ -123,4 +124,22 @@ TEST_CASE("an architecture's arena ends with the predictor, so that one without 
   CHECK(longer->name == "predictor.0.weight");
   CHECK(longer->offset >= begin);
   CHECK(without.predictor.empty());
+}
+
+TEST_CASE("heads may have any layers that take what is before them") {
+  const nn::resnet encoder({.width = 2, .blocks = {1, 1, 1, 1}});
+  const nn::mlp projector(16, nn::projector_layers({6, 4}));
+  // Linear and nothing else, as SwAV's prototypes.
+  nn::architecture<> wide(encoder, projector, nn::mlp(4, {{10, false, false}}));
+  nn::declaration d;
+  const std::size_t predictor = wide.declare(d);
+  CHECK(d.weights.size() - predictor >= 10 * 4 + 10);
+  CHECK(wide.predictor.out() == 10);
+  CHECK(nn::architecture<>(encoder, projector, {}).predictor.empty());
+  CHECK(thrown_by([&] {
+          nn::architecture<>(encoder, projector, nn::mlp(6, {{10}}));
+        }).says("the predictor takes 6 features and the projector gives 4; make them the same"));
+  CHECK(thrown_by([&] {
+          nn::architecture<>(encoder, nn::mlp(8, {{10}}), {});
+        }).says("the projector takes 8 features and the encoder gives 16"));
 }

@@ -1,5 +1,6 @@
 #include <triptych/nn/resnet.hpp>
 
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -43,25 +44,33 @@ shapes names_of(const nn::parameter_list& list) {
   return all;
 }
 
-/// What torchvision's resnet18 holds, without the classifier and the counters.
+/// What torchvision's resnet18, or with bottlenecks resnet50, holds, without the classifier and the counters.
 struct torchvision {
   shapes weights, statistics;
 
-  torchvision(std::int64_t width, std::int64_t stem) {
+  torchvision(std::int64_t width, std::int64_t stem, std::array<int, 4> blocks = {2, 2, 2, 2},
+              bool bottleneck = false) {
     weights["conv1.weight"] = {width, 3, stem, stem};
     norm("bn1", width);
-    for (int stage = 1; stage <= 4; ++stage) {
-      const std::int64_t out = width << (stage - 1);
-      for (int block = 0; block < 2; ++block) {
-        const std::int64_t in = stage > 1 && block == 0 ? out / 2 : out;
-        const std::string at = "layer" + std::to_string(stage) + "." + std::to_string(block) + ".";
-        weights[at + "conv1.weight"] = {out, in, 3, 3};
-        norm(at + "bn1", out);
-        weights[at + "conv2.weight"] = {out, out, 3, 3};
-        norm(at + "bn2", out);
-        if (in == out) continue;
-        weights[at + "downsample.0.weight"] = {out, in, 1, 1};
-        norm(at + "downsample.1", out);
+    std::int64_t in = width;
+    for (std::size_t stage = 0; stage < 4; ++stage) {
+      const std::int64_t inner = width << stage, out = bottleneck ? 4 * inner : inner;
+      for (int block = 0; block < blocks[stage]; ++block) {
+        const std::string at =
+            "layer" + std::to_string(stage + 1) + "." + std::to_string(block) + ".";
+        weights[at + "conv1.weight"] = {inner, in, bottleneck ? 1 : 3, bottleneck ? 1 : 3};
+        norm(at + "bn1", inner);
+        weights[at + "conv2.weight"] = {inner, inner, 3, 3};
+        norm(at + "bn2", inner);
+        if (bottleneck) {
+          weights[at + "conv3.weight"] = {out, inner, 1, 1};
+          norm(at + "bn3", out);
+        }
+        if (in != out) {
+          weights[at + "downsample.0.weight"] = {out, in, 1, 1};
+          norm(at + "downsample.1", out);
+        }
+        in = out;
       }
     }
   }
@@ -76,9 +85,11 @@ struct torchvision {
 
 TEST_CASE("A pass that keeps nothing for backward encodes as one that does, down to single pixels") {
   for (const auto& [stem, size] : {std::pair{nn::stem::cifar, 2}, {nn::stem::cifar, 8}, {nn::stem::imagenet, 8}}) {
-    for (const int blocks : {1, 2}) {
+    for (const auto& [block, blocks] :
+         {std::pair{nn::block::basic, 1}, {nn::block::basic, 2}, {nn::block::bottleneck, 2}}) {
       INFO(size << " pixels, " << blocks << " blocks");
-      nn::resnet r({.stem = stem, .width = 2, .blocks = {blocks, blocks, blocks, blocks}});
+      nn::resnet r(
+          {.stem = stem, .block = block, .width = 2, .blocks = {blocks, blocks, blocks, blocks}});
       workbench w = bench_of(r);
       const shape s{4, size, size, 3, 2};
       const numbers x = random_for(s, 3);
@@ -154,6 +165,29 @@ TEST_CASE("resnet-18 has the names, shapes and sizes of torchvision's") {
   CHECK(names_of(imagenet.weights) == large.weights);
   CHECK(names_of(cifar.statistics) == small.statistics);
   CHECK(nn::resnet().out() == 512);
+}
+
+TEST_CASE(
+    "a resnet of bottlenecks has the gradients of its differences at odd sizes, in both stems") {
+  check({.block = nn::block::bottleneck, .width = 2, .blocks = {1, 2, 1, 1}}, {4, 11, 9, 3, 2});
+  check({.stem = nn::stem::imagenet,
+         .block = nn::block::bottleneck,
+         .width = 2,
+         .blocks = {1, 1, 1, 1}},
+        {4, 37, 35, 3, 2});
+}
+
+TEST_CASE("resnet-50 has the names, shapes and sizes of torchvision's") {
+  const nn::resnet_options options{
+      .stem = nn::stem::imagenet, .block = nn::block::bottleneck, .blocks = {3, 4, 6, 3}};
+  nn::declaration d;
+  nn::resnet r(options);
+  r.declare(d);
+  const torchvision theirs(64, 7, options.blocks, true);
+  CHECK(names_of(d.weights) == theirs.weights);
+  CHECK(names_of(d.statistics) == theirs.statistics);
+  CHECK(d.weights.count() == 25557032 - 2049000);
+  CHECK(r.out() == 2048);
 }
 
 TEST_CASE("width and block counts make resnet-10 and -34") {

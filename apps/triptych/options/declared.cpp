@@ -131,6 +131,11 @@ settings<train_options> run_settings() {
       {"blocks", "Networks",
        within(&o::encoder, wholes(&nn::resnet_options::blocks, 1, 1000, "N,N,N,N")),
        "residual blocks of the stages"},
+      {"block", "Networks",
+       within(&o::encoder, one_of(&nn::resnet_options::block, {"basic", "bottleneck"})),
+       "basic: two 3x3 convolutions; bottleneck: 1x1, 3x3 and 1x1, with four times the channels "
+       "between "
+       "blocks"},
       {"stem", "Networks",
        within(&o::encoder, one_of(&nn::resnet_options::stem, {"cifar", "imagenet"})),
        "cifar: 3x3, for small images; imagenet: 7x7 stride 2 and max-pool"},

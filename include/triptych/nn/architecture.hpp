@@ -6,9 +6,12 @@
 //   x (N,H,W,3) -> encoder -> h (N,D) -> [combine] -> projector -> z (N,P) -> predictor -> p (N,P)
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <triptych/core/error.hpp>
 #include <triptych/nn/mlp.hpp>
 #include <triptych/nn/resnet.hpp>
 
@@ -36,6 +39,15 @@ struct architecture {
     }
   }
 
+  /// With heads of any layers; an empty predictor is none. Throws error::usage where one does not take what the other
+  /// gives.
+  architecture(Encoder e, mlp project, mlp predict)
+      : encoder(std::move(e)), projector(std::move(project)), predictor(std::move(predict)) {
+    expect("the projector", projector, encoder.out(), "the encoder");
+    expect("the predictor", predictor, projector.empty() ? encoder.out() : projector.out(),
+           "the projector");
+  }
+
   /// The same with the identity for its predictor.
   [[nodiscard]] architecture without_predictor() const {
     architecture s = *this;
@@ -50,6 +62,14 @@ struct architecture {
     const std::size_t predictor_begin = d.weights.size();
     d.within("predictor.", [&] { predictor.declare(d); });
     return predictor_begin;
+  }
+
+ private:
+  static void expect(const std::string& who, const mlp& head, int given, const std::string& whose) {
+    if (head.empty() || head.in() == given) return;
+    throw error::usage("architecture: " + who + " takes " + std::to_string(head.in()) +
+                       " features and " + whose + " gives " + std::to_string(given) +
+                       "; make them the same");
   }
 };
 

@@ -47,13 +47,14 @@ inline std::vector<mlp_layer> predictor_layers(int hidden, int out) {
 class mlp {
  public:
   mlp() = default;
-  mlp(int in, const std::vector<mlp_layer>& layers) : out_(in) {
+  mlp(int in, const std::vector<mlp_layer>& layers) : in_(in), out_(in) {
     for (const auto& layer : layers) {
       stages_.push_back({{.in = out_, .out = layer.out}, {.channels = layer.out, .affine = layer.affine}, layer});
       out_ = layer.out;
     }
   }
 
+  [[nodiscard]] int in() const { return in_; }
   [[nodiscard]] int out() const { return out_; }
   [[nodiscard]] bool empty() const { return stages_.empty(); }
 
@@ -105,7 +106,7 @@ class mlp {
     mlp_layer layer;
   };
   std::vector<stage> stages_;
-  int out_ = 0;
+  int in_ = 0, out_ = 0;
 };
 
 }  // namespace triptych::nn

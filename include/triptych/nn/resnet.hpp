@@ -1,19 +1,22 @@
 // triptych/nn/resnet.hpp
 //
-// ResNet of basic blocks: stem, four stages of widths w, 2w, 4w, 8w, global average pool.
-// ResNet-18 is {.width = 64, .blocks = {2, 2, 2, 2}}, -10 {1, 1, 1, 1}, -34 {3, 4, 6, 3}.
+// ResNet: stem, four stages of widths w, 2w, 4w, 8w, global average pool. Of basic blocks, with w = 64, it is
+// ResNet-18 with {2, 2, 2, 2}, -34 with {3, 4, 6, 3} (-10 with {1, 1, 1, 1}); of bottleneck blocks, which have four
+// times as many channels between them, -50 with {3, 4, 6, 3} and -101 with {3, 4, 23, 3}.
 //
-//   x (N,H,W,3) -> stem -> stage 1 (H,W) -> 2 (/2) -> 3 (/4) -> 4 (/8) -> mean -> h (N, 8w)
+//   x (N,H,W,3) -> stem -> stage 1 (H,W) -> 2 (/2) -> 3 (/4) -> 4 (/8) -> mean -> h (N, 8w or 32w)
 //
 // The cifar stem is a 3x3 convolution with stride 1 and padding 1; the imagenet stem a 7x7 with
 // stride 2 and a 3x3 max-pool with stride 2, for images of 64 pixels and more.
-// Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's.
-// Memory of a recorded pass: four maps a basic block (each convolution's output and its
-// normalization), six where the block changes shape.
+// Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's, and so is the place of a
+// bottleneck's stride: its 3x3 convolution.
+// Memory of a recorded pass: two maps a convolution (its output and that normalized).
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,37 +28,55 @@ namespace triptych::nn {
 
 enum class stem { cifar, imagenet };
 
+enum class block { basic, bottleneck };
+
 /// The numbers that make a ResNet.
 struct resnet_options {
   triptych::nn::stem stem = stem::cifar;
+  triptych::nn::block block = block::basic;
   int width = 64;
   std::array<int, 4> blocks = {2, 2, 2, 2};
   bool zero_init_residual = false;  ///< the last BatchNorm weight of every block starts at 0
 };
 
-/// Two 3x3 convolutions and a short cut: y = relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)).
-struct basic_block {
-  conv2d conv1, conv2, shortcut;
-  batch_norm bn1, bn2, shortcut_bn;
-  bool projects = false;  ///< the short cut changes shape, by a 1x1 convolution
+/// Convolutions, each with its BatchNorm and relu, and a short cut into the last one's relu:
+///   basic       y = relu(bn(3x3(relu(bn(3x3(x))))) + shortcut(x))
+///   bottleneck  y = relu(bn(1x1(relu(bn(3x3(relu(bn(1x1(x)))))))) + shortcut(x))
+class residual_block {
+ public:
+  /// From `in` channels to the stage's `width`, or to four times that.
+  residual_block(block kind, int in, int width, int stride, bool zero_init) {
+    if (kind == block::basic) {
+      layers_ = {{{in, width, 3, stride, 1}, {.channels = width}},
+                 {{width, width, 3, 1, 1}, {.channels = width}}};
+    } else {
+      layers_ = {{{in, width, 1, 1, 0}, {.channels = width}},
+                 {{width, width, 3, stride, 1}, {.channels = width}},
+                 {{width, 4 * width, 1, 1, 0}, {.channels = 4 * width}}};
+    }
+    if (zero_init) layers_.back().norm.weight_start = initial::zero;
+    if (stride != 1 || in != out()) {
+      shortcut_ = {{in, out(), 1, stride, 0}, {.channels = out()}};
+    }
+  }
 
-  basic_block(int in, int out, int stride, bool zero_init)
-      : conv1{in, out, 3, stride, 1},
-        conv2{out, out, 3, 1, 1},
-        shortcut{in, out, 1, stride, 0},
-        bn1{.channels = out},
-        bn2{.channels = out, .weight_start = zero_init ? initial::zero : initial::one},
-        shortcut_bn{.channels = out},
-        projects(stride != 1 || in != out) {}
+  [[nodiscard]] int out() const { return layers_.back().conv.out; }
+  [[nodiscard]] shape output(shape x) const {
+    for (const auto& l : layers_) x = l.conv.output(x);
+    return x;
+  }
+  /// Whether the short cut changes shape.
+  [[nodiscard]] bool projects() const { return shortcut_.has_value(); }
 
   void declare(declaration& d) {
-    conv1.declare(d, "conv1");
-    bn1.declare(d, "bn1");
-    conv2.declare(d, "conv2");
-    bn2.declare(d, "bn2");
-    if (projects) {
-      shortcut.declare(d, "downsample.0");
-      shortcut_bn.declare(d, "downsample.1");
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const auto number = std::to_string(i + 1);
+      layers_[i].conv.declare(d, "conv" + number);
+      layers_[i].norm.declare(d, "bn" + number);
+    }
+    if (shortcut_) {
+      shortcut_->conv.declare(d, "downsample.0");
+      shortcut_->norm.declare(d, "downsample.1");
     }
   }
 
@@ -63,34 +84,55 @@ struct basic_block {
   void forward(const pass<B>& p, tensor<const typename B::activation> x,
                tensor<typename B::activation> y) const {
     const auto scope = p.temporaries();
-    tensor<const typename B::activation> bypass = x;
-    if (projects) {
-      const auto mapped = p.take_activation(y.shape);
-      shortcut.forward(p, x, mapped);
-      const auto normal = p.recording() ? p.take_activation(y.shape) : mapped;
-      shortcut_bn.forward(p, mapped, nullptr, false, normal);
-      bypass = normal;
+    const auto bypass = shortcut_ ? normalized(p, *shortcut_, x, nullptr, false, {}) : x;
+    for (const auto& l : layers_) {
+      const bool last = &l == &layers_.back();
+      x = last ? normalized(p, l, x, bypass.data, true, y) : normalized(p, l, x, nullptr, true, {});
     }
-    const auto inner = p.take_activation(y.shape);
-    conv1.forward(p, x, inner);
-    const auto hidden = p.recording() ? p.take_activation(y.shape) : inner;
-    bn1.forward(p, inner, nullptr, true, hidden);
-    const auto outer = p.recording() ? p.take_activation(y.shape) : y;
-    conv2.forward(p, hidden, outer);
-    bn2.forward(p, outer, bypass.data, true, y);
   }
 
   /// dy (overwritten) -> dx, which is dy where the block does not project. Gradients within the block
-  /// take the places of forward's maps.
+  /// take the places of forward's maps where they have room.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::activation> dy,
                 tensor<typename B::activation> dx) const {
-    const auto [outer, hidden] = bn2.backward(p, dy);  // dy is now the short cut's gradient
-    conv2.backward(p, outer, hidden.data);
-    const auto inner = bn1.backward(p, hidden).dx;
-    conv1.backward(p, inner, dx.data, !projects);
-    if (projects) shortcut.backward(p, shortcut_bn.backward(p, dy).dx, dx.data, true);
+    auto gradient = dy;  // of what the layer gave; behind the last one dy is the short cut's
+    for (std::size_t i = layers_.size(); i-- > 1;) {
+      auto [dmapped, place] = layers_[i].norm.backward(p, gradient);
+      shape in = dx.shape;
+      for (std::size_t before = 0; before < i; ++before) in = layers_[before].conv.output(in);
+      gradient = in.size() <= place.size() ? tensor<typename B::activation>{in, place.data}
+                                           : p.take_activation(in);
+      layers_[i].conv.backward(p, dmapped, gradient.data);
+    }
+    const auto dmapped = layers_.front().norm.backward(p, gradient).dx;
+    layers_.front().conv.backward(p, dmapped, dx.data, !projects());
+    if (!shortcut_) return;
+    shortcut_->conv.backward(p, shortcut_->norm.backward(p, dy).dx, dx.data, true);
   }
+
+ private:
+  struct layer {
+    conv2d conv;
+    batch_norm norm;
+  };
+
+  /// relu(bn(conv(x)) + residual), into `y` where there is one: where nothing is recorded all within one map.
+  template <class B>
+  static tensor<typename B::activation>
+  normalized(const pass<B>& p, const layer& l, tensor<const typename B::activation> x,
+             const typename B::activation* residual, bool relu, tensor<typename B::activation> y) {
+    const shape s = l.conv.output(x.shape);
+    const bool given = y.data != nullptr;
+    const auto mapped = given && !p.recording() ? y : p.take_activation(s);
+    l.conv.forward(p, x, mapped);
+    if (!given) y = p.recording() ? p.take_activation(s) : mapped;
+    l.norm.forward(p, mapped, residual, relu, y);
+    return y;
+  }
+
+  std::vector<layer> layers_;
+  std::optional<layer> shortcut_;
 };
 
 class resnet {
@@ -101,10 +143,10 @@ class resnet {
     stem_bn_ = {.channels = options.width};
     int in = options.width;
     for (int stage = 0; stage < 4; ++stage) {
-      const int out = options.width << stage;
       for (int b = 0; b < options.blocks[static_cast<std::size_t>(stage)]; ++b) {
-        blocks_.emplace_back(in, out, stage > 0 && b == 0 ? 2 : 1, options.zero_init_residual);
-        in = out;
+        blocks_.emplace_back(options.block, in, options.width << stage, stage > 0 && b == 0 ? 2 : 1,
+                             options.zero_init_residual);
+        in = blocks_.back().out();
       }
     }
     out_ = in;
@@ -115,8 +157,9 @@ class resnet {
   [[nodiscard]] std::map<std::string, std::string> metadata() const {
     std::string blocks;
     for (const int b : options_.blocks) blocks += (blocks.empty() ? "" : ",") + std::to_string(b);
-    return {{"triptych.arch",
-             "resnet basic blocks " + blocks + " width " + std::to_string(options_.width)},
+    return {{"triptych.arch", std::string("resnet ") +
+                                  (options_.block == block::basic ? "basic" : "bottleneck") +
+                                  " blocks " + blocks + " width " + std::to_string(options_.width)},
             {"triptych.stem", options_.stem == stem::cifar ? "3x3 stride 1 padding 1, no max-pool"
                                                            : "7x7 stride 2 padding 3, max-pool"}};
   }
@@ -133,7 +176,7 @@ class resnet {
     }
   }
 
-  /// x (N,H,W,3), a map -> h (N, 8w), features.
+  /// x (N,H,W,3), a map -> h (N, out), features.
   template <class B>
   [[nodiscard]] tensor<const typename B::real>
   forward(const pass<B>& p, tensor<const typename B::activation> x) const {
@@ -148,7 +191,7 @@ class resnet {
     tensor<typename B::activation>
         before{};  // the map before y, whose place serves again where it is large enough
     for (const auto& block : blocks_) {
-      const shape s = block.conv1.output(y.shape);
+      const shape s = block.output(y.shape);
       const bool reuse = !p.recording() && before.data != nullptr && s.size() <= before.size();
       const auto next =
           reuse ? tensor<typename B::activation>{s, before.data} : p.take_activation(s);
@@ -161,7 +204,7 @@ class resnet {
     return h;
   }
 
-  /// dh (N, 8w); the gradient of the images is not wanted. Takes a map for each shape there is.
+  /// dh (N, out); the gradient of the images is not wanted. Takes a map for each shape there is.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dh) const {
     const arena_frame scope(p.backend.arena());
@@ -169,7 +212,7 @@ class resnet {
     p.backend.average_pool_backward(dy.shape, dh.data, dy.data);
     for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
       const shape s = p.tape->pop_shape();
-      const auto dx = block->projects ? p.take_activation(s) : dy;
+      const auto dx = block->projects() ? p.take_activation(s) : dy;
       block->backward(p, dy, dx);
       dy = dx;
     }
@@ -203,7 +246,7 @@ class resnet {
   resnet_options options_;
   conv2d stem_;
   batch_norm stem_bn_;
-  std::vector<basic_block> blocks_;
+  std::vector<residual_block> blocks_;
   int out_ = 0;
 };
 

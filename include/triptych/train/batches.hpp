@@ -31,7 +31,7 @@ class batches {
     if constexpr (RenderingBackend<B>) {
       if (resident) {
         static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
-        pixels_ = {set.pixels.size(), "the images, which `resident` off leaves to the CPU"};
+        pixels_ = bytes(set.pixels.size(), "the images, which `resident` off leaves to the CPU");
         backend.upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());
         options_.decide_only = true;
       }
@@ -76,12 +76,13 @@ class batches {
   }
 
  private:
+  using bytes = buffer<std::uint8_t, typename B::allocator>;
+
   B* backend_;
   const data::image_set* set_;
   data::loader_options options_;
   std::optional<data::loader> loader_;
-  buffer<std::uint8_t, typename B::allocator>
-      pixels_;  ///< of the set, where the backend makes the views
+  bytes pixels_;  ///< of the set, where the backend makes the views
   std::vector<real> host_;
 };
 
