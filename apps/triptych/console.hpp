@@ -175,6 +175,14 @@ class progress {
   std::function<void(std::string_view)> log_;
 };
 
+/// The texts of a list, one after another.
+template <class List, class Text>
+std::string joined(const List& list, const Text& text_of, const char* between = ", ") {
+  std::string all;
+  for (const auto& one : list) all += (all.empty() ? "" : between) + text_of(one);
+  return all;
+}
+
 /// "59 s", "12 min 05 s", "3 h 20 min"
 inline std::string duration_text(double seconds) {
   const auto total = static_cast<long long>(std::clamp(seconds, 0.0, 1e9) + 0.5);

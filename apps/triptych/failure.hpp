@@ -19,11 +19,6 @@
 
 namespace triptych::app {
 
-/// Whether the images of the data set are made, not read.
-inline bool generated(std::string_view name) {
-  return data::data_set_of(name).place == data::place::nowhere;
-}
-
 // What makes a command need less memory, such as "choose a smaller --batch"; empty where no option
 // does, or none may be changed.
 
@@ -31,7 +26,8 @@ inline std::string less_memory(const train_options& o) {
   if (!o.resume.empty()) return {};  // it goes on as it began
   return std::string("choose a smaller ") +
          (has_queue(o) ? "--batch, --width or --queue" : "--batch or --width") +
-         ", or fewer images (" + (generated(o.data) ? "--procedural-train)" : "--limit-per-file)");
+         ", or fewer images (" +
+         (data::generated(o.data) ? "--procedural-train)" : "--limit-per-file)");
 }
 inline std::string less_memory(const reproduce_options& o) { return less_memory(o.train); }
 inline std::string less_memory(const eval_options&) {
@@ -39,7 +35,7 @@ inline std::string less_memory(const eval_options&) {
 }
 inline std::string less_memory(const embed_options&) { return less_memory(eval_options{}); }
 inline std::string less_memory(const data_options& o) {
-  const std::string images = generated(o.name) ? "--procedural-train" : "--limit-per-file";
+  const std::string images = data::generated(o.name) ? "--procedural-train" : "--limit-per-file";
   switch (o.action) {
   case choice::data_action::list:
     break;

@@ -1,5 +1,5 @@
 // The cells of the tables, against the paper's own.
-#include "triptych/commands/tables.hpp"
+#include "triptych/options/tables.hpp"
 
 #include <set>
 #include <string>

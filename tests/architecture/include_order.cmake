@@ -33,7 +33,7 @@ function(included_by file result)
   set(${result} ${lines} PARENT_SCOPE)
 endfunction()
 
-file(GLOB_RECURSE headers RELATIVE ${include} ${include}/triptych/*.hpp)
+file(GLOB_RECURSE headers RELATIVE ${include} ${include}/triptych/*.hpp ${include}/triptych/*.cuh)
 foreach(header IN LISTS headers)
   rank_of(${header} rank)
   if(rank LESS 0)

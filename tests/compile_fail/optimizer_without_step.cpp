@@ -1,4 +1,4 @@
-// expect: an update from the gradient has an optimizer `rule` and a bound `clip_norm`
+// expect: an update from the gradient has an `optimizer` and a bound `clip_norm`
 #include <array>
 #include <string_view>
 

@@ -175,12 +175,12 @@ TEST_CASE("clipping and LARS take their norms where they are") {
     const device_array weights(b, random_numbers(count, 1)), gradient(b, random_numbers(count, 2)),
         state(b, random_numbers(count, 3)), squares(b, std::vector<double>(n, 0.1));
     real* const buffers[] = {state.data(), squares.data()};
-    const update::optimizer::any rule{optimizer};
+    const update::optimizer::any chosen{optimizer};
     for (int i = 0; i < 2; ++i) {
-      rule.step(b, list, {0, n, 0.3, i}, scale_of(b, gradient.data(), n),
-                static_cast<const real*>(gradient.data()),
-                update::optimizer::state_of<std::remove_cvref_t<decltype(b)>>(buffers),
-                weights.data());
+      chosen.step(b, list, {0, n, 0.3, i}, scale_of(b, gradient.data(), n),
+                  static_cast<const real*>(gradient.data()),
+                  update::optimizer::state_of<std::remove_cvref_t<decltype(b)>>(buffers),
+                  weights.data());
     }
     std::vector<double> all;
     weights.append_to(all);

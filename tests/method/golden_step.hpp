@@ -146,7 +146,7 @@ class golden_step {
                 .learning_rate = rate,
                 .predictor_learning_rate = config.at("predictor-lr") == "constant" ? base : rate,
                 .seed = config.at("seed")},
-               dump.observer());
+               dump.trace());
     dump.finish(report);
     tensors found;
     for (const auto& t : dump.tensors()) found[t.name] = t.values;

@@ -136,6 +136,7 @@ TEST_CASE("heads may have any layers that take what is before them") {
   CHECK(d.weights.size() - predictor >= 10 * 4 + 10);
   CHECK(wide.predictor.out() == 10);
   CHECK(nn::architecture<>(encoder, projector, {}).predictor.empty());
+  CHECK(nn::architecture<>(encoder, {}, nn::mlp(16, {{10}})).projector.out() == 16);
   CHECK(thrown_by([&] {
           nn::architecture<>(encoder, projector, nn::mlp(6, {{10}}));
         }).says("the predictor takes 6 features and the projector gives 4; make them the same"));

@@ -17,7 +17,7 @@ workbench bench_of(nn::resnet& r, std::uint64_t seed = 1) {
   return workbench([&](nn::declaration& d) { r.declare(d); }, seed);
 }
 
-/// The encodings (N, 8w) of `x`.
+/// The encodings (N, out) of `x`.
 numbers encode(const nn::resnet& r, const nn::pass<oracle>& p, tensor<const double> x) {
   const arena_frame scope(p.backend.arena());
   const auto h = r.forward(p, x);

@@ -25,7 +25,7 @@ io::safetensors_file dumped(Run& run, const std::vector<double>& x) {
   train::step_dump dump(run.method);
   const auto report =
       run.method.step({extents, images.data()},
-                      {.learning_rate = 0.1, .predictor_learning_rate = 0.1}, dump.observer());
+                      {.learning_rate = 0.1, .predictor_learning_rate = 0.1}, dump.trace());
   dump.finish(report);
   const temporary_directory at;
   const auto path = at.path() / "step.safetensors";

@@ -19,12 +19,12 @@ struct weights_and_buffer {
 };
 
 /// Two steps from w = (3, 4), |w| = 5, with g = (0, 2), |g| = 2, then a second, equal gradient.
-weights_and_buffer two_steps(const lars& rule, double lr) {
+weights_and_buffer two_steps(const lars& optimizer, double lr) {
   weights_and_buffer t{{3, 4}, {0, 0}};
   const std::array<double, 2> gradient{0, 2};
   for (int i = 0; i < 2; ++i) {
-    rule.step(std::span<double>(t.weights), std::span<double>(t.buffer),
-              std::span<const double>(gradient), lr);
+    optimizer.step(std::span<double>(t.weights), std::span<double>(t.buffer),
+                   std::span<const double>(gradient), lr);
   }
   return t;
 }
@@ -116,11 +116,11 @@ struct network {
     state.assign(weights.size(), 0);
   }
 
-  void step(const lars& rule, double rate, double scale = 1) {
+  void step(const lars& optimizer, double rate, double scale = 1) {
     double* const buffers[] = {state.data()};
-    rule.step(backend, list, {0, list.size(), rate}, &scale, gradient.data(),
-              triptych::update::optimizer::state_of<triptych::backend::reference<>>(buffers),
-              weights.data());
+    optimizer.step(backend, list, {0, list.size(), rate}, &scale, gradient.data(),
+                   triptych::update::optimizer::state_of<triptych::backend::reference<>>(buffers),
+                   weights.data());
   }
 };
 
@@ -129,16 +129,16 @@ struct network {
 TEST_CASE("LARS on a backend is LARS on the host, tensor by tensor") {
   for (const auto which :
        {lars_rule::after_momentum, lars_rule::scale_gradient, lars_rule::skip_without_decay}) {
-    const lars rule{.weight_decay = 0.01, .trust_coefficient = 0.1, .rule = which};
+    const lars optimizer{.weight_decay = 0.01, .trust_coefficient = 0.1, .rule = which};
     network ours, host;
     for (int i = 0; i < 3; ++i) {
-      ours.step(rule, 0.5);
+      ours.step(optimizer, 0.5);
       for (const auto& p : host.list) {
         const auto part = [&](std::vector<double>& v) {
           return std::span(v).subspan(p.offset, p.size());
         };
-        rule.step(part(host.weights), part(host.state),
-                  std::span<const double>(part(host.gradient)), 0.5);
+        optimizer.step(part(host.weights), part(host.state),
+                       std::span<const double>(part(host.gradient)), 0.5);
       }
     }
     for (const auto& p : ours.list) {
@@ -151,18 +151,18 @@ TEST_CASE("LARS on a backend is LARS on the host, tensor by tensor") {
 }
 
 TEST_CASE("LARS of a scaled gradient is that of a gradient so scaled") {
-  const lars rule{.weight_decay = 0.01, .trust_coefficient = 0.1};
+  const lars optimizer{.weight_decay = 0.01, .trust_coefficient = 0.1};
   network scaled, small;
   for (double& g : small.gradient) g *= 0.25;
-  scaled.step(rule, 0.5, 0.25);
-  small.step(rule, 0.5);
+  scaled.step(optimizer, 0.5, 0.25);
+  small.step(optimizer, 0.5);
   CHECK(scaled.weights == small.weights);
 }
 
 TEST_CASE("LARS that leaves vectors out gives them plain SGD without decay") {
-  const lars rule{.weight_decay = 0.01, .trust_coefficient = 0.1, .vectors = false};
+  const lars optimizer{.weight_decay = 0.01, .trust_coefficient = 0.1, .vectors = false};
   network partly, wholly;
-  partly.step(rule, 0.5);
+  partly.step(optimizer, 0.5);
   wholly.step({.weight_decay = 0.01, .trust_coefficient = 0.1}, 0.5);
   const auto& bias = *std::next(partly.list.begin());
   for (std::size_t i = 0; i < bias.offset; ++i) CHECK(partly.weights[i] == wholly.weights[i]);

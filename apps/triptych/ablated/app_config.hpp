@@ -5,7 +5,7 @@
 
 #ifndef TRIPTYCH_APP_CONFIG
 #error                                                                                             \
-    "only apps/triptych/ablated/ is compiled for each configuration: ask triptych/configuration.hpp"
+    "only apps/triptych/ablated/ is compiled for each configuration: ask triptych/options/configuration.hpp"
 #else
 #include TRIPTYCH_APP_CONFIG
 #endif

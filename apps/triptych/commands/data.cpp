@@ -1,12 +1,12 @@
 // `triptych data`: which data sets there are, whether one is complete, and what its images and
 // their views look like.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -14,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/data/read_file.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 

@@ -136,7 +136,7 @@ struct frozen_run {
   static Options with_images_of(const trained_run& run, Options own) {
     inherit_data(own, run.options);
     require_encoder(run);
-    if (!own.large) require_usual(run, data::data_set_of(own.data).place == data::place::nowhere);
+    if (!own.large) require_usual(run, data::generated(own.data));
     return own;
   }
 };

@@ -22,12 +22,12 @@
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/table_report.hpp"
-#include "triptych/commands/tables.hpp"
 #include "triptych/console.hpp"
 #include "triptych/devices/device.hpp"
 #include "triptych/devices/train_backends.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/make.hpp"
+#include "triptych/options/tables.hpp"
 #include "triptych/signals.hpp"
 
 namespace triptych::app {
@@ -136,7 +136,7 @@ class reproduction {
       if (list.empty()) return;
       throw error::checkpoint("what lies in " + file.parent_path().string() +
                               " was made otherwise: its " +
-                              report::joined(list, [](const auto& one) { return one; }) +
+                              joined(list, [](const auto& one) { return one; }) +
                               "; give the settings it was made with, or another --out");
     };
     const auto contents = io::read_file(config);

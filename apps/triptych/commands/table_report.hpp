@@ -131,13 +131,6 @@ inline std::string paper_text(const std::optional<eval::accuracy>& paper) {
   return fixed(paper->top1, 2) + (paper->top5 > 0 ? " / " + fixed(paper->top5, 2) : "");
 }
 
-template <class List, class Text>
-std::string joined(const List& list, const Text& text_of, const char* between = ", ") {
-  std::string all;
-  for (const auto& one : list) all += (all.empty() ? "" : between) + text_of(one);
-  return all;
-}
-
 inline std::string number(const std::optional<double>& value, const char* nothing) {
   return value ? io::number_text(*value) : nothing;
 }

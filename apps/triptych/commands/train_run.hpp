@@ -279,7 +279,7 @@ class train_run {
       return trainer_->advance();
     }
     train::step_dump dump(*method_);
-    const auto r = trainer_->advance(dump.observer());
+    const auto r = trainer_->advance(dump.trace());
     dump.finish(r.report);
     auto as_it_was = options_;
     as_it_was.lr = base_rate(options_, r.step - 1);
@@ -431,7 +431,7 @@ class train_run {
   double before_ = 0;  // seconds of training before this call
 };
 
-/// Instantiated once per backend, in train_eigen.cpp, train_reference.cpp and cuda/with.cpp.
+/// Instantiated once per backend, in devices/.
 template <class B>
 trained train_on(B& backend, const train_options& options, const placement& where) {
   if (!options.dry_run) io::run_directory::preview(run_directory(options), entry(options));

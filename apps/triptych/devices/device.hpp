@@ -17,7 +17,7 @@
 #include <triptych/backend/device/cuda/options.hpp>
 #include <triptych/core/error.hpp>
 
-#include "triptych/commands/table_report.hpp"
+#include "triptych/console.hpp"
 #include "triptych/devices/cuda.hpp"
 #include "triptych/devices/train_backends.hpp"
 #include "triptych/options/options.hpp"
@@ -82,7 +82,7 @@ inline placement place(const train_options& o, const std::optional<backend::cuda
   };
   const auto first = std::find_if(here->devices.begin(), here->devices.end(), meant);
   if (first == here->devices.end()) {
-    return without("the devices here are " + report::joined(here->devices, title, "; "),
+    return without("the devices here are " + joined(here->devices, title, "; "),
                    "--device cuda:" + std::to_string(here->devices.front().index));
   }
   const auto chosen = std::find_if(first, here->devices.end(), [&](const auto& d) {

@@ -72,9 +72,9 @@ std::vector<std::string> check(const train_options& o) {
     throw error::usage("dtype: f64" + from("dtype") + " is not offered by the backend eigen" +
                        from("backend") + "; give --backend reference");
   }
-  if (data::data_set_of(o.data).place == data::place::given && o.image_size == 0) {
-    throw error::usage("image-size: a folder of images has no size of its own; give e.g. "
-                       "--image-size 32");
+  if (data::data_set_of(o.data).side == 0 && o.image_size == 0) {
+    throw error::usage("image-size: the data set " + o.data +
+                       " has no size of its own; give e.g. --image-size 32");
   }
   const int pixels = view_size(o);
   const bool mncl = o.method == method::mncl_options::about.name;

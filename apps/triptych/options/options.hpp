@@ -271,6 +271,4 @@ std::vector<std::pair<std::string, std::string>> chosen(const train_options& opt
 /// Whether --queue means something to the method.
 bool has_queue(const train_options& options);
 
-/// "cifar10", for messages and file names.
-
 }  // namespace triptych::app

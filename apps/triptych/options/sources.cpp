@@ -13,11 +13,11 @@
 #include <triptych/core/error.hpp>
 #include <triptych/io/file.hpp>
 
-#include "triptych/commands/tables.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/configuration.hpp"
 #include "triptych/options/declared.hpp"
 #include "triptych/options/recipes.hpp"
+#include "triptych/options/tables.hpp"
 #include "triptych/options/toml.hpp"
 #include "triptych/options/variants.hpp"
 

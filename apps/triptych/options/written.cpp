@@ -1,5 +1,4 @@
 // Options as text: files, JSON, sentences about what differs, and the version.
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -4,7 +4,7 @@
 // losses and methods are written over this list alone, so one text runs on every backend.
 //
 // Two types of numbers: `real`, of weights, statistics, features and losses, and `activation`, of the feature
-// maps of an encoder and their gradients. On a CPU they are the same; a `activation` of fewer bits halves
+// maps of an encoder and their gradients. On a CPU they are the same; an `activation` of fewer bits halves
 // what a GPU moves. Below, x is real and f a map; batch normalization and `add` take either.
 //
 // Conventions, for every operation below:

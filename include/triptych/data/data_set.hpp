@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -22,7 +21,7 @@ namespace triptych::data {
 
 /// What to load.
 struct source {
-  std::string name = "procedural";  ///< of a data set
+  std::string name = "procedural";  ///< one of data_set_names
   fs::path dir;                     ///< empty: look in the usual places
   std::int64_t limit_per_file = 0;  ///< first records of each file, or images of each class; 0: all
   int image_size = 0;               ///< of pictures: resize to this; 0: as they are
@@ -32,9 +31,9 @@ struct source {
 
 /// Where the files of a data set are.
 enum class place {
-  usual,    ///< looked for, and known by a mark
-  given,    ///< in the directory that is named
-  nowhere,  ///< its images are made
+  usual,    ///< in one of the usual places, recognized by `mark`
+  given,    ///< only in the directory that the user names
+  nowhere,  ///< there are none: images are generated
 };
 
 struct data_set {
@@ -47,7 +46,7 @@ struct data_set {
   std::string_view obtain{};         ///< what to do where it is not there
   /// `dir` is its directory, as `locate` has found it; empty where it is `nowhere`.
   split (*read)(const source&, const fs::path& dir, thread_pool*) = nullptr;
-  /// Training and test images there are, where reading them all takes long; else null.
+  /// Counts training and test images without reading them; null where reading all is quick.
   std::array<std::int64_t, 2> (*count)(const fs::path& dir) = nullptr;
 };
 

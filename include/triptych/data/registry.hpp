@@ -24,7 +24,7 @@
 
 namespace triptych::data {
 
-/// All of them; one more is one more name here.
+/// All of them; one more is its #include above and its name here.
 inline constexpr std::array data_sets{known::cifar10, known::cifar100, known::tiny_imagenet,
                                       known::folder, known::procedural};
 
@@ -37,7 +37,10 @@ inline constexpr auto data_set_names = [] {
 /// error::usage for a name that there is not.
 const data_set& data_set_of(std::string_view name);
 
-/// The directory that holds the set `name`. error::data saying where it looked and how to get it.
+/// Whether its images are made and not read.
+inline bool generated(std::string_view name) { return data_set_of(name).place == place::nowhere; }
+
+/// The directory that holds the set `name`. error::usage for an unknown name, error::data saying where it looked and how to get it.
 fs::path locate(const std::string& name, const fs::path& dir);
 
 /// Reads the set. error::usage for an unknown name or wrong number, error::data for missing or

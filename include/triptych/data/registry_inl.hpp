@@ -13,7 +13,6 @@
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/nearest_name.hpp>
-#include <triptych/core/thread_pool.hpp>
 #include <triptych/data/data_set.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/registry.hpp>

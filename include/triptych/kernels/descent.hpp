@@ -21,7 +21,7 @@ struct in_memory {
 
 /// Stochastic gradient descent with momentum, weight decay and a factor on the gradient
 /// (for clipping):
-///   g = scale * gradient + decay * w;  b <- momentum * b + g;  w <- w - rate * b
+///   g = scale * gradient + decay * w;  b <- momentum * b + g;  w <- w - lr * b
 /// Rate and Scale are T, or in_memory<T>.
 template <class T, class Rate = T, class Scale = T>
 struct sgd {

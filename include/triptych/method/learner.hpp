@@ -128,7 +128,8 @@ class learner {
   }
 
   /// An array of the method's own, such as a centre: row-major, in the backend's memory as long as the method lives.
-  /// Whoever moves it in a step goes through the gate, by the backend's `commit` or `interpolate`.
+  /// A step changes it only by the backend's `commit`, `commit_each` or `interpolate`, so that a step that is not finite
+  /// leaves it as it was.
   void keep(const std::string& name, std::vector<std::int64_t> shape, real* data,
             arena_role role = arena_role::model) {
     lists_.emplace_back().add({name, std::move(shape)});

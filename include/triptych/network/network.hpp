@@ -151,7 +151,7 @@ class network {
   {
     return gradients_.data();
   }
-  /// The optimizer's arrays, in the order of state_names(rule), each as long as the weights.
+  /// The optimizer's arrays, in the order of state_names(optimizer), each as long as the weights.
   [[nodiscard]] update::optimizer::state_of<B> optimizer_state()
     requires owns_gradients
   {

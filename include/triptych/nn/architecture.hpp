@@ -39,13 +39,13 @@ struct architecture {
     }
   }
 
-  /// With heads of any layers; an empty predictor is none. Throws error::usage where one does not take what the other
-  /// gives.
+  /// With heads of any layers; an empty one is the identity. Throws error::usage where a head's input size is not the
+  /// output size of what is before it.
   architecture(Encoder e, mlp project, mlp predict)
       : encoder(std::move(e)), projector(std::move(project)), predictor(std::move(predict)) {
     expect("the projector", projector, encoder.out(), "the encoder");
-    expect("the predictor", predictor, projector.empty() ? encoder.out() : projector.out(),
-           "the projector");
+    if (projector.empty()) projector = mlp(encoder.out(), {});
+    expect("the predictor", predictor, projector.out(), "the projector");
   }
 
   /// The same with the identity for its predictor.

@@ -1,8 +1,8 @@
 // triptych/nn/resnet.hpp
 //
 // ResNet: stem, four stages of widths w, 2w, 4w, 8w, global average pool. Of basic blocks, with w = 64, it is
-// ResNet-18 with {2, 2, 2, 2}, -34 with {3, 4, 6, 3} (-10 with {1, 1, 1, 1}); of bottleneck blocks, which have four
-// times as many channels between them, -50 with {3, 4, 6, 3} and -101 with {3, 4, 23, 3}.
+// ResNet-18 with {2, 2, 2, 2}, -34 with {3, 4, 6, 3} (-10 with {1, 1, 1, 1}); of bottleneck blocks, whose outputs have
+// four times as many channels, -50 with {3, 4, 6, 3} and -101 with {3, 4, 23, 3}.
 //
 //   x (N,H,W,3) -> stem -> stage 1 (H,W) -> 2 (/2) -> 3 (/4) -> 4 (/8) -> mean -> h (N, 8w or 32w)
 //
@@ -39,7 +39,7 @@ struct resnet_options {
   bool zero_init_residual = false;  ///< the last BatchNorm weight of every block starts at 0
 };
 
-/// Convolutions, each with its BatchNorm and relu, and a short cut into the last one's relu:
+/// Convolutions, each with its BatchNorm and relu, and a shortcut into the last one's relu:
 ///   basic       y = relu(bn(3x3(relu(bn(3x3(x))))) + shortcut(x))
 ///   bottleneck  y = relu(bn(1x1(relu(bn(3x3(relu(bn(1x1(x)))))))) + shortcut(x))
 class residual_block {
@@ -65,7 +65,7 @@ class residual_block {
     for (const auto& l : layers_) x = l.conv.output(x);
     return x;
   }
-  /// Whether the short cut changes shape.
+  /// Whether the shortcut changes shape.
   [[nodiscard]] bool projects() const { return shortcut_.has_value(); }
 
   void declare(declaration& d) {
@@ -96,7 +96,7 @@ class residual_block {
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::activation> dy,
                 tensor<typename B::activation> dx) const {
-    auto gradient = dy;  // of what the layer gave; behind the last one dy is the short cut's
+    auto gradient = dy;  // of the layer's output; after the last BatchNorm, dy is the shortcut's
     for (std::size_t i = layers_.size(); i-- > 1;) {
       auto [dmapped, place] = layers_[i].norm.backward(p, gradient);
       shape in = dx.shape;
@@ -117,7 +117,8 @@ class residual_block {
     batch_norm norm;
   };
 
-  /// relu(bn(conv(x)) + residual), into `y` where there is one: where nothing is recorded all within one map.
+  /// relu(bn(conv(x)) + residual), the relu where it is asked for. The result goes to `y`, or to new memory where y is
+  /// empty; where nothing is recorded, it overwrites the convolution's output.
   template <class B>
   static tensor<typename B::activation>
   normalized(const pass<B>& p, const layer& l, tensor<const typename B::activation> x,
@@ -188,8 +189,8 @@ class resnet {
     const auto normal = p.recording() ? p.take_activation(mapped.shape) : mapped;
     stem_bn_.forward(p, mapped, nullptr, true, normal);
     auto y = options_.stem == stem::imagenet ? max_pool(p, normal) : normal;
-    tensor<typename B::activation>
-        before{};  // the map before y, whose place serves again where it is large enough
+    // The map before y, whose place serves again where it is large enough.
+    tensor<typename B::activation> before{};
     for (const auto& block : blocks_) {
       const shape s = block.output(y.shape);
       const bool reuse = !p.recording() && before.data != nullptr && s.size() <= before.size();
@@ -204,7 +205,8 @@ class resnet {
     return h;
   }
 
-  /// dh (N, out); the gradient of the images is not wanted. Takes a map for each shape there is.
+  /// dh (N, out); the gradient of the images is not wanted. Takes a map for each shape there is, and one more
+  /// for each bottleneck with a stride.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dh) const {
     const arena_frame scope(p.backend.arena());

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/backend.hpp>
 #include <triptych/concepts/rendering_backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/tensor.hpp>
@@ -23,8 +22,8 @@ class batches {
  public:
   using real = typename B::real;
 
-  /// `options.image_size` is the side of a view; `options.start` and `decide_only` are found here. The set must
-  /// outlive this. `resident`: rendered where the backend can. Begins at step `first` of the run.
+  /// `options.batch_size` is from 1 to the set's size (the trainer checks it), `image_size` the side of a view; `start`
+  /// and `decide_only` are set here. The set must outlive this. `resident`: rendered where the backend can. Begins at step `first` of the run.
   batches(B& backend, const data::image_set& set, data::loader_options options, bool resident,
           std::int64_t first)
       : backend_(&backend), set_(&set), options_(std::move(options)) {

@@ -4,7 +4,7 @@
 // gradient and loss in PyTorch's layouts, under the names of docs/file_formats.md.
 //
 //   step_dump dump(method);                    // copies before/...
-//   method.step(x, options, dump.observer());  // copies view/, z/, p/, c/, nn/, ...
+//   method.step(x, options, dump.trace());  // copies view/, z/, p/, c/, nn/, ...
 //   dump.finish(report);                       // copies grad/, after/, loss/
 //   dump.save(path, config_json);
 #pragma once
@@ -29,7 +29,7 @@ class step_dump {
   explicit step_dump(method_type& method) : method_(&method) { snapshot("before"); }
 
   /// For Method::step; refers to this dump.
-  [[nodiscard]] method::trace<real> observer() {
+  [[nodiscard]] method::trace<real> trace() {
     method::trace<real> t;
     t.on_tensor = [this](const std::string& name, tensor<const real> rows) { keep(name, rows); };
     t.on_indices = [this](const std::string& name, const int* at, std::int64_t count) {

@@ -2,25 +2,28 @@
 //
 // The training loop of any method, one step at a time:
 //
-//   while (!trainer.done()) { record r = trainer.advance(); ... }
+//   while (!trainer.done()) { step_record r = trainer.advance(); ... }
 //
 // A step is a function of (seed, step): batches, augmentation and learning rate are found from its
 // number, so a trainer that continues at a step does what one that arrived there does. The monitors
 // (monitor.hpp) look at the step through method::trace and take no part in training.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
-#include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/data/image_set.hpp>
+#include <triptych/data/loader.hpp>
 #include <triptych/method/learner.hpp>
+#include <triptych/method/step.hpp>
+#include <triptych/nn/architecture.hpp>
 #include <triptych/train/batches.hpp>
 #include <triptych/train/fitting_batch.hpp>
 #include <triptych/train/monitor.hpp>
@@ -108,7 +111,8 @@ class trainer {
 
   /// One step. `watch` sees what the monitors see; they share the trace. Throws
   /// error::non_finite, naming step and tensor, or error::memory, saying what batch would fit; both
-  /// before any weight has changed. The step named is that of `step() + 1`.
+  /// before any weight has changed. The step named is that of `step() + 1`. Throws error::usage where a monitor gives
+  /// another number of values than it has columns; the step is done then.
   step_record advance(const method::trace<real>& watch = {}) {
     try {
       return take_step(watch);
@@ -134,7 +138,7 @@ class trainer {
   [[nodiscard]] std::vector<std::int32_t>& queue_labels() { return labels_.rows(); }
 
  private:
-  /// The options, where they can be followed.
+  /// The options, or error::usage where a run with them is impossible.
   static trainer_options checked(trainer_options options, const method::traits& about,
                                  const data::image_set& set) {
     if (options.recipes.size() != static_cast<std::size_t>(about.views)) {

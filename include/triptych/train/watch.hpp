@@ -28,7 +28,8 @@ class watch {
   watch(B& backend, std::vector<monitor> monitors)
       : backend_(&backend), monitors_(std::move(monitors)) {}
 
-  /// For the step that is looked at; `also` sees all of it. Refers to this and forgets the step before.
+  /// To be given to the step that is looked at; passes everything on to `also`. Forgets what was seen before; this object
+  /// must outlive the step.
   [[nodiscard]] method::trace<real> trace(const method::trace<real>& also) {
     seen_.assign(monitors_.size(), {});
     neighbors_.clear();

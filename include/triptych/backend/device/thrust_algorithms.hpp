@@ -19,7 +19,7 @@
 //
 // Operations are declared here and defined in thrust_definitions.hpp, for a system that launches by Thrust: whoever
 // only calls a backend that was compiled elsewhere (cuda.hpp) needs neither Thrust nor a CUDA
-// compiler. Operations on features and on maps alike are member templates, T being real or map.
+// compiler. Operations on features and on maps alike are member templates, T being real or activation.
 // Same bits from run to run, and for any number of threads: launches are cut by shapes alone, sums
 // have a fixed order.
 #pragma once
@@ -40,7 +40,7 @@
 
 namespace triptych::backend {
 
-/// What a backend of devices is put together from, as said above.
+/// The three parts of a device backend, described above.
 template <class System, class Engine, class Activation = float>
 struct device_parts {
   using system = System;
@@ -48,7 +48,7 @@ struct device_parts {
   using activation = Activation;
 };
 
-/// `Parts` is device_parts of three.
+/// `Parts` is a device_parts.
 template <class Parts>
 class thrust_algorithms {
  public:

@@ -18,7 +18,7 @@ namespace triptych::update::optimizer {
 
 template <class... Optimizers>
 struct any_of {
-  /// List<Rules...>
+  /// The same optimizers in another list, such as part_list.
   template <template <class...> class List>
   using in = List<Optimizers...>;
 

@@ -1,7 +1,7 @@
 // triptych/update/optimizer/sgd.hpp
 //
 // Stochastic gradient descent with momentum and weight decay, as torch.optim.SGD computes it:
-//   g <- g + decay * w;  b <- momentum * b + g;  w <- w - rate * b
+//   g <- g + decay * w;  b <- momentum * b + g;  w <- w - lr * b
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // triptych/backend/device/cuda/memory.cuh
 //
 // Device memory, and how numbers of the host get there without the host waiting.
+// Included by cuda.cuh alone: these are definitions.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +12,8 @@
 
 #include <cuda_runtime_api.h>
 
-#include <triptych/backend/cuda.hpp>
 #include <triptych/backend/device/cuda/error.cuh>
+#include <triptych/backend/device/cuda/system.hpp>
 #include <triptych/core/error.hpp>
 
 namespace triptych::backend {

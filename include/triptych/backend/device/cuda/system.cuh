@@ -1,6 +1,7 @@
 // triptych/backend/device/cuda/system.cuh
 //
 // The system of the CUDA backends: one stream of a device, on which Thrust, cuBLAS and graphs launch.
+// Included by cuda.cuh alone: these are definitions.
 #pragma once
 
 #include <algorithm>
@@ -20,10 +21,10 @@
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/system_error.h>
 
-#include <triptych/backend/cuda.hpp>
 #include <triptych/backend/device/cuda/error.cuh>
 #include <triptych/backend/device/cuda/memory.cuh>
 #include <triptych/backend/device/cuda/probe.cuh>
+#include <triptych/backend/device/cuda/system.hpp>
 #include <triptych/backend/device/cuda/warp.cuh>
 #include <triptych/core/bf16.hpp>
 #include <triptych/core/error.hpp>

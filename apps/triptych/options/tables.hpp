@@ -1,4 +1,4 @@
-// apps/triptych/commands/tables.hpp
+// apps/triptych/options/tables.hpp
 //
 // The tables that `reproduce` makes, as data: which options each row sets, and what the paper
 // printed there. A row and a seed are a cell, an ordinary training run.
