@@ -509,7 +509,7 @@ TEST_CASE("What does not go together is refused before anything starts") {
       {{{"dump-step", "x"}, {"dump-at", "9"}, {"max-steps", "8"}},
        "comes after the last one",
        {{"max-steps", "9"}}},
-      {{{"data", "folder"}}, "a folder of images has no size of its own", {{"image-size", "32"}}},
+      {{{"data", "folder"}}, "the data set folder has no size of its own", {{"image-size", "32"}}},
       {{{"resume", "auto"}, {"overwrite", "on"}}, "exclude each other", {{"overwrite", ""}}},
       {{{"method", "moco"}, {"bn-splits", "3"}}, "has no 3", {{"batch", "255"}}},
   };
