@@ -24,7 +24,7 @@
 
 namespace triptych::data {
 
-/// All of them; one more is its #include above and its name here.
+/// All of them; one more is its header above and its name here.
 inline constexpr std::array data_sets{known::cifar10, known::cifar100, known::tiny_imagenet,
                                       known::folder, known::procedural};
 
