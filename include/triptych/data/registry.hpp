@@ -40,7 +40,8 @@ const data_set& data_set_of(std::string_view name);
 /// Whether its images are made and not read.
 inline bool generated(std::string_view name) { return data_set_of(name).place == place::nowhere; }
 
-/// The directory that holds the set `name`. error::usage for an unknown name, error::data saying where it looked and how to get it.
+/// The directory that holds the set `name`. error::usage for an unknown name, error::data saying where
+/// it looked and how to get it.
 fs::path locate(const std::string& name, const fs::path& dir);
 
 /// Reads the set. error::usage for an unknown name or wrong number, error::data for missing or

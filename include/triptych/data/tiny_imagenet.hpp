@@ -42,8 +42,7 @@ inline constexpr data_set tiny_imagenet{
     .mark = "wnids.txt",
     .unpacked = "tiny-imagenet-200",
     .obtain = "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or "
-              "give its "
-              "directory with `data-dir`",
+              "give its directory with `data-dir`",
     .read = [](const source& s, const fs::path& dir,
                thread_pool*) { return read_tiny_imagenet(dir, s.limit_per_file, s.image_size); },
     .count = count_tiny_imagenet};

@@ -23,7 +23,8 @@ class batches {
   using real = typename B::real;
 
   /// `options.batch_size` is from 1 to the set's size (the trainer checks it), `image_size` the side of a view; `start`
-  /// and `decide_only` are set here. The set must outlive this. `resident`: rendered where the backend can. Begins at step `first` of the run.
+  /// and `decide_only` are set here. The set must outlive this. `resident`: rendered where the backend can. Begins at
+  /// step `first` of the run.
   batches(B& backend, const data::image_set& set, data::loader_options options, bool resident,
           std::int64_t first)
       : backend_(&backend), set_(&set), options_(std::move(options)) {
