@@ -26,6 +26,10 @@ std::size_t entries(const fs::path& directory) {
       std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
 }
 
+bool files_may_be_unnamed(const fs::path& directory) {
+  return io::held_directory(directory).try_open(".", O_WRONLY | O_TMPFILE).get() >= 0;
+}
+
 }  // namespace
 
 TEST_CASE("a file is replaced as a whole, and nothing else is left behind") {
@@ -118,7 +122,7 @@ TEST_CASE("whenever replacing fails or dies, the old or the whole new file is th
   const temporary_directory box(memory_parent());
   const auto path = box.path() / "note.txt";
   for (const std::string action : {"kill", "ENOSPC", "EIO", "EINTR", "short"}) {
-    int struck = 0;
+    int struck = 0, left_behind = 0;
     for (int k = 1;; ++k) {
       io::replace_file(path, "old");
       const int code = exit_code_of_child([&] {
@@ -131,16 +135,32 @@ TEST_CASE("whenever replacing fails or dies, the old or the whole new file is th
       REQUIRE((code == 0 ? text == "all new" : text == "old" || text == "all new"));
       if (action == "ENOSPC" || action == "EIO") REQUIRE(entries(box.path()) == 1);
       if (action == "kill") {
+        // Between two names, or all along where files must have one.
+        left_behind += entries(box.path()) > 1;
         for (const auto& entry : fs::directory_iterator(box.path())) {
           if (entry.path() != path) fs::remove(entry.path());
         }
       }
       REQUIRE((code == 0 || code == 137 || code == 74 || code == 1));
-      if (code == 0 && k > 8) break;
+      if (code == 0 && k > 12) break;
       struck += code != 0;
     }
     const bool harmless = action == "EINTR" || action == "short";
     CHECK(struck >= (harmless ? 1 : 6));
+    if (files_may_be_unnamed(box.path())) CHECK(left_behind <= 1);
+  }
+}
+
+TEST_CASE("nothing is left of a new file that was not finished, however the process ended") {
+  const temporary_directory box;
+  if (!files_may_be_unnamed(box.path())) return;
+  for (const std::string point : {"write", "sync", "link"}) {
+    CAPTURE(point);
+    CHECK(exit_code_of_child([&] {
+            ::setenv("TRIPTYCH_FAILPOINT", point.c_str(), 1);
+            io::replace_file(box.path() / "note.txt", "text");
+          }) == 137);
+    CHECK(fs::is_empty(box.path()));
   }
 }
 

@@ -5,7 +5,7 @@
 // and passages lie only on paths that enter the kernel anyway.
 //
 // TRIPTYCH_FAILPOINT=NAME[#K][:ACTION] acts on the K-th passage (default: the first) of NAME:
-//   NAME    open, read, write, sync, rename, mkdir, symlink, truncate, list, remove, chmod, lock,
+//   NAME    open, read, write, sync, link, rename, mkdir, symlink, truncate, list, remove, chmod, lock,
 //           or a step of the save protocol, such as checkpoint.renamed (see checkpoint.hpp);
 //           * is any of them
 //   ACTION  kill (default): leave at once with exit code 137, as after kill -9;

@@ -159,34 +159,39 @@ std::string make_temporary(const std::string& name, const Make& make) {
 /// The name for which `temporary` was made; nothing for a name of another form.
 std::optional<std::string> name_of_temporary(std::string_view temporary);
 
+/// A file being written that is to take the place of `name`. Until it does it has no name, so that
+/// nothing is left of it whatever happens; where the file system has no such files it has a temporary one.
+class replacement {
+ public:
+  /// A file that was there passes on who may read it.
+  replacement(const held_directory& in, std::string name);
+  replacement(const replacement&) = delete;
+  replacement& operator=(const replacement&) = delete;
+  ~replacement() { drop(); }
+
+  [[nodiscard]] const descriptor& fd() const noexcept { return fd_; }
+
+  /// Forces it to the disk and gives it its name, in one step for whoever looks.
+  void finish();
+
+ private:
+  void drop();
+  /// Makes `name` a name of what has none; false if it is taken.
+  [[nodiscard]] bool link_as(const std::string& name) const;
+
+  const held_directory& in_;
+  std::string name_;
+  std::string temporary_;  // its name at present; none
+  descriptor fd_;
+};
+
 /// Replaces a file in one step: readers see the old file or the whole new one, also after a power
-/// cut. `write(fd, path)` fills it. A file that was there passes on who may read it.
+/// cut. `write(fd, path)` fills it.
 template <class Write>
 void replace_in(const held_directory& in, const std::string& name, const Write& write) {
-  const fs::path path = in.path() / name;
-  std::error_code ignored;
-  const auto old = fs::status(path, ignored);
-  const bool exists = old.type() == fs::file_type::regular;
-  const auto mode = static_cast<mode_t>(old.permissions() & fs::perms::all);
-  descriptor fd;
-  const std::string temporary = make_temporary(name, [&](const std::string& tried) {
-    fd = in.try_open(tried, O_WRONLY | O_CREAT | O_EXCL, exists ? 0600 : 0666);
-    if (fd.get() < 0 && errno != EEXIST) throw_io("open", in.path() / tried, errno);
-    return fd.get() >= 0;
-  });
-  try {
-    if (exists && detail::repeat_call("chmod", [&] { return ::fchmod(fd.get(), mode); }) < 0 &&
-        errno != EPERM && errno != ENOTSUP) {
-      throw_io("set the permissions of", path, errno);
-    }
-    write(fd, path);
-    sync_file(fd, path);
-    in.rename(temporary, name);
-  } catch (...) {
-    ::unlinkat(in.get(), temporary.c_str(), 0);
-    throw;
-  }
-  in.sync();
+  replacement file(in, name);
+  write(file.fd(), in.path() / name);
+  file.finish();
 }
 
 /// Replaces `path` so. What is not a regular file (a device, a pipe) is written to directly.

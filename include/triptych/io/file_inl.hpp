@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <dirent.h>
@@ -210,6 +211,65 @@ TRIPTYCH_INLINE std::optional<std::string> name_of_temporary(std::string_view te
   const auto number = temporary.substr(dash + 1);
   if (number.empty() || number.find_first_not_of("0123456789.") != number.npos) return {};
   return std::string(temporary.substr(opening.size(), dash - opening.size()));
+}
+
+namespace detail {
+
+/// Where the kernel shows an open file of this process, also one without a name.
+inline std::string path_of(const descriptor& fd) {
+  return "/proc/self/fd/" + std::to_string(fd.get());
+}
+
+}  // namespace detail
+
+TRIPTYCH_INLINE replacement::replacement(const held_directory& in, std::string name)
+    : in_(in), name_(std::move(name)) {
+  const fs::path path = in_.path() / name_;
+  std::error_code ignored;
+  const auto old = fs::status(path, ignored);
+  const bool exists = old.type() == fs::file_type::regular;
+  const mode_t mode = exists ? 0600 : 0666;
+  fd_ = in_.try_open(".", O_WRONLY | O_TMPFILE, mode);
+  if (fd_.get() < 0 || ::access(detail::path_of(fd_).c_str(), F_OK) != 0) {
+    temporary_ = make_temporary(name_, [&](const std::string& tried) {
+      fd_ = in_.try_open(tried, O_WRONLY | O_CREAT | O_EXCL, mode);
+      if (fd_.get() < 0 && errno != EEXIST) throw_io("open", in_.path() / tried, errno);
+      return fd_.get() >= 0;
+    });
+  }
+  const auto kept = static_cast<mode_t>(old.permissions() & fs::perms::all);
+  if (exists && detail::repeat_call("chmod", [&] { return ::fchmod(fd_.get(), kept); }) < 0 &&
+      errno != EPERM && errno != ENOTSUP) {
+    const int why = errno;
+    drop();
+    throw_io("set the permissions of", path, why);
+  }
+}
+
+TRIPTYCH_INLINE void replacement::drop() {
+  if (!temporary_.empty()) ::unlinkat(in_.get(), temporary_.c_str(), 0);
+}
+
+TRIPTYCH_INLINE bool replacement::link_as(const std::string& name) const {
+  const int result = detail::repeat_call("link", [&] {
+    return ::linkat(AT_FDCWD, detail::path_of(fd_).c_str(), in_.get(), name.c_str(),
+                    AT_SYMLINK_FOLLOW);
+  });
+  if (result < 0 && errno != EEXIST) throw_io("write", in_.path() / name_, errno);
+  return result == 0;
+}
+
+TRIPTYCH_INLINE void replacement::finish() {
+  sync_file(fd_, in_.path() / name_);
+  if (!temporary_.empty() || !link_as(name_)) {
+    // No call puts a file without a name in the place of another.
+    if (temporary_.empty()) {
+      temporary_ = make_temporary(name_, [&](const std::string& tried) { return link_as(tried); });
+    }
+    in_.rename(temporary_, name_);
+    temporary_.clear();
+  }
+  in_.sync();
 }
 
 TRIPTYCH_INLINE void replace_file(const fs::path& path, std::string_view text) {
