@@ -32,12 +32,16 @@ enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 triptych_may_use(cuDNN CUDNN 9.8)
 
-add_library(triptych_cuda STATIC ${PROJECT_SOURCE_DIR}/apps/triptych/devices/backend.cu)
+# cublas.cpp loads cuBLAS when it is needed.
+set(devices ${PROJECT_SOURCE_DIR}/apps/triptych/devices)
+add_library(triptych_cuda STATIC ${devices}/backend.cu ${devices}/cublas.cpp)
+set_source_files_properties(${devices}/cublas.cpp PROPERTIES
+  COMPILE_DEFINITIONS TRIPTYCH_CUBLAS_LIBRARY="$<TARGET_FILE:CUDA::cublas>")
 target_include_directories(triptych_cuda PUBLIC ${PROJECT_SOURCE_DIR}/include)
-target_link_libraries(triptych_cuda PRIVATE CUDA::cudart_static CUDA::cublas)
+target_link_libraries(triptych_cuda PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
 # CMake 3.25 knows no C++20 for nvcc 13. Functors call std::min and the like.
-target_compile_options(triptych_cuda PRIVATE
-  -std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra -Xptxas=--warn-on-spills)
+target_compile_options(triptych_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:
+  -std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra -Xptxas=--warn-on-spills>)
 list(JOIN CMAKE_CUDA_ARCHITECTURES " " architectures)
 target_compile_definitions(triptych_cuda PRIVATE TRIPTYCH_CUDA_ARCHITECTURES="${architectures}")
 if(TRIPTYCH_WITH_CUDNN AND cuDNN_FOUND)

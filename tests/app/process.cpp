@@ -99,6 +99,16 @@ TEST_CASE("A run that was started to ignore the terminal's signals ignores them"
   CHECK(run.status()["state"] == "done");
 }
 
+TEST_CASE("A start loads no library that only a GPU needs, and doctor finds it") {
+  const auto needed = run_app(TRIPTYCH_APP, {"--version"}, {"LD_TRACE_LOADED_OBJECTS=1"});
+  INFO(needed.out);
+  CHECK(has(needed.out, "libc.so"));
+  CHECK_FALSE(has(needed.out, "libcublas"));
+  const auto said = call_app({"doctor"}).out;
+  INFO(said);
+  if (has(said, "cuBLAS")) CHECK_FALSE(has(said, "cuBLAS none"));
+}
+
 TEST_CASE("A working directory that is gone is no reason to fail where no path begins there") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);

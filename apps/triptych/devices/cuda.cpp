@@ -6,8 +6,8 @@
 
 namespace triptych::app {
 
-std::optional<backend::cuda_state> cuda_here(bool with_free_memory) {
-  return backend::look_for_cuda(with_free_memory);
+std::optional<backend::cuda_state> cuda_here(bool closely) {
+  return backend::look_for_cuda(closely);
 }
 
 trained train_cuda(const train_options& options, const placement& where) {

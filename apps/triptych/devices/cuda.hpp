@@ -14,7 +14,7 @@
 namespace triptych::app {
 
 /// What this machine has for CUDA; nothing in a build without it. A look at free memory wakes every device.
-std::optional<backend::cuda_state> cuda_here(bool with_free_memory = false);
+std::optional<backend::cuda_state> cuda_here(bool closely = false);
 
 /// Trains on the CUDA device of `where`.
 trained train_cuda(const train_options& options, const placement& where);

@@ -48,7 +48,8 @@ struct cuda_state {
 };
 
 /// Looks; never throws. Defined where the CUDA backend is compiled (backend/cuda.cuh).
-/// A look at `free_memory` makes a context on every device, which stays.
-cuda_state look_for_cuda(bool with_free_memory = false);
+/// Only a close look finds cuBLAS's version and free memory; it loads the one, which takes 0.1 s, and
+/// makes a context on every device, which stays.
+cuda_state look_for_cuda(bool closely = false);
 
 }  // namespace triptych::backend

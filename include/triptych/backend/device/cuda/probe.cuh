@@ -41,13 +41,13 @@ __global__ void nothing() {}
 
 }  // namespace cuda_detail
 
-cuda_state look_for_cuda(bool with_free_memory) {
+cuda_state look_for_cuda(bool closely) {
   cuda_state state;
   state.architectures = cuda_detail::architectures();
   static_cast<void>(cudaRuntimeGetVersion(&state.runtime));
   static_cast<void>(cudaDriverGetVersion(&state.driver));
   int major = 0, minor = 0, patch = 0;
-  if (cublasGetProperty(MAJOR_VERSION, &major) == CUBLAS_STATUS_SUCCESS &&
+  if (closely && cublasGetProperty(MAJOR_VERSION, &major) == CUBLAS_STATUS_SUCCESS &&
       cublasGetProperty(MINOR_VERSION, &minor) == CUBLAS_STATUS_SUCCESS &&
       cublasGetProperty(PATCH_LEVEL, &patch) == CUBLAS_STATUS_SUCCESS) {
     state.cublas = major * 10000 + minor * 100 + patch;
@@ -68,7 +68,7 @@ cuda_state look_for_cuda(bool with_free_memory) {
     cudaDeviceProp p{};
     if (cudaGetDeviceProperties(&p, i) != cudaSuccess) continue;
     cuda_device d{i, p.name, p.major, p.minor, p.totalGlobalMem, 0, p.multiProcessorCount};
-    if (with_free_memory) {
+    if (closely) {
       int now = 0;
       std::size_t total = 0;
       static_cast<void>(cudaGetDevice(&now));
