@@ -82,6 +82,7 @@ TEST_CASE("A run shows its checkpoints, and a damaged one ends with code 6") {
   CHECK(damaged.code == 6);
   CHECK(damaged.out.find("step-000006  damaged, the latest\n") != std::string::npos);
   CHECK(damaged.err.find("does not match its checksum") != std::string::npos);
+  CHECK(damaged.err.find("; resume a sound one of the list") != std::string::npos);
 }
 
 TEST_CASE("What is no file of ours is refused with the fitting code") {

@@ -164,6 +164,16 @@ TEST_CASE("nothing is left of a new file that was not finished, however the proc
   }
 }
 
+TEST_CASE("a file of more bytes than may be asked for is refused before they are taken") {
+  const temporary_directory box;
+  const auto path = box.write("long", std::string());
+  fs::resize_file(path, io::longest_text + 1);  // holds no block
+  const auto thrown = thrown_by([&] { static_cast<void>(io::read_file(path)); });
+  CHECK(thrown.kind == error_kind::io);
+  CHECK(thrown.says("is longer than 67108864 bytes"));
+  CHECK(io::read_file(path, io::any_length).size == io::longest_text + 1);
+}
+
 TEST_CASE("a full disk is an error that names the file and the next step") {
   const auto thrown = thrown_by([] { io::replace_file("/dev/full", "text"); });
   CHECK(thrown.kind == error_kind::io);

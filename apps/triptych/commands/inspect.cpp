@@ -141,7 +141,8 @@ int show_run(const fs::path& run, bool as_json) {
   for (const auto& [step, path] : io::list_checkpoints(directory)) {
     std::string state = "sound";
     try {
-      static_cast<void>(io::load_checkpoint(path));
+      static_cast<void>(io::load_checkpoint(
+          path, "resume a sound one of the list, or train again with `overwrite`"));
     } catch (const error& damage) {
       code = damage.exit_code();
       state = "damaged";

@@ -32,7 +32,7 @@ inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run
   const std::string advice = "move the file away, then continue the run";
   std::vector<metrics_record> records;
   if (!io::is_there(path)) return records;
-  const auto contents = io::read_file(path);
+  const auto contents = io::read_file(path, io::any_length);
   std::string_view rest = contents.text();
   for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n')) {
     const auto place = path.string() + ", line " + std::to_string(records.size() + 1);

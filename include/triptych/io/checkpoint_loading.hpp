@@ -34,8 +34,9 @@ void adopt_checkpoints(const fs::path& directory,
                        const std::function<bool(const checkpoint_note&)>& belongs);
 
 /// Reads a checkpoint: its directory, or a link to it. Throws error::checkpoint if anything about
-/// it is wrong, naming a sound one beside it if there is any, and error::io if it cannot be read.
-loaded_checkpoint load_checkpoint(const fs::path& given);
+/// it is wrong, with `advice`, or else naming the newest sound one beside it, for which those are read;
+/// and error::io if it cannot be read.
+loaded_checkpoint load_checkpoint(const fs::path& given, const std::string& advice = {});
 
 }  // namespace triptych::io
 

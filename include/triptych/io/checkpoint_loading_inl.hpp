@@ -39,11 +39,12 @@ TRIPTYCH_INLINE const safetensors_file& loaded_checkpoint::file(const std::strin
 
 namespace detail {
 
-/// Reads one checkpoint and checks everything about it; with `advise`, a refusal names a sound one
-/// beside it.
+/// Reads one checkpoint and checks everything about it. A refusal ends with `advice`; without, it names a
+/// sound one beside it.
 class checkpoint_reader {
  public:
-  checkpoint_reader(fs::path path, bool advise) : path_(std::move(path)), advise_(advise) {}
+  checkpoint_reader(fs::path path, std::string advice)
+      : path_(std::move(path)), advice_(std::move(advice)) {}
 
   [[nodiscard]] loaded_checkpoint read() const {
     const auto json = manifest();
@@ -97,11 +98,14 @@ class checkpoint_reader {
   }
 
   [[nodiscard]] error damaged(const std::string& file, const std::string& what) const {
-    const auto other = advise_ ? sound_sibling() : std::nullopt;
     return error::checkpoint("the checkpoint " + path_.string() + " is damaged: " + file + " " +
-                             what + "; " +
-                             (other ? "take the sound one beside it, " + other->string()
-                                    : "no sound one lies beside it, train again with `overwrite`"));
+                             what + "; " + (advice_.empty() ? found_advice() : advice_));
+  }
+
+  [[nodiscard]] std::string found_advice() const {
+    const auto other = sound_sibling();
+    return other ? "take the sound one beside it, " + other->string()
+                 : "no sound one lies beside it, train again with `overwrite`";
   }
 
   /// The newest sound checkpoint beside this one; each candidate is read in full.
@@ -110,7 +114,7 @@ class checkpoint_reader {
     for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
       if (entry->second.filename() == path_.filename()) continue;
       try {
-        static_cast<void>(checkpoint_reader(entry->second, false).read());
+        static_cast<void>(checkpoint_reader(entry->second, "take another").read());
         return entry->second;
       } catch (const error&) {  // damaged as well: go on with the one before
       }
@@ -185,7 +189,7 @@ class checkpoint_reader {
   }
 
   fs::path path_;
-  bool advise_;
+  std::string advice_;
 };
 
 }  // namespace detail
@@ -195,7 +199,7 @@ TRIPTYCH_INLINE void adopt_checkpoints(const fs::path& directory,
   std::vector<std::string> names;
   for (const auto& [step, path] : list_checkpoints(directory)) {
     try {
-      const auto [note, files] = detail::checkpoint_reader(path, false).outline();
+      const auto [note, files] = detail::checkpoint_reader(path, "").outline();
       if (note.step != step || !belongs(note)) continue;
       const std::string name = path.filename().string();
       names.push_back(name + "/" + std::string(detail::manifest_name));
@@ -211,7 +215,8 @@ TRIPTYCH_INLINE void adopt_checkpoints(const fs::path& directory,
   owned_names(directory).adopt(names);
 }
 
-TRIPTYCH_INLINE loaded_checkpoint load_checkpoint(const fs::path& given) {
+TRIPTYCH_INLINE loaded_checkpoint load_checkpoint(const fs::path& given,
+                                                  const std::string& advice) {
   if (!is_a_directory(given)) {
     throw error::checkpoint("there is no checkpoint at " + given.string() +
                             "; give a directory such as runs/NAME/checkpoints/step-000123");
@@ -219,7 +224,7 @@ TRIPTYCH_INLINE loaded_checkpoint load_checkpoint(const fs::path& given) {
   std::error_code code;
   const fs::path path = fs::canonical(given, code);
   if (code) throw_io("look at", given, code.value());
-  return detail::checkpoint_reader(path, true).read();
+  return detail::checkpoint_reader(path, advice).read();
 }
 
 }  // namespace triptych::io

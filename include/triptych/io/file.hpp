@@ -232,7 +232,11 @@ input_file open_input(const fs::path& path);
 /// Reads the next `size` bytes; a file that ends earlier is refused with error::io.
 file_bytes read_bytes(const input_file& file, std::size_t size);
 
-file_bytes read_file(const fs::path& path);
+inline constexpr std::uint64_t longest_text = std::uint64_t{64} << 20,
+                               any_length = ~std::uint64_t{};
+
+/// Reads a whole file; one of more than `most` bytes is refused with error::io.
+file_bytes read_file(const fs::path& path, std::uint64_t most = longest_text);
 
 /// Lets a write beyond the file size limit fail (error::io) where it would kill the process. An
 /// application calls it once, before it writes.

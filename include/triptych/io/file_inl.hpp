@@ -304,8 +304,12 @@ TRIPTYCH_INLINE file_bytes read_bytes(const input_file& file, std::size_t size) 
   return contents;
 }
 
-TRIPTYCH_INLINE file_bytes read_file(const fs::path& path) {
+TRIPTYCH_INLINE file_bytes read_file(const fs::path& path, std::uint64_t most) {
   const input_file file = open_input(path);
+  if (file.size > most) {
+    throw error::io("cannot read " + path.string() + ": it is longer than " + std::to_string(most) +
+                    " bytes; give a file that triptych wrote");
+  }
   return read_bytes(file, static_cast<std::size_t>(file.size));
 }
 

@@ -94,7 +94,7 @@ TRIPTYCH_INLINE void metrics_log::open(file& target, const std::string& heading,
   target.fd = open_file(target.path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW);
   std::size_t kept = 0;
   if (resume_step) {
-    const file_bytes contents = read_file(target.path);
+    const file_bytes contents = read_file(target.path, any_length);
     kept = detail::prefix_until(contents.text(), heading, opening, *resume_step, target.path);
   }
   const int result = detail::repeat_call(
