@@ -297,7 +297,7 @@ TEST_CASE("A cell that was killed while it saved for the last time is not finish
 TEST_CASE("A table that was killed before it had written its settings begins anew") {
   const words one{"--methods", "moco", "--seeds", "1"};
   const tiny_table table("table1");
-  CHECK(call_app(table.line(one), {"TRIPTYCH_FAILPOINT=rename#3"}).code == 128 + SIGKILL);
+  CHECK(call_app(table.line(one), {"TRIPTYCH_FAILPOINT=sync#5"}).code == 128 + SIGKILL);
   REQUIRE(fs::exists(table.root() / ".triptych"));
   REQUIRE_FALSE(fs::exists(table.root() / "config.toml"));
   const auto result = table.make(one);
