@@ -50,6 +50,8 @@ if(TARGET nlohmann_json::nlohmann_json AND TARGET xxhash::xxhash)
   list(APPEND triptych_targets triptych_io)
 endif()
 
+include(TriptychInstructionSets)
+
 # triptych_add_compiled(<target> <export name> <headers> <libraries>...): <libraries> with the bodies of the
 # headers that are called `<name>_inl.hpp` compiled once, each by a source of its own; the others then only
 # declare (TRIPTYCH_COMPILED). Built where something links it, or always with TRIPTYCH_BUILD_COMPILED.
@@ -59,11 +61,17 @@ function(triptych_add_compiled target export_name headers)
     return()
   endif()
   set(sources)
+  set(kernels)
   foreach(header IN LISTS headers)
     file(RELATIVE_PATH body ${triptych_include} ${header})
     string(REGEX REPLACE "_inl\\.hpp$" ".cpp" source ${PROJECT_BINARY_DIR}/compiled/${body})
     file(CONFIGURE OUTPUT ${source} CONTENT "#include <${body}>\n" @ONLY)
-    list(APPEND sources ${source})
+    if(TRIPTYCH_INSTRUCTION_SETS AND body MATCHES "/(backend/cpu|augment|eval)/|eigen_blocking"
+        AND NOT body MATCHES "/(any|instruction_set)_inl")
+      list(APPEND kernels ${source})
+    else()
+      list(APPEND sources ${source})
+    endif()
   endforeach()
   set(unless_linked EXCLUDE_FROM_ALL)
   if(TRIPTYCH_BUILD_COMPILED)
@@ -77,6 +85,9 @@ function(triptych_add_compiled target export_name headers)
   target_compile_definitions(${target} PUBLIC TRIPTYCH_COMPILED PRIVATE EIGEN_DONT_PARALLELIZE)
   # Whoever names no build type debugs his own program, and does not want to wait for our loops.
   target_compile_options(${target} PRIVATE $<$<CONFIG:>:-O2>)
+  if(kernels)
+    triptych_kernels_for_sets(${target} "${kernels}")
+  endif()
 endfunction()
 
 # triptych::compiled is triptych::triptych, triptych::compiled_io is triptych::io.

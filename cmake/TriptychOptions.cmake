@@ -25,6 +25,8 @@ set_property(CACHE TRIPTYCH_WITH_THRUST PROPERTY STRINGS AUTO ON OFF)
 
 set(TRIPTYCH_ARCH "" CACHE STRING
     "Value of -march for our own programs: native, x86-64-v3, ...; empty for the compiler's default")
+set(TRIPTYCH_INSTRUCTION_SETS "" CACHE STRING
+    "Instruction sets that the compiled library has kernels for, chosen when a program starts, instead of TRIPTYCH_ARCH: any of sse2;avx2;avx512;amx")
 set(TRIPTYCH_SANITIZE "" CACHE STRING
     "Value of -fsanitize for our own programs: address,undefined or thread; empty for none")
 

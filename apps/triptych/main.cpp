@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include <triptych/backend/cpu/instruction_set.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/io/file.hpp>
 
@@ -36,6 +37,7 @@ int run(int argc, const char* const* argv, std::string& advice) {
   const auto request = read_command_line(argc, argv, command_texts(), version_text());
   int code = 0;
   if (request) {
+    if (const auto& problem = cpu::kernels().problem; !problem.empty()) throw error::usage(problem);
     const auto options = options_of(*request);
     advice = std::visit([](const auto& o) { return less_memory(o); }, options);
     code = std::visit([](const auto& o) { return run(o); }, options);

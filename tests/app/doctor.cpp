@@ -31,6 +31,7 @@ findings with_devices() {
   f.cores = 8;
   f.has = {"AVX2", "AVX-512"};
   f.built_for = {"AVX2"};
+  f.kernels = {{"avx2"}, "avx2"};
   f.memory = std::size_t{8} << 30;
   f.available = std::size_t{2} << 30;
   f.cuda = backend::cuda_state{.driver = 12040, .runtime = 13000, .cublas = 130102};
@@ -82,6 +83,10 @@ tiny_imagenet  -              a file is damaged
     INFO(without);
     CHECK(without.find(line) != std::string::npos);
   }
+  bare.kernels = {{"sse2", "avx2"}, "avx2"};
+  CHECK(text(bare).find(
+            "\nkernels      avx2, of sse2, avx2; the variable TRIPTYCH_ISA names another\n") !=
+        std::string::npos);
   bare.cuda.reset();
   CHECK(text(bare).find("\nCUDA         not in this build; -DTRIPTYCH_WITH_CUDA=ON puts it in\n") !=
         std::string::npos);
@@ -91,6 +96,8 @@ TEST_CASE("doctor's JSON holds the same") {
   const auto found = nlohmann::json::parse(json(with_devices()));
   CHECK(found["cpu"]["model"] == "Processor \"X\"");
   CHECK(found["cpu"]["has"] == std::vector<std::string>{"AVX2", "AVX-512"});
+  CHECK(found["cpu"]["kernels"]["used"] == "avx2");
+  CHECK(found["cpu"]["kernels"]["built"] == std::vector<std::string>{"avx2"});
   CHECK(found["memory"]["total"] == std::int64_t{8} << 30);
   const auto& cuda = found["cuda"];
   CHECK(cuda["driver"] == "12.4");

@@ -109,6 +109,31 @@ TEST_CASE("A start loads no library that only a GPU needs, and doctor finds it")
   if (has(said, "cuBLAS")) CHECK_FALSE(has(said, "cuBLAS none"));
 }
 
+TEST_CASE("A program takes the kernels that are asked for where it has them") {
+  const auto used = [](const words& variables) {
+    const auto said = call_app({"doctor", "--json"}, variables);
+    INFO(said.err);
+    REQUIRE(said.code == 0);
+    return nlohmann::json::parse(said.out)["cpu"]["kernels"];
+  };
+  const auto kernels = used({});
+  for (const std::string set : kernels["built"]) {
+    const auto asked = call_app({"doctor", "--json"}, {"TRIPTYCH_ISA=" + set});
+    if (asked.code == 0) {
+      CHECK(nlohmann::json::parse(asked.out)["cpu"]["kernels"]["used"] == set);
+    } else {  // this processor is without
+      CHECK(asked.code == 2);
+      CHECK(has(asked.err, "; give one of sse2"));
+    }
+  }
+  CHECK(used({"TRIPTYCH_ISA=" + kernels["used"].get<std::string>()}) == kernels);
+  const auto other = call_app({"doctor"}, {"TRIPTYCH_ISA=mmx"});
+  INFO(other.err);
+  CHECK(other.code == 2);
+  CHECK(has(other.err, "TRIPTYCH_ISA is mmx"));
+  check_sentence(other);
+}
+
 TEST_CASE("A working directory that is gone is no reason to fail where no path begins there") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);

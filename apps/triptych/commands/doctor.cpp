@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/backend/cpu/instruction_set.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 
@@ -129,6 +130,7 @@ void look_at_cpu(findings& f) {
       f.has.emplace_back(set.name);
     if (set.used) f.built_for.emplace_back(set.name);
   }
+  f.kernels = cpu::kernels();
 }
 
 // --------------------------------------------------------------------------------------------

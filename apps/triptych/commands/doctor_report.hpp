@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/backend/cpu/instruction_set.hpp>
 #include <triptych/backend/device/cuda/options.hpp>
 #include <triptych/io/json_text.hpp>
 
@@ -37,6 +38,7 @@ struct findings {
   std::string cpu;                          ///< empty: the system does not tell
   unsigned cores = 0;                       ///< logical ones; 0: likewise
   std::vector<std::string> has, built_for;  ///< instruction sets of machine and program
+  cpu::instruction_sets kernels;            ///< and of the kernels
   std::size_t memory = 0, available = 0;    ///< bytes; 0: likewise
   std::optional<backend::cuda_state> cuda;  ///< nothing in a build without it
   placement automatic;                      ///< what --device auto chooses
@@ -110,8 +112,13 @@ inline std::string text(const findings& f) {
   const bool more = std::any_of(f.has.begin(), f.has.end(), [&f](const std::string& name) {
     return std::find(f.built_for.begin(), f.built_for.end(), name) == f.built_for.end();
   });
-  all.add({"built for", listed(f.built_for) +
-                            (more ? "; -DTRIPTYCH_ARCH=native takes all that the CPU has" : "")});
+  if (f.kernels.built.size() > 1) {
+    all.add({"kernels", f.kernels.used + ", of " + listed(f.kernels.built) +
+                            "; the variable TRIPTYCH_ISA names another"});
+  } else {
+    all.add({"built for", listed(f.built_for) +
+                              (more ? "; -DTRIPTYCH_ARCH=native takes all that the CPU has" : "")});
+  }
   if (f.memory > 0) {
     all.add(
         {"memory", memory_text(f.memory) +
@@ -148,6 +155,8 @@ inline std::string json(const findings& f) {
       ",\n \"cpu\": {\"model\": " + string(f.cpu) +
       ", \"logical_cores\": " + std::to_string(f.cores) + ", \"has\": " + listed_json(f.has) +
       ", \"built_for\": " + listed_json(f.built_for) +
+      ", \"kernels\": {\"built\": " + listed_json(f.kernels.built) +
+      ", \"used\": " + string(f.kernels.used) + "}" +
       "},\n \"memory\": {\"total\": " + std::to_string(f.memory) +
       ", \"available\": " + std::to_string(f.available) + "},\n \"cuda\": ";
   if (f.cuda) {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/backend/cpu/instruction_set.hpp>
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
 #include <triptych/io/checkpoint.hpp>
@@ -408,6 +409,7 @@ class train_run {
             {"commit", build_commit},
             {"compiler", build_compiler},
             {"flags", build_flags},
+            {"kernels", cpu::kernels().used},
             {"device", where_},
             {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
             {"directory", directory.string()}};

@@ -35,8 +35,10 @@ std::vector<given_value> from_environment(const settings<Options>& table) {
     const std::string_view line = *entry;
     const auto equals = line.find('=');
     const auto variable = line.substr(0, equals);
-    const bool for_tests = variable == "TRIPTYCH_FAILPOINT" || variable == "TRIPTYCH_TEST_SEED";
-    if (!variable.starts_with(prefix) || equals == line.npos || for_tests) continue;
+    // TRIPTYCH_ISA chooses kernels when the program starts; the others are for tests.
+    const bool no_option = variable == "TRIPTYCH_ISA" || variable == "TRIPTYCH_FAILPOINT" ||
+                           variable == "TRIPTYCH_TEST_SEED";
+    if (!variable.starts_with(prefix) || equals == line.npos || no_option) continue;
     std::string name(variable.substr(prefix.size()));
     for (char& c : name) {
       c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
