@@ -15,6 +15,8 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
 
   # triptych_kernels_for_sets(<target> <sources>): adds the sources to the target, once for each set.
   function(triptych_kernels_for_sets target sources)
+    # Eigen's objects begin where the largest set wants them, whichever part of a program makes them.
+    target_compile_definitions(${target} PUBLIC EIGEN_MAX_ALIGN_BYTES=64)
     # GNU's: those of LLVM do not make what a group of sections held a part of the whole.
     find_program(TRIPTYCH_LD NAMES ld.bfd ld REQUIRED)
     find_program(TRIPTYCH_NM NAMES nm REQUIRED)
@@ -34,7 +36,8 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
       add_library(${target}_${set} OBJECT EXCLUDE_FROM_ALL ${sources})
       set_target_properties(${target}_${set} PROPERTIES POSITION_INDEPENDENT_CODE ON UNITY_BUILD OFF)
       target_link_libraries(${target}_${set} PRIVATE triptych $<BUILD_INTERFACE:triptych_flags>)
-      target_compile_definitions(${target}_${set} PRIVATE TRIPTYCH_COMPILED EIGEN_DONT_PARALLELIZE)
+      target_compile_definitions(${target}_${set} PRIVATE
+        TRIPTYCH_COMPILED EIGEN_DONT_PARALLELIZE EIGEN_MAX_ALIGN_BYTES=64)
       # Names that are unique in a program cannot be made local.
       target_compile_options(${target}_${set} PRIVATE
         ${triptych_flags_${set}} $<$<CONFIG:>:-O2> $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
