@@ -16,7 +16,7 @@
 #if defined(__x86_64__) && !defined(__AVX2__) && !defined(TRIPTYCH_COMPILED) &&                    \
     !defined(TRIPTYCH_BASELINE) && !defined(__clang__)
 #pragma message(                                                                                   \
-    "triptych: kernels for SSE2 alone, which are several times slower; compile with -march=native, link triptych::compiled, or define TRIPTYCH_BASELINE if that is meant")
+    "triptych: kernels for SSE2 alone, half as fast as those for AVX2; compile with -march=native, link triptych::compiled, or define TRIPTYCH_BASELINE if that is meant")
 #endif
 
 namespace triptych::inline TRIPTYCH_ISA::simd {
