@@ -421,3 +421,24 @@ TEST_CASE("sealed but hostile manifests are refused, and lead nowhere else") {
     REQUIRE((!thrown.any || thrown.kind == error_kind::checkpoint));
   }
 }
+
+TEST_CASE("lists are made of manifests alone, each read once, also where some are torn") {
+  const auto reads = [](std::size_t damaged) {
+    const temporary_directory box;
+    for (const std::int64_t step : {3, 4}) save(box.path(), step);
+    for (std::size_t i = 0; i < damaged; ++i) {
+      box.write("step-00000" + std::to_string(i + 1) + "/MANIFEST.json", std::string("torn"));
+    }
+    fs::remove(box.path() / io::marker_name);
+    constexpr int beyond = 1000;
+    ::setenv("TRIPTYCH_FAILPOINT",
+             ("read#" + std::to_string(beyond + static_cast<int>(damaged)) + ":EIO").c_str(), 1);
+    io::adopt_checkpoints(box.path(), [](const io::checkpoint_note&) { return true; });
+    int left = 1;
+    while (io::failpoint("read") == 0) ++left;
+    ::unsetenv("TRIPTYCH_FAILPOINT");
+    return beyond + static_cast<int>(damaged) - left;
+  };
+  CHECK(reads(0) == 2);
+  CHECK(reads(3) == 4);
+}

@@ -41,10 +41,10 @@ Call* found(const char* name) {
 }  // namespace
 
 /// Defines a call of cuBLAS that goes on to the library. `parameters` and `arguments` in parentheses.
-#define TRIPTYCH_CUBLAS(call, parameters, arguments)                                        \
-  extern "C" cublasStatus_t call parameters {                                               \
-    static const auto go_on = found<decltype(call)>(TRIPTYCH_TEXT(call));                   \
-    return go_on != nullptr ? go_on arguments : CUBLAS_STATUS_NOT_INITIALIZED;              \
+#define TRIPTYCH_CUBLAS(call, parameters, arguments)                                               \
+  extern "C" cublasStatus_t call parameters {                                                      \
+    static const auto go_on = found<decltype(call)>(TRIPTYCH_TEXT(call));                          \
+    return go_on != nullptr ? go_on arguments : CUBLAS_STATUS_NOT_INITIALIZED;                     \
   }
 
 TRIPTYCH_CUBLAS(cublasCreate, (cublasHandle_t * handle), (handle))
@@ -58,8 +58,8 @@ TRIPTYCH_CUBLAS(cublasGemmEx_64,
                 (cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, std::int64_t m,
                  std::int64_t n, std::int64_t k, const void* alpha, const void* a,
                  cudaDataType a_type, std::int64_t lda, const void* b, cudaDataType b_type,
-                 std::int64_t ldb, const void* beta, void* c, cudaDataType c_type,
-                 std::int64_t ldc, cublasComputeType_t compute, cublasGemmAlgo_t algorithm),
+                 std::int64_t ldb, const void* beta, void* c, cudaDataType c_type, std::int64_t ldc,
+                 cublasComputeType_t compute, cublasGemmAlgo_t algorithm),
                 (handle, ta, tb, m, n, k, alpha, a, a_type, lda, b, b_type, ldb, beta, c, c_type,
                  ldc, compute, algorithm))
 

@@ -13,7 +13,7 @@
 
 namespace triptych::app {
 
-/// What this machine has for CUDA; nothing in a build without it. A look at free memory wakes every device.
+/// What this machine has for CUDA; nothing in a build without it. A close look loads cuBLAS and wakes every device.
 std::optional<backend::cuda_state> cuda_here(bool closely = false);
 
 /// Trains on the CUDA device of `where`.

@@ -43,6 +43,9 @@ namespace detail {
 /// sound one beside it.
 class checkpoint_reader {
  public:
+  /// The advice of a refusal that nobody reads: no other checkpoint is looked at for it.
+  static constexpr const char* unsaid = "take another";
+
   checkpoint_reader(fs::path path, std::string advice)
       : path_(std::move(path)), advice_(std::move(advice)) {}
 
@@ -114,7 +117,7 @@ class checkpoint_reader {
     for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
       if (entry->second.filename() == path_.filename()) continue;
       try {
-        static_cast<void>(checkpoint_reader(entry->second, "take another").read());
+        static_cast<void>(checkpoint_reader(entry->second, unsaid).read());
         return entry->second;
       } catch (const error&) {  // damaged as well: go on with the one before
       }
@@ -199,7 +202,7 @@ TRIPTYCH_INLINE void adopt_checkpoints(const fs::path& directory,
   std::vector<std::string> names;
   for (const auto& [step, path] : list_checkpoints(directory)) {
     try {
-      const auto [note, files] = detail::checkpoint_reader(path, "").outline();
+      const auto [note, files] = detail::checkpoint_reader(path, detail::checkpoint_reader::unsaid).outline();
       if (note.step != step || !belongs(note)) continue;
       const std::string name = path.filename().string();
       names.push_back(name + "/" + std::string(detail::manifest_name));

@@ -181,7 +181,7 @@ class replacement {
 
   const held_directory& in_;
   std::string name_;
-  std::string temporary_;  // its name at present; none
+  std::string temporary_;  // its name until it is finished; empty while it has none
   descriptor fd_;
 };
 

@@ -23,7 +23,8 @@ namespace triptych::cpu::inline TRIPTYCH_ISA {
 struct instruction_sets {
   std::vector<std::string> built;  ///< from the smallest
   std::string used;
-  std::string problem{};  ///< why it is not that of TRIPTYCH_ISA, one sentence; empty where all is well
+  std::string
+      problem{};  ///< why it is not that of TRIPTYCH_ISA, one sentence; empty where all is well
 };
 
 /// What was chosen when the program started.

@@ -102,9 +102,9 @@ TRIPTYCH_INLINE const instruction_sets& kernels() {
     instruction_sets found{{own}, own};
     const char* const asked = std::getenv("TRIPTYCH_ISA");
     if (asked != nullptr && found.used != asked) {
-      found.problem = "TRIPTYCH_ISA is " + std::string(asked) + ", and this build has kernels for " +
-                      found.used +
-                      " alone; leave it out, or build with -DTRIPTYCH_INSTRUCTION_SETS=sse2;avx2;avx512;amx";
+      found.problem = "TRIPTYCH_ISA is " + std::string(asked) +
+                      ", and this build has kernels for " + found.used +
+                      " alone; unset it, or build with --preset portable";
     }
     return found;
   }();
