@@ -50,6 +50,14 @@ if(TARGET nlohmann_json::nlohmann_json AND TARGET xxhash::xxhash)
   list(APPEND triptych_targets triptych_io)
 endif()
 
+# How bodies are compiled: those of a library, and its kernels for each of several instruction sets.
+function(triptych_compile_bodies target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON UNITY_BUILD OFF)
+  target_compile_definitions(${target} PRIVATE EIGEN_DONT_PARALLELIZE)
+  # Whoever names no build type debugs his own program, and does not want to wait for our loops.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:>:-O2>)
+endfunction()
+
 include(TriptychInstructionSets)
 
 # triptych_add_compiled(<target> <export name> <headers> <libraries>...): <libraries> with the bodies of the
@@ -79,12 +87,10 @@ function(triptych_add_compiled target export_name headers)
   endif()
   add_library(${target} STATIC ${unless_linked} ${sources})
   add_library(triptych::${export_name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES
-    EXPORT_NAME ${export_name} POSITION_INDEPENDENT_CODE ON UNITY_BUILD OFF)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${export_name})
   target_link_libraries(${target} PUBLIC ${ARGN})
-  target_compile_definitions(${target} PUBLIC TRIPTYCH_COMPILED PRIVATE EIGEN_DONT_PARALLELIZE)
-  # Whoever names no build type debugs his own program, and does not want to wait for our loops.
-  target_compile_options(${target} PRIVATE $<$<CONFIG:>:-O2>)
+  target_compile_definitions(${target} PUBLIC TRIPTYCH_COMPILED)
+  triptych_compile_bodies(${target})
   if(kernels)
     triptych_kernels_for_sets(${target} "${kernels}")
   endif()
