@@ -12,6 +12,7 @@
 #include <support/text_of.hpp>
 #include <support/thrown.hpp>
 #include <triptych/core/philox.hpp>
+#include <triptych/io/owned_names.hpp>
 
 namespace io = triptych::io;
 namespace fs = std::filesystem;
