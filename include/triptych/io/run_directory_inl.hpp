@@ -163,11 +163,16 @@ TRIPTYCH_INLINE run_directory::run_directory(fs::path root, existing_run policy)
 }
 
 TRIPTYCH_INLINE void run_directory::preview(const fs::path& root, existing_run policy) {
-  if (is_a_directory(root)) {  // a running run is busy before it is anything else
-    static_cast<void>(detail::take_lock(held_directory(root), 0, LOCK_SH));
-  }
-  if (const std::string what = detail::objection(root, policy); !what.empty())
+  const auto refuse_running = [&root] {
+    if (is_a_directory(root)) {
+      static_cast<void>(detail::take_lock(held_directory(root), 0, LOCK_SH));
+    }
+  };
+  refuse_running();  // a running run is busy before it is anything else
+  if (const std::string what = detail::objection(root, policy); !what.empty()) {
+    refuse_running();  // also one that began meanwhile, whose files are then in the way
     throw error::usage(what);
+  }
 }
 
 TRIPTYCH_INLINE bool run_directory::has_run_without_list(const fs::path& root) {
