@@ -104,7 +104,7 @@ TRIPTYCH_INLINE const instruction_sets& kernels() {
     if (asked != nullptr && found.used != asked) {
       found.problem = "TRIPTYCH_ISA is " + std::string(asked) +
                       ", and this build has kernels for " + found.used +
-                      " alone; unset it, or build with --preset portable";
+                      " alone; unset it, or take a build by the preset portable";
     }
     return found;
   }();
