@@ -30,6 +30,25 @@ inline byte_vector picture(int height, int width, int channels = 3) {
   return pixels;
 }
 
+/// An EXIF block that names an orientation, in either byte order.
+inline byte_vector exif_block(int orientation, bool little) {
+  byte_vector block(26, 0);
+  const auto put = [&](std::size_t at, std::size_t bytes, int number) {
+    for (std::size_t i = 0; i < bytes; ++i) {
+      block[little ? at + i : at + bytes - 1 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+    }
+  };
+  block[0] = block[1] = little ? 'I' : 'M';
+  put(2, 2, 42);
+  put(4, 4, 8);       // where its directory begins
+  put(8, 2, 1);       // with one entry:
+  put(10, 2, 0x112);  // the orientation,
+  put(12, 2, 3);      // of 16 bits,
+  put(14, 4, 1);      // one number
+  put(18, 2, orientation);
+  return block;
+}
+
 inline byte_vector ppm_file(int height, int width, const byte_vector& pixels) {
   const std::string header =
       "P6\n# a comment\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
@@ -39,9 +58,10 @@ inline byte_vector ppm_file(int height, int width, const byte_vector& pixels) {
 }
 
 #if defined(TRIPTYCH_HAS_JPEG)
-/// `channels` 1: grayscale.
+/// `channels` 1: grayscale; 4: what is left of white by four inks. `written` unknown: as usual.
 inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, int channels = 3,
-                             bool progressive = false) {
+                             bool progressive = false, const byte_vector& exif = {},
+                             J_COLOR_SPACE written = JCS_UNKNOWN) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
   info.err = jpeg_std_error(&errors);
@@ -52,11 +72,17 @@ inline byte_vector jpeg_file(int height, int width, const byte_vector& pixels, i
   info.image_width = static_cast<JDIMENSION>(width);
   info.image_height = static_cast<JDIMENSION>(height);
   info.input_components = channels;
-  info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  info.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 4 ? JCS_CMYK : JCS_RGB;
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, 95, TRUE);
+  if (written != JCS_UNKNOWN) jpeg_set_colorspace(&info, written);
   if (progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
+  if (!exif.empty()) {
+    byte_vector segment{'E', 'x', 'i', 'f', 0, 0};
+    segment.insert(segment.end(), exif.begin(), exif.end());
+    jpeg_write_marker(&info, JPEG_APP0 + 1, segment.data(), static_cast<unsigned>(segment.size()));
+  }
   for (int y = 0; y < height; ++y) {
     byte_vector line(pixels.begin() + static_cast<std::ptrdiff_t>(y) * width * channels,
                      pixels.begin() + static_cast<std::ptrdiff_t>(y + 1) * width * channels);
@@ -103,6 +129,32 @@ struct png_form {
   bool interlaced = false, transparent = false;
   double gamma = 0;
   bool black = false;
+  byte_vector exif{};
+
+  [[nodiscard]] std::size_t row_bytes(int width) const {
+    const int channels = color == PNG_COLOR_TYPE_RGB          ? 3
+                         : color == PNG_COLOR_TYPE_RGB_ALPHA  ? 4
+                         : color == PNG_COLOR_TYPE_GRAY_ALPHA ? 2
+                                                              : 1;
+    return static_cast<std::size_t>((width * channels * depth + 7) / 8);
+  }
+  /// What its rows hold, which repeat.
+  [[nodiscard]] std::vector<byte_vector> rows(int width) const {
+    std::vector<byte_vector> lines(black ? 1 : 16, byte_vector(row_bytes(width)));
+    std::uint32_t state = 1;
+    for (auto& line : lines) {
+      for (auto& byte : line) {
+        state = state * 1664525u + 1013904223u;
+        if (!black) byte = static_cast<std::uint8_t>(state >> 24);
+      }
+    }
+    return lines;
+  }
+  /// The colors that a file with a palette names.
+  static byte_vector palette_color(int i) {
+    const auto level = [&](int k) { return static_cast<std::uint8_t>((i * k) % 256); };
+    return {level(37), level(91), level(143)};
+  }
 };
 
 inline byte_vector png_file(int height, int width, const png_form& form) {
@@ -124,8 +176,8 @@ inline byte_vector png_file(int height, int width, const png_form& form) {
   if (form.color == PNG_COLOR_TYPE_PALETTE) {
     std::vector<png_color> palette;
     for (int i = 0; i < 1 << form.depth; ++i) {
-      const auto level = [&](int k) { return static_cast<png_byte>((i * k) % 256); };
-      palette.push_back({level(37), level(91), level(143)});
+      const auto c = png_form::palette_color(i);
+      palette.push_back({c[0], c[1], c[2]});
     }
     png_set_PLTE(png, info, palette.data(), static_cast<int>(palette.size()));
   }
@@ -133,15 +185,12 @@ inline byte_vector png_file(int height, int width, const png_form& form) {
   const png_color_16 clear{1, 1, 1, 1, 1};
   if (form.transparent) png_set_tRNS(png, info, alphas, 2, &clear);
   if (form.gamma > 0) png_set_gAMA(png, info, form.gamma);
-  png_write_info(png, info);
-  std::vector<byte_vector> lines(form.black ? 1 : 16, byte_vector(png_get_rowbytes(png, info)));
-  std::uint32_t state = 1;
-  for (auto& line : lines) {
-    for (auto& byte : line) {
-      state = state * 1664525u + 1013904223u;
-      if (!form.black) byte = static_cast<std::uint8_t>(state >> 24);
-    }
+  byte_vector exif = form.exif;
+  if (!exif.empty()) {
+    png_set_eXIf_1(png, info, static_cast<png_uint_32>(exif.size()), exif.data());
   }
+  png_write_info(png, info);
+  auto lines = form.rows(width);
   std::vector<png_bytep> rows;
   for (int y = 0; y < height; ++y) {
     rows.push_back(lines[static_cast<std::size_t>(y) % lines.size()].data());

@@ -8,10 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,12 +55,66 @@ inline bool reserve_image(std::int64_t height, std::int64_t width, decoded& imag
 }
 
 inline constexpr const char* size_refused =
-    "its size is zero, above 33,554,432 pixels, or above 65,535 on a side";
+    "it has no pixels, or more than the 33,554,432 (65,535 on a side) that are read; save it "
+    "smaller, "
+    "or as a JPEG, of which larger ones are read at a half, a quarter or an eighth of their size";
+
+/// Turns the picture as orientation 1 to 8 of EXIF says that it is meant to be seen.
+inline void orient(int orientation, decoded& image) {
+  if (orientation < 2 || orientation > 8) return;
+  const auto height = static_cast<std::size_t>(image.height);
+  const auto width = static_cast<std::size_t>(image.width);
+  const bool swapped = orientation >= 5;  // rows become columns
+  // Whether the first row, or column, of the file comes last of those it becomes.
+  const bool from_bottom =
+      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  std::vector<std::uint8_t> turned(image.pixels.size());
+  const std::uint8_t* from = image.pixels.data();
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x, from += 3) {
+      const std::size_t row = from_bottom ? height - 1 - y : y;
+      const std::size_t column = from_right ? width - 1 - x : x;
+      const std::size_t to = swapped ? column * height + row : row * width + column;
+      std::copy(from, from + 3, &turned[3 * to]);
+    }
+  }
+  image.pixels = std::move(turned);
+  if (swapped) std::swap(image.height, image.width);
+}
+
+/// The orientation that an EXIF block (a TIFF header and its first directory) names; 1 if none.
+inline int orientation_of(std::span<const std::uint8_t> exif) {
+  const bool little = exif.size() >= 8 && exif[0] == 'I';
+  const auto number = [&](std::size_t at, std::size_t bytes) {
+    std::size_t value = 0;
+    for (std::size_t i = 0; i < bytes; ++i) {
+      value = value << 8 | exif[little ? at + bytes - 1 - i : at + i];
+    }
+    return value;
+  };
+  if (exif.size() < 8 || number(2, 2) != 42) return 1;
+  const std::size_t directory = number(4, 4);
+  if (directory > exif.size() - 2) return 1;
+  const std::size_t count = number(directory, 2);
+  for (std::size_t i = 0, at = directory + 2; i < count && at + 12 <= exif.size(); ++i, at += 12) {
+    constexpr std::size_t orientation = 0x112, sixteen_bits = 3;
+    if (number(at, 2) == orientation && number(at + 2, 2) == sixteen_bits) {
+      return static_cast<int>(number(at + 8, 2));
+    }
+  }
+  return 1;
+}
 
 /// Whether a file of `bytes` may cost so much.
 inline bool affordable(std::int64_t work, std::size_t bytes) {
   return work <= free_work + work_per_byte * static_cast<std::int64_t>(bytes);
 }
+
+inline constexpr const char* scans_refused = "it is a JPEG in several scans, which need the whole "
+                                             "picture in memory, of more than 67,108,864 "
+                                             "pixels; save it as a usual JPEG";
 
 inline constexpr const char* work_refused =
     "it asks for far more work than pictures of its length do; if it is a picture, save it again "
@@ -119,6 +173,7 @@ struct jpeg_decoder {
   jpeg_decompress_struct info{};
   jpeg_failure failure{};
   jpeg_work work{};
+  std::vector<std::uint8_t> inks;  // a line (w, 4) of a file without RGB
   jpeg_decoder() = default;
   jpeg_decoder(const jpeg_decoder&) = delete;
   jpeg_decoder& operator=(const jpeg_decoder&) = delete;
@@ -157,6 +212,29 @@ inline void jpeg_count(j_common_ptr common) {
   if (!affordable(work->done, work->bytes)) jpeg_refuse(common, work_refused);
 }
 
+/// The orientation that an APP1 segment names.
+inline int jpeg_orientation(const jpeg_decompress_struct& info) {
+  constexpr std::string_view name("Exif\0\0", 6);
+  for (auto* m = info.marker_list; m != nullptr; m = m->next) {
+    const std::span segment(m->data, m->data_length);
+    if (segment.size() > name.size() && std::equal(name.begin(), name.end(), segment.begin())) {
+      return orientation_of(segment.subspan(name.size()));
+    }
+  }
+  return 1;
+}
+
+/// RGB of a line of inks (w, 4), of which the files hold what is left of white (Adobe).
+inline void from_inks(std::span<const std::uint8_t> inks, std::uint8_t* out) {
+  for (std::size_t i = 0; i < inks.size(); i += 4, out += 3) {
+    const int light = inks[i + 3];
+    for (std::size_t c = 0; c < 3; ++c) {  // light - ink light / 255, rounded as Pillow does
+      const int product = (255 - inks[i + c]) * light + 128;
+      out[c] = static_cast<std::uint8_t>(std::max(0, light - (((product >> 8) + product) >> 8)));
+    }
+  }
+}
+
 inline std::string decode_jpeg(std::span<const std::uint8_t> bytes, decoded& image) {
   jpeg_decoder decoder;
   auto& info = decoder.info;
@@ -167,6 +245,7 @@ inline std::string decode_jpeg(std::span<const std::uint8_t> bytes, decoded& ima
   if (setjmp(decoder.failure.jump) != 0) return decoder.failure.message;
   jpeg_create_decompress(&info);
   jpeg_mem_src(&info, bytes.data(), static_cast<unsigned long>(bytes.size()));
+  jpeg_save_markers(&info, JPEG_APP0 + 1, 0xFFFF);
   jpeg_read_header(&info, TRUE);
   // Its decoder makes endless pixels of no data, and hardly any program writes it.
   if (info.arith_code) return "it is coded arithmetically; save it again as a usual JPEG";
@@ -174,18 +253,30 @@ inline std::string decode_jpeg(std::span<const std::uint8_t> bytes, decoded& ima
   decoder.work.bytes = bytes.size();
   decoder.work.done = std::int64_t{info.image_height} * info.image_width * (several ? 3 : 2) / 4;
   if (!affordable(decoder.work.done, bytes.size())) return work_refused;
-  if (!reserve_image(info.image_height, info.image_width, image)) return size_refused;
+  const bool inked = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+  info.out_color_space = inked ? JCS_CMYK : JCS_RGB;
+  const auto pixels = std::int64_t{info.image_height} * info.image_width;
+  if (several && pixels > largest_in_scans) return scans_refused;
+  for (info.scale_denom = 1; info.scale_denom < smallest_scale; info.scale_denom *= 2) {
+    if (pixels / (info.scale_denom * info.scale_denom) <= largest_image) break;
+  }
+  jpeg_calc_output_dimensions(&info);
+  if (!reserve_image(info.output_height, info.output_width, image)) return size_refused;
+  if (inked) decoder.inks.resize(std::size_t{4} * info.output_width);
   decoder.work.manager.progress_monitor = jpeg_count;
   if (several) info.progress = &decoder.work.manager;
-  info.out_color_space = JCS_RGB;
   jpeg_start_decompress(&info);  // reads all scans if there are several
   info.progress = nullptr;
   while (info.output_scanline < info.output_height) {
-    JSAMPROW row = image.pixels.data() +
-                   std::size_t{info.output_scanline} * static_cast<std::size_t>(image.width) * 3;
+    std::uint8_t* const line = image.pixels.data() + std::size_t{info.output_scanline} *
+                                                         static_cast<std::size_t>(image.width) * 3;
+    JSAMPROW row = inked ? decoder.inks.data() : line;
     jpeg_read_scanlines(&info, &row, 1);
+    if (inked) from_inks(decoder.inks, line);
   }
-  jpeg_finish_decompress(&info);
+  const int orientation = jpeg_orientation(info);
+  jpeg_finish_decompress(&info);  // which forgets the segments
+  orient(orientation, image);
   return {};
 }
 #endif
@@ -244,29 +335,31 @@ inline void png_end(png_structp png, png_infop) {
 
 /// What the pixels of a PNG cost: deep, transparent and interlaced ones more.
 inline std::int64_t png_work(png_structp png, png_infop info) {
-  const bool transparent = (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0 ||
-                           png_get_valid(png, info, PNG_INFO_tRNS) != 0;
+  const bool transparent = (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0;
   const bool interlaced = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
-  const int each = png_get_bit_depth(png, info) == 16 ? 4 : transparent || interlaced ? 2 : 1;
+  const int each = png_get_bit_depth(png, info) == 16 || transparent || interlaced ? 2 : 1;
   return std::int64_t{png_get_image_height(png, info)} * png_get_image_width(png, info) * each;
 }
 
-/// Makes rows 8-bit sRGB, as libpng's simplified reader does.
-inline void png_transform(png_structp png, png_infop info) {
-  const bool deep = png_get_bit_depth(png, info) == 16;
+/// Makes rows 8-bit RGB: numbers as they stand in the file, the upper half of 16 bits, without
+/// transparency.
+inline void png_transform(png_structp png) {
+  png_set_strip_16(png);
   png_set_expand(png);
   png_set_gray_to_rgb(png);
-  png_set_alpha_mode_fixed(png, PNG_ALPHA_PNG, deep ? PNG_GAMMA_LINEAR : PNG_DEFAULT_sRGB);
-  png_set_alpha_mode_fixed(png, PNG_ALPHA_PNG, PNG_DEFAULT_sRGB);
-  if (deep) png_set_scale_16(png);
-  png_color_16 black{};
-  png_set_background_fixed(png, &black, PNG_BACKGROUND_GAMMA_SCREEN, 0, 0);
+  png_set_strip_alpha(png);
   png_set_interlace_handling(png);
   png_start_read_image(png);
 }
 
-/// Transparent pixels are laid over black. libpng is fed rather than asked, because then it leaves
-/// alone what a file holds beyond its last row: a megabyte of that may stand for a gigabyte.
+inline int png_orientation(png_structp png, png_infop info) {
+  png_unknown_chunkp chunks = nullptr;  // libpng's own reader of them is not in all versions
+  const int count = png_get_unknown_chunks(png, info, &chunks);
+  return count > 0 ? orientation_of({chunks[0].data, chunks[0].size}) : 1;
+}
+
+/// libpng is fed rather than asked, because then it leaves alone what a file holds beyond its last
+/// row: a megabyte of that may stand for a gigabyte.
 inline std::string decode_png(std::span<const std::uint8_t> bytes, decoded& image) {
   png_decoder decoder;
   decoder.image = &image;
@@ -277,11 +370,10 @@ inline std::string decode_png(std::span<const std::uint8_t> bytes, decoded& imag
   decoder.info = png_create_info_struct(decoder.png);
   if (decoder.info == nullptr) throw std::bad_alloc();
   png_set_user_limits(decoder.png, longest_side, longest_side);
-  // Of the chunks beside the pixels only those that say what the numbers mean are looked at. (A
-  // color profile would count where it is that of sRGB, which is what we take anyway.)
+  // Of the chunks beside the pixels only the one that may turn the picture is looked at.
   png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-  constexpr png_byte used[] = "bKGD\0cHRM\0gAMA\0sBIT\0sRGB";
-  png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_AS_DEFAULT, used, sizeof used / 5);
+  constexpr png_byte used[] = "eXIf";
+  png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_ALWAYS, used, 1);
   png_set_progressive_read_fn(decoder.png, &decoder, png_header, png_row, png_end);
 
   const auto feed = [&](std::span<const std::uint8_t> part) {
@@ -294,47 +386,93 @@ inline std::string decode_png(std::span<const std::uint8_t> bytes, decoded& imag
                      png_get_image_width(decoder.png, decoder.info), image)) {
     return size_refused;
   }
-  png_transform(decoder.png, decoder.info);
+  png_transform(decoder.png);
   feed(bytes.last(decoder.rest));
-  return decoder.rows && decoder.end ? ""
-                                     : "its pixels are damaged, or it ends before its end chunk";
+  if (!decoder.rows || !decoder.end) {
+    return "its pixels are damaged, or it ends before its end chunk";
+  }
+  orient(png_orientation(decoder.png, decoder.info), image);
+  return {};
 }
 #endif
 
-[[noreturn]] inline void throw_built_without(const fs::path& path, const std::string& format,
-                                             const std::string& package) {
-  throw error::data(path.string() + " is a " + format +
-                    " file, and this program was built without " + format + "; install " + package +
-                    " and build again");
+enum class picture_format { none, ppm, jpeg, png, webp, gif, bmp, tiff, heif, jpeg_xl };
+
+inline constexpr std::array<const char*, 10> format_names{
+    "no picture", "PPM", "JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIF or AVIF", "JPEG XL"};
+
+/// The format of a file by its first bytes.
+inline picture_format format_of(std::span<const std::uint8_t> bytes) {
+  const auto has = [&bytes](std::size_t at, std::string_view magic) {
+    return bytes.size() > at + magic.size() &&
+           std::equal(
+               magic.begin(), magic.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at),
+               [](char c, std::uint8_t byte) { return static_cast<std::uint8_t>(c) == byte; });
+  };
+  using enum picture_format;
+  using namespace std::string_view_literals;
+  if (has(0, "P6")) return ppm;
+  if (has(0, "\xFF\xD8\xFF")) return jpeg;
+  if (has(0, "\x89PNG")) return png;
+  if (has(0, "RIFF") && has(8, "WEBP")) return webp;
+  if (has(0, "GIF87a") || has(0, "GIF89a")) return gif;
+  if (has(0, "BM") && has(6, "\0\0\0\0"sv)) return bmp;
+  if (has(0, "II*\0"sv) || has(0, "MM\0*"sv)) return tiff;
+  if (has(4, "ftyphei") || has(4, "ftypmif1") || has(4, "ftypavif")) return heif;
+  if (has(0, "\xFF\x0A") || has(4, "JXL \r\n")) return jpeg_xl;
+  return none;
+}
+
+inline std::string built_without(const std::string& format, const std::string& package) {
+  return "it is a " + format + " file, and this program was built without " + format +
+         "; install " + package + " and build again";
 }
 
 }  // namespace detail
 
-TRIPTYCH_INLINE decoded decode_image(const fs::path& path) {
-  const auto bytes = read_file(path, largest_image_file);
-  const auto begins = [&bytes](std::initializer_list<std::uint8_t> magic) {
-    return bytes.size() > magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
-  };
-  decoded image;
-  std::string problem = "it begins like no JPEG, PNG or binary PPM file";
-  if (begins({'P', '6'})) {
-    problem = detail::decode_ppm(bytes, image);
-  } else if (begins({0xFF, 0xD8, 0xFF})) {
-#if defined(TRIPTYCH_HAS_JPEG)
-    problem = detail::decode_jpeg(bytes, image);
-#else
-    detail::throw_built_without(path, "JPEG", "libjpeg-dev");
-#endif
-  } else if (begins({0x89, 'P', 'N', 'G'})) {
-#if defined(TRIPTYCH_HAS_PNG)
-    problem = detail::decode_png(bytes, image);
-#else
-    detail::throw_built_without(path, "PNG", "libpng-dev");
-#endif
+TRIPTYCH_INLINE bool is_picture(const fs::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  if (!problem.empty()) {
-    throw error::data("cannot decode " + path.string() + " (" + std::to_string(bytes.size()) +
-                      " bytes): " + problem + "; replace or remove this file");
+  constexpr std::array<std::string_view, 16> usual{
+      ".jpg", ".jpeg", ".jpe", ".jfif", ".png",  ".ppm",  ".webp", ".gif",
+      ".bmp", ".dib",  ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl"};
+  if (std::find(usual.begin(), usual.end(), extension) != usual.end()) return true;
+  return detail::format_of(read_beginning(path, 32)) != detail::picture_format::none;
+}
+
+TRIPTYCH_INLINE std::string try_decode(const fs::path& path, decoded& image) {
+  const auto bytes = read_file(path, largest_image_file);
+  const auto format = detail::format_of(bytes);
+  switch (format) {
+  case detail::picture_format::ppm:
+    return detail::decode_ppm(bytes, image);
+  case detail::picture_format::jpeg:
+#if defined(TRIPTYCH_HAS_JPEG)
+    return detail::decode_jpeg(bytes, image);
+#else
+    return detail::built_without("JPEG", "libjpeg-dev");
+#endif
+  case detail::picture_format::png:
+#if defined(TRIPTYCH_HAS_PNG)
+    return detail::decode_png(bytes, image);
+#else
+    return detail::built_without("PNG", "libpng-dev");
+#endif
+  case detail::picture_format::none:
+    return "it begins like no picture";
+  default:
+    return std::string("it is a ") + detail::format_names[static_cast<std::size_t>(format)] +
+           " file, and JPEG, PNG and binary PPM are read; convert it";
+  }
+}
+
+TRIPTYCH_INLINE decoded decode_image(const fs::path& path) {
+  decoded image;
+  if (const auto problem = try_decode(path, image); !problem.empty()) {
+    throw error::data("cannot decode " + path.string() + ": " + problem +
+                      (problem.find(';') == problem.npos ? "; replace or remove this file" : ""));
   }
   return image;
 }

@@ -4,6 +4,7 @@
 // failure is an error::data that names the path.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -18,10 +19,16 @@ namespace fs = std::filesystem;
 /// All bytes of a regular file of at most `limit` bytes. Throws error::io where they cannot be read.
 std::vector<std::uint8_t> read_file(const fs::path& path, std::uintmax_t limit);
 
-std::vector<fs::path> subdirectories(const fs::path& directory);
+/// The first bytes of a regular file, at most `count`; none where they cannot be read.
+std::vector<std::uint8_t> read_beginning(const fs::path& path, std::size_t count);
 
-/// The image files: .jpg .jpeg .png .ppm, in any case.
-std::vector<fs::path> image_files(const fs::path& directory);
+struct entry {
+  fs::path path;
+  bool directory = false;  ///< or a link to one
+};
+
+/// Everything in `directory`, sorted by name.
+std::vector<entry> entries(const fs::path& directory);
 
 }  // namespace triptych::data
 

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <system_error>
 #include <vector>
 
@@ -35,48 +34,38 @@ TRIPTYCH_INLINE std::vector<std::uint8_t> read_file(const fs::path& path, std::u
   return {bytes, bytes + contents.size};
 }
 
-namespace detail {
+TRIPTYCH_INLINE std::vector<std::uint8_t> read_beginning(const fs::path& path, std::size_t count) {
+  try {
+    if (io::type_of(path) != fs::file_type::regular) return {};
+    const io::input_file file = io::open_input(path);
+    const auto contents = io::read_bytes(
+        file, std::min(count, static_cast<std::size_t>(file.size)));
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(contents.data.get());
+    return {bytes, bytes + contents.size};
+  } catch (const error&) {
+    return {};
+  }
+}
 
-/// The entries directly in `directory` that `keep` accepts, hidden ones apart, sorted by name.
-template <class Keep>
-std::vector<fs::path> listing(const fs::path& directory, const Keep& keep) {
-  std::vector<fs::path> found;
+TRIPTYCH_INLINE std::vector<entry> entries(const fs::path& directory) {
+  std::vector<entry> found;
   std::error_code code;
   do {  // again from the start where it was interrupted
     found.clear();
     code = std::error_code(std::max(io::failpoint("list"), 0), std::generic_category());
     if (code) continue;
     for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-      const bool hidden = it->path().filename().string().starts_with('.');
-      if (!hidden && keep(*it)) found.push_back(it->path());
+      std::error_code unreadable;
+      found.push_back({it->path(), it->is_directory(unreadable)});
     }
   } while (code == std::errc::interrupted);
   if (code) {
     throw error::data("cannot list " + directory.string() + ": " + code.message() +
                       "; check that it is a readable directory");
   }
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(),
+            [](const entry& a, const entry& b) { return a.path < b.path; });
   return found;
-}
-
-}  // namespace detail
-
-TRIPTYCH_INLINE std::vector<fs::path> subdirectories(const fs::path& directory) {
-  return detail::listing(directory, [](const fs::directory_entry& e) {
-    std::error_code unreadable;
-    return e.is_directory(unreadable);
-  });
-}
-
-TRIPTYCH_INLINE std::vector<fs::path> image_files(const fs::path& directory) {
-  return detail::listing(directory, [](const fs::directory_entry& e) {
-    std::string extension = e.path().extension().string();
-    for (char& c : extension) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
-           extension == ".ppm";
-  });
 }
 
 }  // namespace triptych::data
