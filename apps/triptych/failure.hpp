@@ -35,7 +35,7 @@ inline std::string less_memory(const eval_options&) {
 }
 inline std::string less_memory(const embed_options&) { return less_memory(eval_options{}); }
 inline std::string less_memory(const data_options& o) {
-  const std::string images = data::generated(o.name) ? "--procedural-train" : "--limit-per-file";
+  const std::string images = data::generated(o.data) ? "--procedural-train" : "--limit-per-file";
   switch (o.action) {
   case choice::data_action::list:
     break;

@@ -87,8 +87,6 @@ TEST_CASE("The advice of every command works in that command") {
       {run.line({"--resume", "--config", beside("no.toml")}), 2, "check the path",
        run.line({"--resume"})},
       // eval
-      {eval({"--protocol", "linear", "--batch", "65"}), 2, "lower --batch",
-       eval({"--protocol", "linear"})},
       {words{"eval", beside("nothing"), "--quiet"}, 2, "give the --out of a training run",
        eval({})},
       {eval({"--protocol", "knn"}), 74, "free some disk space, then try again\n",
@@ -161,14 +159,6 @@ TEST_CASE("A run that died before its first checkpoint is trained before it is j
   expect_advice(early, 2, "; train first: triptych train --resume " + run.root().string());
   expect_success(follow(early));
   expect_success(call_app({"eval", run.root().string(), "--quiet", "--protocol", "knn"}));
-}
-
-TEST_CASE("Too few images for the logistic regression are judged by neighbors alone") {
-  const tiny_run run;
-  REQUIRE(run.train(tiny_options + words{"--procedural-train", "20", "--batch", "10"}).code == 0);
-  const words line{"eval", run.root().string(), "--quiet", "--batch", "10", "--epochs", "1"};
-  expect_advice(call_app(line), 5, "; take more images, or judge by knn alone");
-  expect_success(call_app(line + words{"--protocol", "knn"}));
 }
 
 TEST_CASE("Metrics that are not of the run are moved away, and it goes on") {

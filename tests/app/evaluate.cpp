@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
 #include <regex>
 #include <string>
 #include <thread>
@@ -12,6 +11,7 @@
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"
+#include "support/pictures.hpp"
 #include "support/tiny_run.hpp"
 
 using namespace triptych::test;
@@ -36,22 +36,6 @@ app_result call_in(const fs::path& directory, const words& arguments) {
   return run_app("/bin/sh",
                  words{"-c", "cd \"$0\" && exec \"$@\"", directory.string(), TRIPTYCH_APP} +
                      arguments);
-}
-
-/// A folder of noise: eight images of 8 x 8 in each of two classes.
-void write_pictures(const fs::path& directory) {
-  std::uint32_t state = 1;
-  for (const char* kind : {"cat", "dog"}) {
-    fs::create_directories(directory / kind);
-    for (const char* number : {"1", "2", "3", "4", "5", "6", "7", "8"}) {
-      std::ofstream file(directory / kind / (std::string(number) + ".ppm"), std::ios::binary);
-      file << "P6\n8 8\n255\n";
-      for (int i = 0; i < 8 * 8 * 3; ++i) {
-        state = state * 1664525u + 1013904223u;
-        file << static_cast<char>(state >> 24);
-      }
-    }
-  }
 }
 
 }  // namespace
@@ -235,24 +219,20 @@ TEST_CASE("The images of a run are found from any directory, wherever it was sta
   const auto here = run.beside("");
   const auto elsewhere = run.beside("elsewhere");
   fs::create_directory(elsewhere);
-  auto options =
-      last_wins(tiny_model + words{"--data", "folder", "--data-dir", "pictures", "--batch", "8",
-                                   "--epochs", "4", "--quiet", "--out", "run"});
-  std::erase(options, "--procedural-train");
-  std::erase(options, "--procedural-test");
-  std::erase(options, "64");
-  std::erase(options, "32");
+  const auto options = folder_model("pictures") + words{"--quiet", "--out", "run"};
   expect_done(call_in(here, words{"train", "--max-steps", "2"} + options));
 
   const auto root = run.root().string();
   const words judge{"eval", root, "--quiet", "--protocol", "knn"};
   const auto none = call_in(elsewhere, judge);  // no test images
   CHECK(none.code == 5);
-  CHECK(none.err.find("give images to both parts of the data set") != std::string::npos);
+  CHECK(none.err.find("has no test images; give some") != std::string::npos);
   write_pictures(run.beside("pictures/test"));
   expect_done(call_in(elsewhere, judge));
   expect_done(call_in(elsewhere, {"embed", root, "--quiet", "--out", "x"}));
-  expect_done(call_in(elsewhere, {"train", "--quiet", "--resume", root, "--max-steps", "4"}));
+  // Test images are new to the run, which is said to be meant once.
+  expect_done(call_in(elsewhere, {"train", "--quiet", "--resume", root, "--max-steps", "4",
+                                  "--accept-changed-data"}));
   expect_done(call_in("/", {"train", "--quiet", "--resume", root}));
   expect_done(call_in(here, {"train", "--quiet", "--resume", "run"}));
   // Where they were is gone: then the advice is to say where they are.

@@ -18,27 +18,6 @@ namespace io = triptych::io;
 
 namespace {
 
-/// Writes `value` over the first number of a tensor in the newest checkpoint, and seals it again.
-void inject(const tiny_run& run, const std::string& tensor, float value) {
-  const auto saved = io::load_checkpoint(run.latest());
-  std::vector<io::checkpoint_file> files;
-  std::vector<std::byte> changed;
-  for (const auto& [name, file] : saved.files) {
-    files.push_back({name, {}, {}});
-    for (const auto& t : file.header().tensors) {
-      auto bytes = file.bytes(t.name);
-      if (t.name == tensor) {
-        changed.assign(bytes.begin(), bytes.end());
-        std::memcpy(changed.data(), &value, sizeof value);
-        bytes = changed;
-      }
-      files.back().tensors.push_back({t.name, t.type, t.shape, bytes});
-    }
-  }
-  REQUIRE_FALSE(changed.empty());
-  io::save_checkpoint(run.checkpoints(), saved.note, files);
-}
-
 /// A file system in memory of its own, for as long as the object lives; only root may have one.
 class small_disk {
  public:

@@ -86,6 +86,7 @@ TEST_CASE("the blur's deviation is in pixels of a 224-pixel image unless that is
 
 TEST_CASE("the plain recipe decides nothing but the center") {
   const draw d = decide(recipes::plain, {1, 2, 3, 4}, 40, 60, 32, 32);
-  CHECK(d.crop == box{0, 10, 40, 40});
+  CHECK(d.crop == box{0, 0, 40, 60});
+  CHECK(d.frame == box{0, 8, 32, 48});
   CHECK_FALSE((d.jittered || d.gray || d.solarized || d.flip || d.sigma > 0));
 }

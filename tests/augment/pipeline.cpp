@@ -65,6 +65,7 @@ TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarize, f
   const auto pixels = noise_image(20, 20);
   draw d;
   d.crop = {2, 3, 12, 10};
+  d.frame = {0, 0, 16, 16};
   d.jittered = d.gray = d.solarized = d.flip = true;
   d.jitter.brightness = 1.2f;
   d.sigma = 0.9f;
@@ -73,7 +74,7 @@ TEST_CASE("the operations run in the order crop, jitter, gray, blur, solarize, f
   std::vector<float> got(16 * 16 * 3), expected(got.size()), planes(got.size());
   render(d, {}, {pixels, 20, 20}, 16, 16, work, got.data());
 
-  resize({pixels, 20, 20}, d.crop, filter::bilinear, 16, 16, work.resize, planes.data());
+  resize({pixels, 20, 20}, d.crop, filter::bilinear, d.frame, 16, 16, work.resize, planes.data());
   recolor(planes.data(), 256, brightness{1.2f});
   recolor(planes.data(), 256, grayscale{});
   blur(planes.data(), 16, 16, 0.9f, work.blur);

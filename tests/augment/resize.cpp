@@ -57,7 +57,8 @@ TEST_CASE(
         example{{3, 3, 2, 9}, 9, 2}}) {
     for (const filter f : {filter::bilinear, filter::bicubic}) {
       std::vector<float> planes(static_cast<std::size_t>(3 * out_h * out_w));
-      resize({pixels, height, width}, from, f, out_h, out_w, work, planes.data());
+      resize({pixels, height, width}, from, f, {0, 0, out_h, out_w}, out_h, out_w, work,
+             planes.data());
       double worst = 0;
       for (int c = 0; c < 3; ++c) {
         for (int y = 0; y < out_h; ++y) {
@@ -73,12 +74,30 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a part of a resampled rectangle is that part of the whole of it") {
+  const auto pixels = noise_image(23, 31);
+  resize_workspace work;
+  const box from{1, 2, 20, 27};
+  for (const filter f : {filter::bilinear, filter::bicubic}) {
+    std::vector<float> whole(3 * 12 * 18), part(3 * 5 * 7);
+    resize({pixels, 23, 31}, from, f, {0, 0, 12, 18}, 12, 18, work, whole.data());
+    resize({pixels, 23, 31}, from, f, {3, 6, 12, 18}, 5, 7, work, part.data());
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (std::size_t y = 0; y < 5; ++y) {
+        for (std::size_t x = 0; x < 7; ++x) {
+          REQUIRE(part[(c * 5 + y) * 7 + x] == whole[(c * 12 + y + 3) * 18 + x + 6]);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a rectangle at its own size is copied") {
   const auto pixels = noise_image(9, 6);
   resize_workspace work;
   std::vector<float> planes(9 * 6 * 3);
   for (const filter f : {filter::bilinear, filter::bicubic}) {
-    resize({pixels, 9, 6}, {0, 0, 9, 6}, f, 9, 6, work, planes.data());
+    resize({pixels, 9, 6}, {0, 0, 9, 6}, f, {0, 0, 9, 6}, 9, 6, work, planes.data());
     for (std::size_t p = 0; p < 54; ++p) {
       for (std::size_t c = 0; c < 3; ++c) {
         REQUIRE(std::lrint(255 * planes[c * 54 + p]) == pixels[p * 3 + c]);
@@ -97,7 +116,8 @@ TEST_CASE("resampling never looks outside of the rectangle") {
   resize_workspace work;
   for (const int out : {3, 7, 32}) {
     std::vector<float> planes(static_cast<std::size_t>(3 * out * out));
-    resize({pixels, 20, 20}, {5, 6, 7, 9}, filter::bicubic, out, out, work, planes.data());
+    resize({pixels, 20, 20}, {5, 6, 7, 9}, filter::bicubic, {0, 0, out, out}, out, out, work,
+           planes.data());
     CHECK(*std::max_element(planes.begin(), planes.end()) == 0.0f);
   }
 }

@@ -21,7 +21,7 @@ TEST_CASE("CIFAR-10 records become channels-last images in file order") {
   CHECK(s.train.mean[0] == 0.4914f);
   CHECK(s.test.deviation[2] == 0.2616f);
   const auto file = cifar_records(12, {10}, 2);
-  const auto image = s.train.image(12 + 3);  // record 3 of data_batch_2.bin
+  const auto image = s.train.image(12 + 3).pixels;  // record 3 of data_batch_2.bin
   for (std::size_t p = 0; p < 1024; ++p) {
     for (std::size_t c = 0; c < 3; ++c) {
       REQUIRE(image[p * 3 + c] == file[3 * 3073 + 1 + c * 1024 + p]);
@@ -37,7 +37,7 @@ TEST_CASE("CIFAR-100 images carry the fine label") {
   CHECK(s.train.size() == 130);
   CHECK(s.train.classes == 100);
   CHECK(s.train.labels[57] == 57);
-  CHECK(s.train.image(1)[0] == cifar_records(130, {20, 100})[3074 + 2]);
+  CHECK(s.train.image(1).pixels[0] == cifar_records(130, {20, 100})[3074 + 2]);
 }
 
 TEST_CASE("a limit takes the first records of each file") {
@@ -48,7 +48,7 @@ TEST_CASE("a limit takes the first records of each file") {
   REQUIRE(some.train.size() == 20);
   REQUIRE(some.test.size() == 4);
   for (std::int64_t i = 0; i < 20; ++i) {
-    const auto a = some.train.image(i), b = all.train.image(i / 4 * 12 + i % 4);
+    const auto a = some.train.image(i).pixels, b = all.train.image(i / 4 * 12 + i % 4).pixels;
     REQUIRE(std::equal(a.begin(), a.end(), b.begin()));
   }
   CHECK(read_cifar(cifar10_layout(), dir.path(), 100).train.size() == 60);

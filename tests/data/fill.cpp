@@ -18,7 +18,7 @@ TEST_CASE("filling gives each sample the view of its own address, on any number 
   std::vector<float> expected(samples.size() * length);
   augment::workspace work;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    augment::apply(augment::recipes::mncl, set.normalization(), set.view(samples[i]),
+    augment::apply(augment::recipes::mncl, set.normalization(), set.image(samples[i]),
                    {9, 4, samples[i], 2}, 32, 32, work, expected.data() + i * length);
   }
   for (const int threads : {0, 2, 3}) {

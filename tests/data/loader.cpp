@@ -147,7 +147,7 @@ TEST_CASE("a loader that only decides says of the same batches how their views a
     std::vector<float> view(16 * 16 * 3);
     for (std::size_t i = 0; i < 10; ++i) {
       augment::render(without.draws[i], test_set().normalization(),
-                      test_set().view(without.samples[i % 5]), 16, 16, work, view.data());
+                      test_set().image(without.samples[i % 5]), 16, 16, work, view.data());
       CHECK(std::equal(view.begin(), view.end(),
                        with.images.begin() + static_cast<std::ptrdiff_t>(i * view.size())));
     }

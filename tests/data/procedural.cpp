@@ -64,10 +64,10 @@ TEST_CASE("raw pixels hardly tell the classes apart") {
   const auto train = procedural_images(600, 5, 0), test = procedural_images(100, 5, 1);
   int right = 0;
   for (std::int64_t q = 0; q < test.size(); ++q) {
-    const auto image = test.image(q);
+    const auto image = test.image(q).pixels;
     std::int64_t best = 0, best_distance = INT64_MAX;
     for (std::int64_t i = 0; i < train.size(); ++i) {
-      const auto other = train.image(i);
+      const auto other = train.image(i).pixels;
       std::int64_t distance = 0;
       for (std::size_t p = 0; p < image.size(); p += 2) {
         const int d = image[p] - other[p];

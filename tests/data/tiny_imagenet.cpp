@@ -52,12 +52,14 @@ TEST_CASE("the official layout is read with classes sorted by wnid and grayscale
   for (std::size_t i = 0; i < 6; ++i) {
     const int level = (i >= 3 ? 100 : 0) + 10 * static_cast<int>(i % 3);
     for (const std::size_t at : {0u, 1u, 2u, 5000u}) {
-      CHECK(std::abs(s.train.image(static_cast<std::int64_t>(i))[at] - level) <= 2);
+      CHECK(std::abs(s.train.image(static_cast<std::int64_t>(i)).pixels[at] - level) <= 2);
     }
   }
   CHECK(s.train.mean[0] == 0.4802f);
-  CHECK(read_tiny_imagenet(dir.path(), 2).train.size() == 4);
-  CHECK(read_tiny_imagenet(dir.path(), 0, 32).test.pixels.size() == 2 * 32 * 32 * 3);
+  CHECK(s.train.class_names == std::vector<std::string>{"n01", "n02"});
+  const split few = read_tiny_imagenet(dir.path(), {.limit_per_file = 2});
+  CHECK(few.train.size() == 4);
+  CHECK(few.skipped.at("beyond the limit of a class").size() == 2);
 }
 
 TEST_CASE("a damaged TinyImageNet says which file is wrong") {

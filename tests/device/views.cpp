@@ -38,7 +38,7 @@ data::image_set noise(int count, int height, int width) {
   random_stream random(seeded(3), stream::evaluate);
   for (int i = 0; i < count; ++i) {
     set.labels.push_back(0);
-    for (std::size_t b = 0; b < set.bytes_per_image(); ++b) {
+    for (std::size_t b = 0; b < data::placed_image{0, set.height, set.width}.bytes(); ++b) {
       set.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
     }
   }

@@ -70,6 +70,9 @@ TEST_CASE("the effective rank is the same from either Gram matrix") {
 TEST_CASE("the share of neighbors with the same label is counted") {
   const std::vector<std::int32_t> labels{0, 1, 2, 3}, neighbors{0, 1, 0, -1};
   CHECK(same_label_share(labels, neighbors) == 0.5);
+  // Rows without a label are not counted.
+  CHECK(same_label_share(std::vector<std::int32_t>{0, -1, 2, -1}, neighbors) == 0.5);
+  CHECK(same_label_share(std::vector<std::int32_t>{-1, -1, -1, -1}, neighbors) == 0);
 }
 
 TEST_CASE("the age of neighbors is counted in steps from the head of the ring") {

@@ -1,3 +1,4 @@
+#include <triptych/eval/encode.hpp>
 #include <triptych/eval/features.hpp>
 
 #include <cmath>
@@ -31,11 +32,16 @@ TEST_CASE("test features are standardized by the training set's moments") {
 }
 
 TEST_CASE("pixels become features normalized by their channel") {
-  const std::vector<std::uint8_t> pixels{0, 51, 255, 255, 0, 102};  // 1 image of 1 x 2
-  const std::vector<std::int32_t> labels{1};
-  const feature_set set = pixel_features(pixels, labels, 2, {0.5f, 0.2f, 0.0f}, {0.5f, 0.1f, 2.0f});
+  triptych::data::image_set images{.name = "one", .height = 2, .width = 2, .classes = 2};
+  images.pixels = {0, 51, 255, 255, 0, 102, 0, 0, 0, 255, 255, 255};
+  images.labels = {1};
+  images.mean = {0.5f, 0.2f, 0.0f};
+  images.deviation = {0.5f, 0.1f, 2.0f};
+  triptych::thread_pool pool(1);
+  const feature_set set = pixel_features(images, 2, pool);
   CHECK(set.size == 1);
-  CHECK(set.dim == 6);
+  CHECK(set.dim == 12);
+  CHECK(set.labels == images.labels);
   const std::vector<float> expected{-1, 0, 0.5f, 1, -2, 0.2f};
   for (std::size_t i = 0; i < 6; ++i) CHECK(set.values[i] == Approx(expected[i]).margin(1e-6));
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -153,6 +155,27 @@ inline void rewrite(const fs::path& checkpoint,
     }
   }
   io::save_checkpoint(saved.path.parent_path(), note, files);
+}
+
+/// Writes `value` over the first number of a tensor in the newest checkpoint, and seals it again.
+inline void inject(const tiny_run& run, const std::string& tensor, float value) {
+  const auto saved = io::load_checkpoint(run.latest());
+  std::vector<io::checkpoint_file> files;
+  std::vector<std::byte> changed;
+  for (const auto& [name, file] : saved.files) {
+    files.push_back({name, {}, {}});
+    for (const auto& t : file.header().tensors) {
+      auto bytes = file.bytes(t.name);
+      if (t.name == tensor) {
+        changed.assign(bytes.begin(), bytes.end());
+        std::memcpy(changed.data(), &value, sizeof value);
+        bytes = changed;
+      }
+      files.back().tensors.push_back({t.name, t.type, t.shape, bytes});
+    }
+  }
+  REQUIRE_FALSE(changed.empty());
+  io::save_checkpoint(run.checkpoints(), saved.note, files);
 }
 
 }  // namespace triptych::test

@@ -19,10 +19,10 @@
 #include <triptych/augment/recipe.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/file.hpp>
-#include <triptych/io/hash.hpp>
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/commands/commands.hpp"
+#include "triptych/commands/images.hpp"
 #include "triptych/console.hpp"
 
 namespace triptych::app {
@@ -30,18 +30,6 @@ namespace triptych::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-triptych::data::source source_of(const data_options& o) {
-  triptych::data::source source;
-  source.name = o.name;
-  source.dir = o.data_dir;
-  source.limit_per_file = o.limit_per_file;
-  source.image_size = o.image_size;
-  source.seed = o.seed;
-  source.procedural_train = o.procedural_train;
-  source.procedural_test = o.procedural_test;
-  return source;
-}
 
 // ---------------------------------------------------------------------------------------------
 // list
@@ -75,25 +63,46 @@ int list(const data_options& options) {
 // -------------------------------------------------------------------------------------------
 // verify
 
-void describe(table& out, const char* part, const triptych::data::image_set& set) {
+/// "32x32", or the least and the most where sizes differ.
+std::string sizes(const triptych::data::image_set& set) {
+  const auto text = [](int height, int width) {
+    return std::to_string(height) + "x" + std::to_string(width);
+  };
+  if (set.size() == 0) return "-";
+  if (set.places.empty()) return text(set.height, set.width);
+  const auto [least, most] =
+      std::minmax_element(set.places.begin(), set.places.end(),
+                          [](const auto& a, const auto& b) { return a.bytes() < b.bytes(); });
+  return text(least->height, least->width) + " to " + text(most->height, most->width);
+}
+
+void describe(table& out, const char* part, const triptych::data::image_set& set,
+              const std::string& checksum) {
   std::vector<std::int64_t> per_class(static_cast<std::size_t>(set.classes));
-  for (const auto label : set.labels) ++per_class[static_cast<std::size_t>(label)];
+  const auto labels = std::span(set.labels).first(static_cast<std::size_t>(set.labeled()));
+  for (const auto label : labels) ++per_class[static_cast<std::size_t>(label)];
   const auto [least, most] = std::minmax_element(per_class.begin(), per_class.end());
-  io::hasher hash;
-  hash.add(std::as_bytes(std::span(set.pixels)));
-  hash.add(std::as_bytes(std::span(set.labels)));
   out.add({part, std::to_string(set.size()), std::to_string(set.classes),
-           std::to_string(*least) + " to " + std::to_string(*most),
-           std::to_string(set.height) + "x" + std::to_string(set.width),
-           io::hex_text(hash.result().xxh64)});
+           std::to_string(*least) + " to " + std::to_string(*most), sizes(set), checksum});
 }
 
 int verify(const data_options& options) {
-  const auto sets = triptych::data::load(source_of(options));
+  const auto data = load_images(options, options, 0);
+  const auto& sets = data.images;
   table parts({"part", "images", "classes", "per class", "pixels", "xxh64"}, false);
-  describe(parts, "train", sets.train);
-  describe(parts, "test", sets.test);
+  describe(parts, "train", sets.train, data.identity.train.xxh64);
+  describe(parts, "test", sets.test, data.identity.test.xxh64);
   std::cout << parts;
+  const std::int64_t unlabeled = sets.train.size() - sets.train.labeled();
+  if (unlabeled > 0) std::cout << unlabeled << " training images, the last, have no label\n";
+  const auto& [mean, deviation] = data.identity.constants;
+  std::cout << "mean " << io::number_text(mean[0]) << ' ' << io::number_text(mean[1]) << ' '
+            << io::number_text(mean[2]) << ", deviation " << io::number_text(deviation[0]) << ' '
+            << io::number_text(deviation[1]) << ' ' << io::number_text(deviation[2]) << ", "
+            << whereabouts(sets) << '\n';
+  for (const auto& one : account_lines(sets.skipped)) {
+    std::cout << "skipped  " << io::printable(one) << '\n';
+  }
   return 0;
 }
 
@@ -163,27 +172,30 @@ int show(const data_options& options) {
 #else
   const std::string usual = ".ppm";
 #endif
-  const fs::path out = options.out.empty() ? options.name + usual : options.out;
+  const fs::path out = options.out.empty() ? options.data + usual : options.out;
   if (out.extension() != ".png" && out.extension() != ".ppm") {
     throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +
                        " ends in neither .png nor .ppm; give e.g. --out sheet" + usual);
   }
-  const auto sets = triptych::data::load(source_of(options));
+  const auto sets = triptych::data::load(data_source(options, options));
   const auto& set = options.split == choice::split::train ? sets.train : sets.test;
+  if (set.size() == 0) throw no_test_images(set, "give --split train");
 
-  const int size = options.image_size > 0 ? options.image_size : std::min(set.height, set.width);
+  const int own = std::min(set.height, set.width);
+  const int size = options.image_size > 0 ? options.image_size : own > 0 ? own : 96;
   const int zoom = std::max(1, 96 / size), gap = 4, cell = size * zoom + gap;
   const int rows = static_cast<int>(std::min<std::int64_t>(options.count, set.size()));
   picture sheet(rows * cell + gap, (1 + options.views) * cell + gap);
 
   constexpr augment::normalization none{{0, 0, 0}, {1, 1, 1}};
   augment::workspace work;
+  std::vector<std::uint8_t> memory;
   std::vector<float> view(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
   for (int i = 0; i < rows; ++i) {
     for (int v = 0; v <= options.views; ++v) {
       const auto recipe =
           v == 0 ? augment::recipes::plain : augment::preset(options.augment, v - 1);
-      augment::apply(recipe, none, set.view(i), {options.seed, 0, i, std::max(0, v - 1)}, size,
+      augment::apply(recipe, none, set.image(i, memory), {options.seed, 0, i, std::max(0, v - 1)}, size,
                      size, work, view.data());
       lay(view, size, zoom, sheet, gap + i * cell, gap + v * cell);
     }

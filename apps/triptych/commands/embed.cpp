@@ -20,6 +20,10 @@ int embed(const embed_options& asked) {
   const data::image_set& set =
       options.split == choice::split::train ? subject.images.train : subject.images.test;
   progress bar(options.quiet);
+  for (const auto& one : subject.notices) bar.note(one);
+  if (set.size() == 0) {
+    throw no_test_images(set, "give --split train for the features of the training images");
+  }
   bar.update("encoding " + std::to_string(set.size()) + " images");
   const auto features =
       eval::encode(subject.encoder, set, view_size(run.options), subject.pool, options.batch);

@@ -20,6 +20,7 @@
 #include <triptych/train/host_tensor.hpp>
 #include <triptych/update/ema.hpp>
 
+#include "triptych/commands/images.hpp"
 #include "triptych/commands/saved_run.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/make.hpp"
@@ -118,21 +119,40 @@ template <class Options>
 struct frozen_run {
   explicit frozen_run(const Options& asked)
       : run(open_run(asked.run)), options(with_images_of(run, asked)),
-        images(data::load(
-            data_source(options.data, options.data_dir, options.limit_per_file, run.options))),
+        data(load_images(options, run.options, options.threads)), images(data.images),
         backend(options.threads), pool(options.threads),
         encoder(make_encoder(backend, run.options)) {
     load_encoder(encoder, run.checkpoint);
+    compare_images();
   }
 
+  /// What is to be said of the images: of every file, and where they are not those of training.
+  std::vector<std::string> notices;
   trained_run run;
   Options options;  ///< with the run's images where none were named
-  data::split images;
+  train::identified_images data;  ///< normalized as in training
+  const data::split& images;      ///< of them
   backend::eigen<> backend;
   thread_pool pool;
   frozen_encoder encoder;
 
  private:
+  void compare_images() {
+    for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
+    const auto before = identity_of(run.checkpoint);
+    if (!before) {
+      if (auto warning = unknown_constants(data.identity); !warning.empty()) {
+        notices.push_back(std::move(warning));
+      }
+      return;
+    }
+    const bool meant = options.from.has("data") || options.from.has("limit-per-file");
+    for (const auto& one : train::differences(*before, data.identity)) {
+      if (!meant) notices.push_back("not as in training: " + one);
+    }
+    use_constants(before->constants, data);
+  }
+
   static Options with_images_of(const trained_run& run, Options own) {
     inherit_data(own, run.options);
     require_encoder(run);

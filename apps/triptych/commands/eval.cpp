@@ -32,6 +32,7 @@
 #include "triptych/commands/encoder_file.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/console.hpp"
+#include "triptych/failure.hpp"
 #include "triptych/signals.hpp"
 
 namespace triptych::app {
@@ -46,28 +47,22 @@ bool asks_for(const eval_options& o, choice::protocol p) {
 /// encoder. Saved after every epoch, so that --resume can go on.
 class linear_evaluation {
  public:
-  linear_evaluation(frozen_run<eval_options>& subject, const eval::feature_set& test,
-                    std::filesystem::path state)
-      : options_(subject.options), run_(subject.run), images_(subject.images),
-        encoder_(subject.encoder), test_(test), pool_(subject.pool), directory_(std::move(state)),
+  /// What lies in `state` is looked at before anything is measured: it may be refused.
+  linear_evaluation(frozen_run<eval_options>& subject, const eval_options& options,
+                    std::filesystem::path state, progress& bar)
+      : options_(options), run_(subject.run), images_(subject.images),
+        encoder_(subject.encoder), pool_(subject.pool), directory_(std::move(state)),
         size_(view_size(run_.options)), per_epoch_(images_.train.size() / options_.batch),
-        probe_(test.dim, test.classes,
+        probe_(encoder_.architecture().encoder.out(), images_.test.classes,
                {.steps = eval::probe_steps(images_.train.size(), options_.batch, options_.epochs),
                 .learning_rate = options_.lr},
                options_.seed) {
-    if (per_epoch_ < 1) {
-      throw error::usage("the batch of " + std::to_string(options_.batch) + " exceeds the " +
-                         std::to_string(images_.train.size()) + " training images; lower --batch");
-    }
-  }
-
-  /// Last and best epoch; nothing if a signal stopped it.
-  std::optional<eval::linear_probe::progress> run(progress& bar) {
     if (const auto warning = eval::probe_warning(options_.epochs * per_epoch_); !warning.empty()) {
       bar.note("warning: " + warning);
     }
     io::make_directories(directory_);
-    io::owned_names owned(directory_);
+    owned_.emplace(directory_);
+    auto& owned = *owned_;
     if (!io::lock_directory(owned.in(), LOCK_EX)) {
       throw error::busy("another process is at the linear evaluation in " + directory_.string() +
                         "; wait until it ends");
@@ -79,6 +74,10 @@ class linear_evaluation {
       owned.remove_all();
       refuse_unlisted();
     }
+  }
+
+  /// Last and best epoch; nothing if a signal stopped it.
+  std::optional<eval::linear_probe::progress> run(const eval::feature_set& test, progress& bar) {
     auto& state = probe_.state_progress();
     data::loader loader(images_.train, {.recipes = {augment::recipes::linear},
                                         .batch_size = options_.batch,
@@ -86,7 +85,7 @@ class linear_evaluation {
                                         .seed = options_.seed,
                                         .start = {state.epochs, 0}});
     std::vector<float> features(static_cast<std::size_t>(options_.batch) *
-                                static_cast<std::size_t>(test_.dim));
+                                static_cast<std::size_t>(test.dim));
     while (state.epochs < options_.epochs) {
       float loss = 0;
       for (std::int64_t s = 0; s < per_epoch_; ++s) {
@@ -101,7 +100,7 @@ class linear_evaluation {
         }
         if (signals::stop_requested() != 0) return std::nullopt;
       }
-      probe_.end_epoch(test_, pool_);
+      probe_.end_epoch(test, pool_);
       save();
     }
     return state;
@@ -187,22 +186,31 @@ class linear_evaluation {
   const trained_run& run_;
   const data::split& images_;
   frozen_encoder& encoder_;
-  const eval::feature_set& test_;
   thread_pool& pool_;
   std::filesystem::path directory_;
+  std::optional<io::owned_names> owned_;  ///< holds the directory and its lock
   int size_;
   std::int64_t per_epoch_;
   eval::linear_probe probe_;
   std::string identity_ = identity();  // now: a run that still trains prunes its checkpoints
 };
 
-eval::accuracy logistic(const eval::feature_set& train, const eval::feature_set& test,
-                        thread_pool& pool, std::string& note) {
+/// Whether a class has rows enough for eval::choose_l2 to hold some of them out.
+bool can_choose_l2(const eval::feature_set& train) {
+  std::vector<int> rows(static_cast<std::size_t>(train.classes));
+  for (const auto label : train.labels) ++rows[static_cast<std::size_t>(label)];
+  return *std::max_element(rows.begin(), rows.end()) >= 5;
+}
+
+judgment logistic(const std::string& name, const eval::feature_set& train,
+                  const eval::feature_set& test, thread_pool& pool) {
   eval::logistic_options options;
-  options.l2 = eval::choose_l2(train, pool);
+  const bool chosen = can_choose_l2(train);
+  if (chosen) options.l2 = eval::choose_l2(train, pool);
   const auto fit = eval::logistic_regression(train, test, options, pool);
-  note = "L2 " + io::number_text(options.l2) + (fit.converged ? "" : ", not converged");
-  return fit.test;
+  return {name, std::string(protocol_name(choice::protocol::logistic)), fit.test,
+          "L2 " + io::number_text(options.l2) + (chosen ? "" : ", too few images to choose it") +
+              (fit.converged ? "" : ", not converged")};
 }
 
 void print(const std::vector<judgment>& results) {
@@ -259,7 +267,8 @@ evaluation read_evaluation(const std::filesystem::path& path, const std::string&
                .data = all.text("data"),
                .train_images = all.count("train_images"),
                .test_images = all.count("test_images"),
-               .results = {}};
+               .results = {},
+               .failures = {}};
   constexpr double most = eval::most_percent;
   for (const auto& one : all.array("results")) {
     const io::json_fields result(one, path.string() + ", results", advice);
@@ -273,30 +282,58 @@ evaluation read_evaluation(const std::filesystem::path& path, const std::string&
 
 std::optional<evaluation> judge(const eval_options& asked, const std::filesystem::path& state) {
   frozen_run subject(asked);
-  const eval_options& options = subject.options;
+  auto& learned_from = subject.data.images.train;
+  learned_from.labels.resize(static_cast<std::size_t>(learned_from.labeled()));
+  eval_options options = subject.options;
   const trained_run& run = subject.run;
   const data::split& images = subject.images;
   thread_pool& pool = subject.pool;
-  if (options.trained && state.empty()) own_result(run.directory);
   progress bar(options.quiet);
+  for (const auto& one : subject.notices) bar.note(one);
+  if (images.test.size() == 0) {
+    throw no_test_images(images.test, "give some, or take the features alone: triptych embed " +
+                                          shell_word(asked.run) +
+                                          " --split train --out features.safetensors");
+  }
+  if (options.trained && state.empty()) own_result(run.directory);
   const int size = view_size(run.options);
   const bool by_linear = options.trained && asks_for(options, choice::protocol::linear);
   const bool by_logistic = asks_for(options, choice::protocol::logistic);
   const bool by_knn = asks_for(options, choice::protocol::knn);
+  std::string smaller;
+  if (options.batch > images.train.size()) {
+    options.batch = static_cast<int>(images.train.size());
+    smaller = ", batch " + std::to_string(options.batch);
+  }
 
   evaluation e{run.directory,       run.checkpoint.path.string(), images.train.name,
-               images.train.size(), images.test.size(),           {}};
+               images.train.size(), images.test.size(),           {}, {}};
+  std::optional<linear_evaluation> linear;
+  if (by_linear) {
+    linear.emplace(subject, options, state.empty() ? run.directory / "eval" / "linear" : state, bar);
+  }
+  // What cannot be measured does not keep the rest from being measured.
+  const auto attempt = [&](const std::string& what, const auto& measure) {
+    try {
+      measure();
+    } catch (const std::exception& failure) {
+      const error known = as_error(failure, less_memory(options));
+      if (!state.empty() || known.kind() == error_kind::io) throw;
+      e.failures.emplace_back(known.kind(), what + " was not measured: " + known.what());
+      bar.note("warning: " + std::string(e.failures.back().what()));
+    }
+  };
   const auto measure = [&](const std::string& name, const eval::feature_set& train,
                            const eval::feature_set& test, bool use_logistic, bool use_knn) {
     if (use_logistic) {
-      std::string note;
-      const auto accuracy = logistic(train, test, pool, note);
-      e.results.push_back(
-          {name, std::string(protocol_name(choice::protocol::logistic)), accuracy, note});
+      attempt(name + ", logistic",
+              [&] { e.results.push_back(logistic(name, train, test, pool)); });
     }
     if (use_knn) {
-      e.results.push_back({name, std::string(protocol_name(choice::protocol::knn)),
-                           eval::knn(train, test, {}, pool), ""});
+      attempt(name + ", kNN", [&] {
+        e.results.push_back({name, std::string(protocol_name(choice::protocol::knn)),
+                             eval::knn(train, test, {}, pool), ""});
+      });
     }
   };
 
@@ -317,24 +354,30 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
             eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
   }
   if (options.raw_pixels) {
-    const auto pixels = [](const data::image_set& set) {
-      return eval::pixel_features(set.pixels, set.labels, set.classes, set.mean, set.deviation);
-    };
-    measure("raw pixels", pixels(images.train), pixels(images.test), false, true);
+    attempt("raw pixels, kNN", [&] {
+      measure("raw pixels", eval::pixel_features(images.train, size, pool),
+              eval::pixel_features(images.test, size, pool), false, true);
+    });
   }
 
-  if (by_linear) {
-    linear_evaluation linear(subject, test,
-                             state.empty() ? run.directory / "eval" / "linear" : state);
-    signals::install();  // from here on there is something to continue
-    const auto done = linear.run(bar);
-    if (!done) return std::nullopt;
-    e.results.insert(e.results.begin(),
-                     {{"trained", std::string(protocol_name(choice::protocol::linear)), done->last,
-                       "epoch " + std::to_string(done->epochs)},
-                      {"trained", std::string(best_epoch_name), done->best,
-                       "epoch " + std::to_string(done->best_epoch)}});
+  if (linear) {
+    std::optional<eval::linear_probe::progress> done;
+    bool stopped = false;
+    attempt("trained, linear", [&] {
+      signals::install();  // from here on there is something to continue
+      done = linear->run(test, bar);
+      stopped = !done;
+    });
+    if (stopped) return std::nullopt;
+    if (done) {
+      e.results.insert(e.results.begin(),
+                       {{"trained", std::string(protocol_name(choice::protocol::linear)), done->last,
+                         "epoch " + std::to_string(done->epochs) + smaller},
+                        {"trained", std::string(best_epoch_name), done->best,
+                         "epoch " + std::to_string(done->best_epoch)}});
+    }
   }
+  if (e.results.empty() && !e.failures.empty()) throw e.failures.front();
   return e;
 }
 
@@ -353,6 +396,7 @@ int evaluate(const eval_options& options) {
     print(done->results);
     std::cout << "\nwritten to " << io::printable(file.string()) << "\n";
   }
+  if (!done->failures.empty()) throw done->failures.front();
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <triptych/core/error.hpp>
 #include <triptych/eval/accuracy.hpp>
 
 #include "triptych/options/options.hpp"
@@ -28,7 +29,8 @@ struct evaluation {
   std::filesystem::path run;  ///< where eval.json belongs; not kept
   std::string checkpoint, data;
   std::int64_t train_images = 0, test_images = 0;
-  std::vector<judgment> results;
+  std::vector<judgment> results{};
+  std::vector<error> failures{};  ///< why others were not measured; not kept
 
   /// The accuracy of these features by this protocol, if it was measured.
   [[nodiscard]] std::optional<eval::accuracy> of(std::string_view features,

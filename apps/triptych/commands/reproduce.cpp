@@ -20,6 +20,7 @@
 
 #include "triptych/commands/commands.hpp"
 #include "triptych/commands/evaluation.hpp"
+#include "triptych/commands/images.hpp"
 #include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/table_report.hpp"
 #include "triptych/console.hpp"
@@ -121,7 +122,11 @@ class reproduction {
   /// Sizes and steps. A data set that cannot be read is refused here, before anything is made.
   void count_images() {
     const auto& o = options_.train;
-    const auto images = data::load(data_source(o.data, o.data_dir, o.limit_per_file, o));
+    thread_pool pool(o.threads);
+    const auto images = data::load(data_source(o, o), &pool);
+    if (images.test.size() == 0) {
+      throw no_test_images(images.test, "a table compares accuracies on them; give some");
+    }
     report_.data = images.train.name;
     report_.train_images = images.train.size();
     report_.test_images = images.test.size();
@@ -241,13 +246,14 @@ class reproduction {
     eval_options how;
     how.run = run.string();
     how.protocol = {options_.evaluator};
-    how.batch = static_cast<int>(std::min<std::int64_t>(how.batch, report_.train_images));
     how.resume = true;
     how.threads = o.threads;
     how.quiet = o.quiet;
     how.data = o.data;
     how.data_dir = o.data_dir;
     how.limit_per_file = o.limit_per_file;
+    how.on_bad_image = o.on_bad_image;
+    how.image_memory = o.image_memory;
     how.large = true;
     how.from.given["data"] = "reproduce";  // the images of this call, wherever they lie now
     return how;

@@ -140,7 +140,9 @@ int train(const train_options& asked) {
     const std::string run = io::printable(done.run);
     std::cout << "run      " << run << "\n"
               << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
-              << "next     triptych eval " << shell_word(run) << "\n";
+              << "next     triptych " << (done.judgeable ? "eval " : "embed ")
+              << shell_word(done.run)
+              << (done.judgeable ? "" : " --split train --out features.safetensors") << "\n";
   }
   return 0;
 }

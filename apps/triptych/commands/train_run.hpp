@@ -31,6 +31,7 @@
 #include <triptych/train/trainer.hpp>
 
 #include "triptych/build_info.hpp"
+#include "triptych/commands/images.hpp"
 #include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/commands/saved_run.hpp"
@@ -48,10 +49,14 @@ class train_run {
  public:
   train_run(B& backend, train_options options, const placement& where)
       : options_(std::move(options)), where_(where.line),
-        images_(data::load(
-            data_source(options_.data, options_.data_dir, options_.limit_per_file, options_))),
+        data_(load_images(options_, options_, options_.threads)), images_(data_.images),
         recipe_(trainer_options(options_, traits_of(options_.method).views)),
-        method_(make_method(backend, options_, train::total_steps(recipe_, images_.train))) {}
+        method_(make_method(backend, options_, train::total_steps(recipe_, images_.train))) {
+    if (options_.knn_every > 0 && images_.test.size() == 0) {
+      throw no_test_images(images_.train, "give some, or leave --knn-every out");
+    }
+    if (images_.train.read) recipe_.loader_threads = thread_pool::threads_of(options_.threads);
+  }
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
   trained rehearse() {
@@ -80,6 +85,7 @@ class train_run {
     } else {
       resume();
     }
+    directory_->write_data(data_json(data_));
     directory_->write_environment(environment());
     signals::install();  // before the status says that the run goes on
     directory_->write_status(io::run_state::running, trainer_->step());
@@ -89,6 +95,7 @@ class train_run {
       if (resumed_from_) {
         bar.note("resuming " + directory_->root().string() + " after step " +
                  std::to_string(trainer_->step()) + " on " + where_);
+        for (const auto& one : notices_) bar.note(one);
         if (const double rate = base_rate(options_, trainer_->step()); rate != saved_rate_) {
           bar.note("the learning rate's base is " + io::number_text(rate) + " from here on, not " +
                    io::number_text(saved_rate_));
@@ -169,6 +176,7 @@ class train_run {
       const auto saved = io::load_checkpoint(*resumed_from_);
       refuse_other_configuration(saved);
       if (continues_ && options_.resume != "auto") refuse_foreign(saved, directory_->root());
+      refuse_other_images(saved);
       refuse_step_beyond_the_end(saved);
       make_trainer(saved.note.step);
       train::restore(saved, *method_, trainer_->queue_labels());
@@ -177,8 +185,7 @@ class train_run {
         io::mark_latest(directory_->checkpoints(),
                         directory_->checkpoints() / io::checkpoint_name(saved.note.step));
       } else {  // before the configuration: with that and no checkpoint it would begin anew
-        train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_,
-                               config_toml(options_));
+        save_checkpoint();
       }
     } else {
       make_trainer(0);
@@ -213,6 +220,29 @@ class train_run {
                               " was trained otherwise: its " + list +
                               "; resume one of this run, or start anew in another --out");
     }
+  }
+
+  /// Training goes on with the images that it began with, normalized as they were.
+  void refuse_other_images(const io::loaded_checkpoint& saved) {
+    const auto before = identity_of(saved);
+    if (!before) {
+      if (auto warning = unknown_constants(data_.identity); !warning.empty()) {
+        notices_.push_back(std::move(warning));
+      }
+      return;
+    }
+    std::string list;
+    for (const auto& one : train::differences(*before, data_.identity)) {
+      list += (list.empty() ? "" : ", ") + one;
+    }
+    if (!list.empty() && !options_.accept_changed_data) {
+      throw error::checkpoint("the images are not those that the run in " +
+                              saved.path.parent_path().parent_path().string() +
+                              " was trained on: there are " + list +
+                              "; give those, or go on with these by --accept-changed-data");
+    }
+    if (!list.empty()) notices_.push_back("the images from here on: " + list);
+    use_constants(before->constants, data_);
   }
 
   void refuse_step_beyond_the_end(const io::loaded_checkpoint& saved) const {
@@ -271,7 +301,7 @@ class train_run {
   }
 
   [[nodiscard]] trained ended(int code, double wall) const {
-    return {code, directory_->root().string(), trainer_->step(), wall};
+    return {code, directory_->root().string(), trainer_->step(), wall, images_.test.size() > 0};
   }
 
   /// One step, dumped where --dump-step asks for it.
@@ -295,16 +325,22 @@ class train_run {
   void save() {
     directory_->check_held();
     metrics_->sync();
-    train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_, config_toml(options_));
+    save_checkpoint();
     export_encoder();
     directory_->write_status(io::run_state::running, trainer_->step());
+  }
+
+  void save_checkpoint() {
+    train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_, config_toml(options_),
+                           {{identity_key, train::to_json(data_.identity)}});
   }
 
   void export_encoder() {
     io::make_directories(directory_->exports());
     io::owned_names(directory_->exports()).claim({"encoder.safetensors"});
     train::export_encoder(directory_->exports() / "encoder.safetensors", *method_,
-                          trainer_->step() * method_->about().views);
+                          trainer_->step() * method_->about().views,
+                          train::metadata_of(data_.identity));
   }
 
   /// Accuracy of neighbors among the plain training images: cheap enough for every few epochs.
@@ -386,9 +422,12 @@ class train_run {
     };
     const int size = view_size(options_);
     line("device   " + where_);
+    const std::int64_t unlabeled = images_.train.size() - images_.train.labeled();
     line("data     " + images_.train.name + ", " + std::to_string(images_.train.size()) +
-         " training and " + std::to_string(images_.test.size()) + " test images, views of " +
-         std::to_string(size) + " px");
+         " training " +
+         (unlabeled > 0 ? "(" + std::to_string(unlabeled) + " without a label) " : "") + "and " + std::to_string(images_.test.size()) + " test images, views of " +
+         std::to_string(size) + " px, " + whereabouts(images_));
+    for (const auto& one : account_lines(images_.skipped)) line("skipped  " + one);
     line("weights  " + std::to_string(method_->gradients().list->count()) +
          " in the online network, " +
          std::to_string(method_->encoder().architecture().encoder.out()) + " features");
@@ -417,7 +456,8 @@ class train_run {
 
   train_options options_;
   std::string where_;  ///< it computes
-  data::split images_;
+  train::identified_images data_;
+  const data::split& images_;  ///< of them
   train::trainer_options recipe_;
   std::unique_ptr<method::learner<B>> method_;
   bool collapsed_ = false;
@@ -428,6 +468,7 @@ class train_run {
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
   bool continues_ = false;  ///< the run that is there
+  std::vector<std::string> notices_;  ///< about resuming
   double saved_rate_ = 0;   ///< base of the learning rate, as the checkpoint has it
   progress* bar_ = nullptr;
   double before_ = 0;  // seconds of training before this call

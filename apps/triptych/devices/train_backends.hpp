@@ -17,6 +17,7 @@ struct trained {
   std::string run;         ///< its directory; empty where nothing was to be written
   std::int64_t steps = 0;  ///< of the run so far
   double seconds = 0;      ///< of this call
+  bool judgeable = true;   ///< by test images
 };
 
 /// Where a run computes; see device.hpp.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <triptych/core/nearest_name.hpp>
+#include <triptych/io/json_text.hpp>
 
 #include "triptych/options/options.hpp"
 #include "triptych/options/toml.hpp"
@@ -73,11 +74,27 @@ inline std::string join(std::span<const std::string_view> words, std::string_vie
   return text;
 }
 
-/// A word as a shell takes it.
+/// A word as a shell takes it, without bytes that a terminal would obey or could not show.
 inline std::string shell_word(const std::string& word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
   if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+  if (io::printable(word) != word) {
+    std::string text = "$'";
+    for (const char c : word) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte >= 0x20 && byte < 0x7F) {
+        text += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
+      } else {
+        for (const char part : {'\\', static_cast<char>('0' + (byte >> 6)),
+                                static_cast<char>('0' + (byte >> 3 & 7)),
+                                static_cast<char>('0' + (byte & 7))}) {
+          text += part;
+        }
+      }
+    }
+    return text + "'";
+  }
   std::string text = "'";
   for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return text + "'";

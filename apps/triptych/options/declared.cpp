@@ -21,11 +21,30 @@ const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"}
 
 constexpr int most_threads = 1024, most_epochs = 1'000'000;
 constexpr int largest_batch = 1 << 20, most_devices = 1024;
-constexpr const char* limit_help = "take the first N records of each file, 0 = all";
 constexpr const char* large_help =
     "take what the run says of views above 512 pixels and of more than 100000 generated images";
-constexpr const char* data_dir_help =
-    "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych";
+
+/// Where pictures come from, and which of them: of all commands that read a data set. They come
+/// before the option `before`.
+template <class Options>
+void add_images(settings<Options>& table, std::string_view before) {
+  using o = Options;
+  settings<Options> images{
+      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"),
+       "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych", role::habit},
+      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)),
+       "take the first N records of each file, or pictures of each class, 0 = all"},
+      {"on-bad-image", "Images", one_of(&o::on_bad_image, {"stop", "skip"}),
+       "what to do about pictures that cannot be decoded", role::habit},
+      {"image-memory", "Images", whole(&o::image_memory, {0, 1 << 30}),
+       "MiB for decoded pictures; those of larger sets are decoded as needed; 0 = half of what is "
+       "free",
+       role::habit},
+  };
+  const auto at =
+      std::find_if(table.begin(), table.end(), [&](const auto& s) { return s.name == before; });
+  table.insert(at, std::make_move_iterator(images.begin()), std::make_move_iterator(images.end()));
+}
 
 /// auto, cpu, cuda or cuda:N. Whether it is there is asked where it is needed; see place().
 field<train_options> device_field() {
@@ -66,7 +85,7 @@ field<train_options> resume_field() {
 /// All but the method and what methods and optimizers say themselves.
 settings<train_options> run_settings() {
   using o = train_options;
-  return {
+  settings<train_options> table{
       {"out", "Run", text(&o::out, "DIR", "runs/first"),
        "run directory; default: runs/ and a name made of data, method, variant and seed",
        role::habit},
@@ -74,6 +93,8 @@ settings<train_options> run_settings() {
       {"resume", "Run", resume_field(),
        "continue the run in --out, or the run or checkpoint at PATH", role::session},
       {"overwrite", "Run", flag(&o::overwrite), "replace the run that is there", role::session},
+      {"accept-changed-data", "Run", flag(&o::accept_changed_data),
+       "with --resume: go on with images that are not those of the run", role::session},
       {"max-steps", "Run", whole(&o::max_steps, at_least(0)),
        "stop, with a checkpoint, after step N of the run; 0 = at its end", role::session},
       {"checkpoint-every", "Run", whole(&o::checkpoint_every, {1, most_epochs}), "epochs",
@@ -115,9 +136,6 @@ settings<train_options> run_settings() {
 
       {"data", "Images", name_among(&o::data, data::data_set_names),
        "data set: " + join(data::data_set_names, ", ")},
-      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help,
-       role::habit},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
       {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
        "generated training images"},
       {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
@@ -171,6 +189,8 @@ settings<train_options> run_settings() {
       {"optimizer", "Optimizer", name_among(&o::optimizer, optimizers::names),
        "update rule: " + join(optimizers::names, ", ")},
   };
+  add_images(table, "procedural-train");
+  return table;
 }
 
 /// The method, but for what it says itself.
@@ -208,47 +228,53 @@ const settings<train_options>& train_settings() {
 
 const settings<eval_options>& eval_settings() {
   using o = eval_options;
-  static const settings<eval_options> table{
-      {"run", "", positional(text(&o::run, "RUN", "runs/first")),
-       "run directory, or one of its checkpoints"},
-      {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names), "what to measure"},
-      {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
-       "measure the same encoder untrained, too"},
-      {"seed", "Evaluation", whole(&o::seed, at_least(0)), "of classifier and order of images"},
-      {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}),
-       "passes over the images"},
-      {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
-      {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
-      {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
-      {"data", "Images", name_among(&o::data, data::data_set_names),
-       "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
-      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
-      {"large", "Images", flag(&o::large), large_help},
-      {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
-      {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
-      {"json", "Output", flag(&o::json), "results as JSON"},
-  };
+  static const settings<eval_options> table = [] {
+    settings<eval_options> all{
+        {"run", "", positional(text(&o::run, "RUN", "runs/first")),
+         "run directory, or one of its checkpoints"},
+        {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names), "what to measure"},
+        {"raw-pixels", "Evaluation", toggle(&o::raw_pixels),
+         "measure nearest neighbors among raw pixels, too"},
+        {"untrained-baseline", "Evaluation", toggle(&o::untrained_baseline),
+         "measure the same encoder untrained, too"},
+        {"seed", "Evaluation", whole(&o::seed, at_least(0)), "of classifier and order of images"},
+        {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}),
+         "passes over the images"},
+        {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
+        {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
+        {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
+        {"data", "Images", name_among(&o::data, data::data_set_names),
+         "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
+        {"large", "Images", flag(&o::large), large_help},
+        {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
+        {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+        {"json", "Output", flag(&o::json), "results as JSON"},
+    };
+    add_images(all, "large");
+    return all;
+  }();
   return table;
 }
 
 const settings<embed_options>& embed_settings() {
   using o = embed_options;
-  static const settings<embed_options> table{
-      {"run", "", positional(text(&o::run, "RUN", "runs/first")),
-       "run directory, or one of its checkpoints"},
-      {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
-       "where features and labels go"},
-      {"split", "Images", one_of(&o::split, split_names), "which images"},
-      {"data", "Images", name_among(&o::data, data::data_set_names),
-       "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
-      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
-      {"large", "Images", flag(&o::large), large_help},
-      {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
-      {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
-      {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
-  };
+  static const settings<embed_options> table = [] {
+    settings<embed_options> all{
+        {"run", "", positional(text(&o::run, "RUN", "runs/first")),
+         "run directory, or one of its checkpoints"},
+        {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
+         "where features and labels go"},
+        {"split", "Images", one_of(&o::split, split_names), "which images"},
+        {"data", "Images", name_among(&o::data, data::data_set_names),
+         "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
+        {"large", "Images", flag(&o::large), large_help},
+        {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
+        {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
+        {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+    };
+    add_images(all, "large");
+    return all;
+  }();
   return table;
 }
 
@@ -264,27 +290,29 @@ const settings<inspect_options>& inspect_settings() {
 
 const settings<data_options>& data_settings() {
   using o = data_options;
-  static const settings<data_options> table{
-      {"action", "", positional(one_of(&o::action, {"list", "verify", "show"})),
-       "list the data sets; verify one; or show its images"},
-      {"name", "", positional(name_among(&o::name, data::data_set_names)),
-       join(data::data_set_names, ", ")},
-      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"), data_dir_help},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)), limit_help},
-      {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
-       "generated training images"},
-      {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
-       "generated test images"},
-      {"seed", "Images", whole(&o::seed, at_least(0)), "of generated images and of views"},
-      {"split", "Contact sheet", one_of(&o::split, split_names), "which images"},
-      {"out", "Contact sheet", text(&o::out, "FILE", "sheet.png"), "a .png or .ppm file"},
-      {"count", "Contact sheet", whole(&o::count, {1, 1000}), "images, one in a row"},
-      {"views", "Contact sheet", whole(&o::views, {0, 16}), "augmented views beside each"},
-      {"augment", "Contact sheet", name_among(&o::augment, augment::preset_names),
-       "recipe of the views: " + join(augment::preset_names, ", ")},
-      {"image-size", "Contact sheet", whole(&o::image_size, {0, most_pixels}),
-       "pixels on a side of a view, 0 = the data set's own"},
-  };
+  static const settings<data_options> table = [] {
+    settings<data_options> all{
+        {"action", "", positional(one_of(&o::action, {"list", "verify", "show"})),
+         "list the data sets; verify one; or show its images"},
+        {"name", "", positional(name_among(&o::data, data::data_set_names)),
+         join(data::data_set_names, ", ")},
+        {"procedural-train", "Images", whole(&o::procedural_train, {1, 10'000'000}),
+         "generated training images"},
+        {"procedural-test", "Images", whole(&o::procedural_test, {1, 10'000'000}),
+         "generated test images"},
+        {"seed", "Images", whole(&o::seed, at_least(0)), "of generated images and of views"},
+        {"split", "Contact sheet", one_of(&o::split, split_names), "which images"},
+        {"out", "Contact sheet", text(&o::out, "FILE", "sheet.png"), "a .png or .ppm file"},
+        {"count", "Contact sheet", whole(&o::count, {1, 1000}), "images, one in a row"},
+        {"views", "Contact sheet", whole(&o::views, {0, 16}), "augmented views beside each"},
+        {"augment", "Contact sheet", name_among(&o::augment, augment::preset_names),
+         "recipe of the views: " + join(augment::preset_names, ", ")},
+        {"image-size", "Contact sheet", whole(&o::image_size, {0, most_pixels}),
+         "pixels on a side of a view, 0 = the data set's own"},
+    };
+    add_images(all, "procedural-train");
+    return all;
+  }();
   return table;
 }
 
@@ -321,7 +349,8 @@ const settings<train_options>& shared_settings() {
   static const settings<train_options> table = [] {
     constexpr std::string_view others[]{"out",       "seed",      "method",  "resume",
                                         "json",      "overwrite", "dry-run", "print-config",
-                                        "max-steps", "dump-step", "dump-at", "lr-changes"};
+                                        "max-steps", "dump-step", "dump-at", "lr-changes",
+                                        "accept-changed-data"};
     auto shared = train_settings();
     std::erase_if(shared, [&](const setting<train_options>& s) {
       return std::find(std::begin(others), std::end(others), s.name) != std::end(others);

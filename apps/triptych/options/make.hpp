@@ -25,10 +25,17 @@ struct policies : method::mncl_policies {
   using online_update = update::backprop<update::optimizer::any>;
 };
 
-inline data::source data_source(const std::string& name, const std::string& directory,
-                                std::int64_t limit, const train_options& run) {
-  return {
-      name, directory, limit, view_size(run), run.seed, run.procedural_train, run.procedural_test};
+/// The images that `o` asks for; generated ones as `run` has them.
+template <class Options, class Run>
+data::source data_source(const Options& o, const Run& run) {
+  return {.name = o.data,
+          .dir = o.data_dir,
+          .limit_per_file = o.limit_per_file,
+          .seed = run.seed,
+          .procedural_train = run.procedural_train,
+          .procedural_test = run.procedural_test,
+          .skip_damaged = o.on_bad_image == choice::bad_image::skip,
+          .memory = static_cast<std::uint64_t>(o.image_memory) << 20};
 }
 
 inline nn::architecture<> layers(const train_options& o) {

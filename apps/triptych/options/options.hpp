@@ -34,6 +34,7 @@ enum class schedule { cosine, constant };
 enum class combine { all, random };
 enum class protocol { linear, logistic, knn };
 enum class split { train, test };
+enum class bad_image { stop, skip };
 enum class data_action { list, verify, show };
 enum class table { table0, table1, table2, table3, table4 };
 }  // namespace choice
@@ -85,6 +86,9 @@ struct train_options {
   std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;  ///< 0: no limit
+  choice::bad_image on_bad_image = choice::bad_image::stop;
+  std::int64_t image_memory = 0;  ///< MiB for decoded pictures; 0: half of what is free
+  bool accept_changed_data = false;
   std::int64_t procedural_train = 5000, procedural_test = 1000;
   int image_size = 0;  ///< 0: the data set's own; see view_size()
   std::string augment = "mncl";
@@ -137,10 +141,12 @@ struct eval_options {
   std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;
+  choice::bad_image on_bad_image = choice::bad_image::stop;
+  std::int64_t image_memory = 0;
   bool large = false;  ///< see require_usual()
 
-  // what is judged beside the untrained encoder; not for the command line, which shows it all
-  bool trained = true, raw_pixels = true;
+  bool raw_pixels = true;
+  bool trained = true;  ///< not for the command line
 
   sources from{};
 };
@@ -156,6 +162,8 @@ struct embed_options {
   std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;
+  choice::bad_image on_bad_image = choice::bad_image::stop;
+  std::int64_t image_memory = 0;
   bool large = false;  ///< see require_usual()
 
   sources from{};
@@ -170,9 +178,11 @@ struct inspect_options {
 
 struct data_options {
   choice::data_action action = choice::data_action::list;
-  std::string name = "cifar10";
+  std::string data = "cifar10";
   std::string data_dir;
   std::int64_t limit_per_file = 0;
+  choice::bad_image on_bad_image = choice::bad_image::stop;
+  std::int64_t image_memory = 0;
   std::int64_t procedural_train = 5000, procedural_test = 1000;
   choice::split split = choice::split::train;
   std::string out;
@@ -211,6 +221,7 @@ void inherit_data(Options& own, const train_options& run) {
   own.data = run.data;
   if (!own.from.has("data-dir")) own.data_dir = run.data_dir;
   if (!own.from.has("limit-per-file")) own.limit_per_file = run.limit_per_file;
+  if (!own.from.has("on-bad-image")) own.on_bad_image = run.on_bad_image;
 }
 
 using any_options = std::variant<train_options, eval_options, embed_options, inspect_options,

@@ -126,9 +126,10 @@ class config_line {
       unsigned number = 0;
       const char* const end = rest_.data() + 4;
       const bool whole = std::from_chars(rest_.data(), end, number, 16).ptr == end;
-      if (whole && (number < 0xD800 || number > 0xDFFF)) {
+      const bool byte = number >= 0xDC80 && number <= 0xDCFF;  // see quoted_text()
+      if (whole && (byte || number < 0xD800 || number > 0xDFFF)) {
         rest_.remove_prefix(4);
-        return utf8(number);
+        return byte ? std::string{static_cast<char>(number & 0xFF)} : utf8(number);
       }
     }
     constexpr std::string_view codes = "\"\\nt", meanings = "\"\\\n\t";
@@ -151,6 +152,25 @@ class config_line {
 
 }  // namespace detail
 
+/// A string of the file: as in JSON, but for a byte that is not UTF-8 (paths may hold any), which is kept
+/// as \udc80 to \udcff, as Python does (PEP 383).
+inline std::string quoted_text(std::string_view text) {
+  std::string quoted = "\"";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = io::utf8_length(text, at);
+    if (length == 0) {
+      constexpr std::string_view digits = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(text[at++]);
+      quoted += {'\\', 'u', 'd', 'c', digits[byte >> 4], digits[byte & 15]};
+      continue;
+    }
+    const std::string one = io::json_string(text.substr(at, length));
+    quoted.append(one, 1, one.size() - 2);
+    at += length;
+  }
+  return quoted += '"';
+}
+
 /// The values of a configuration file's text, in its order; `name` is the file's, for messages.
 /// Throws error::usage for what is not of the form above, for a key given twice, and beyond the
 /// limits above.
@@ -159,6 +179,7 @@ inline std::vector<given_value> parse_config(std::string_view text, const std::s
     throw error::usage(name +
                        " is no text file; give one that `triptych train --print-config` wrote");
   }
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
   std::vector<given_value> values;
   for (int number = 1; !text.empty(); ++number) {
     const auto length = std::min(text.find('\n'), text.size());

@@ -30,7 +30,7 @@ void add_toml(std::string& toml, const settings<Options>& table, const Options& 
     if (s.use == role::session || value.empty()) continue;
     if (s.group != group) toml += "\n# " + s.group + "\n";
     group = s.group;
-    toml += s.name + " = " + (s.value.number ? value : io::json_string(value));
+    toml += s.name + " = " + (s.value.number ? value : quoted_text(value));
     if (annotated && options.from.has(s.name)) toml += "  # from " + options.from.of(s.name);
     toml += "\n";
   }

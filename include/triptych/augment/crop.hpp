@@ -1,7 +1,7 @@
 // triptych/augment/crop.hpp
 //
-// Which rectangle of an image a view shows: a random one of given area and shape, or the largest
-// centered one. The random numbers come from the caller's stream; resampling is resize.hpp's.
+// Which part of an image a view shows: a random rectangle of given area and shape, or the middle.
+// The random numbers come from the caller's stream; resampling is resize.hpp's.
 //
 // Source: the random resized crop of Szegedy et al., "Going deeper with convolutions" (CVPR 2015),
 // with torchvision's rules: ten tries, then the center.
@@ -21,21 +21,22 @@ struct crop_range {
   friend bool operator==(const crop_range&, const crop_range&) = default;
 };
 
-/// The largest rectangle of ratio out_w : out_h in the middle of a height x width image. Resampled
-/// to out_h x out_w, it is "resize the shorter side, then crop the center".
-inline box center_crop(int height, int width, int out_h, int out_w) {
-  const auto scaled = [](int a, int b, int c) {  // a * b / c, at least one pixel
-    const auto v = std::lrint(static_cast<double>(a) * b / c);
-    return v < 1 ? 1 : static_cast<int>(v);
+/// "Resize the shorter side, then crop the center": the size that a whole height x width image is
+/// resampled to, so that it just covers out_h x out_w, and where in it the view lies. Rounded as
+/// torchvision rounds (the longer side down, the corner to even numbers).
+inline box center_frame(int height, int width, int out_h, int out_w) {
+  const auto scaled = [](int a, int b, int c) {
+    return static_cast<int>(static_cast<std::int64_t>(a) * b / c);
   };
-  box b{0, 0, height, width};
+  const auto middle = [](int room) { return room / 2 + (room % 2 == 1 ? room / 2 % 2 : 0); };
+  box b{0, 0, out_h, out_w};
   if (static_cast<std::int64_t>(width) * out_h > static_cast<std::int64_t>(height) * out_w) {
-    b.width = scaled(height, out_w, out_h);
+    b.width = scaled(out_h, width, height);
   } else {
-    b.height = scaled(width, out_h, out_w);
+    b.height = scaled(out_w, height, width);
   }
-  b.top = (height - b.height) / 2;
-  b.left = (width - b.width) / 2;
+  b.top = middle(b.height - out_h);
+  b.left = middle(b.width - out_w);
   return b;
 }
 

@@ -39,7 +39,8 @@ inline random_stream operation_stream(const address& a, operation op) {
 
 /// One view's decisions.
 struct draw {
-  box crop;  ///< in pixels of the image
+  box crop;   ///< in pixels of the image
+  box frame;  ///< what the crop is resampled to, and where in it the view's first pixel lies
   filter interpolation{};
   bool jittered = false, gray = false, solarized = false, flip = false;
   jitter_draw jitter{};

@@ -20,8 +20,10 @@ TRIPTYCH_INLINE draw decide(const recipe& r, const address& a, int height, int w
   if (r.random_crop) {
     auto random = operation_stream(a, operation::crop);
     d.crop = random_crop(r.crop, height, width, random);
+    d.frame = {0, 0, out_h, out_w};
   } else {
-    d.crop = center_crop(height, width, out_h, out_w);
+    d.crop = {0, 0, height, width};
+    d.frame = center_frame(height, width, out_h, out_w);
   }
   if (r.jitter_p > 0) {
     auto random = operation_stream(a, operation::jitter);

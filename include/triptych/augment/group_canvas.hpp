@@ -51,16 +51,16 @@ struct group_canvas {
   float* kernel;          ///< of the blur
   float* out;             ///< (side, side, 3)
 
-  TRIPTYCH_HOST_DEVICE void take(const box& from, filter f) const {
-    const sampling rows(f, from.height, side), columns(f, from.width, side);
+  TRIPTYCH_HOST_DEVICE void take(const box& from, const box& frame, filter f) const {
+    const sampling rows(f, from.height, frame.height), columns(f, from.width, frame.width);
     const std::uint8_t* const corner =
         image + (static_cast<std::ptrdiff_t>(from.top) * width + from.left) * 3;
     const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(width) * 3;
-    const int s = side;
+    const int s = side, above = frame.top, before = frame.left;
     float* const to = planes;
     const std::int64_t n = std::int64_t{s} * s;
     group.each(n, [=](std::int64_t i) {
-      const int y = static_cast<int>(i / s), x = static_cast<int>(i % s);
+      const int y = above + static_cast<int>(i / s), x = before + static_cast<int>(i % s);
       const int top = rows.first(y), left = columns.first(x);
       const float row_sum = rows.sum(y, top), column_sum = columns.sum(x, left);
       float r = 0, g = 0, b = 0;

@@ -3,7 +3,8 @@
 // The operations of a view in their order, on whatever it is painted: on a canvas of one thread
 // (pipeline_inl.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and has
 //
-//   take(box, filter)   the planes are that rectangle of the image, resampled, in [0, 1]
+//   take(crop, frame, filter)   the planes are the pixels from the frame's corner on of that rectangle of the
+//                      image, resampled to the frame's size, in [0, 1]
 //   recolor(op)        each pixel is op of it (color.hpp)
 //   mean_luma()         of all pixels
 //   blur(sigma)
@@ -19,7 +20,7 @@ namespace triptych::augment {
 /// The view that `d` decided.
 template <class Canvas>
 TRIPTYCH_HOST_DEVICE void paint(const draw& d, const Canvas& canvas) {
-  canvas.take(d.crop, d.interpolation);
+  canvas.take(d.crop, d.frame, d.interpolation);
   if (d.jittered) jitter(canvas, d.jitter);
   if (d.gray) canvas.recolor(grayscale{});
   if (d.sigma > 0) canvas.blur(d.sigma);

@@ -32,9 +32,9 @@ struct canvas {
   [[nodiscard]] float* planes() const { return work.planes.data(); }
   [[nodiscard]] color_planes colors() const { return {planes(), pixels()}; }
 
-  void take(const box& from, filter f) const {
+  void take(const box& crop, const box& frame, filter f) const {
     work.planes.resize(3 * pixels());
-    resize(image, from, f, height, width, work.resize, planes());
+    resize(image, crop, f, frame, height, width, work.resize, planes());
   }
   template <class Op>
   void recolor(const Op& op) const {

@@ -9,6 +9,8 @@
 // to 1. Unlike Pillow nothing is rounded to 8 bits on the way; like Pillow the result is kept in
 // [0, 1].
 //
+// Of the resampled rectangle any part can be asked for: what is not shown is not computed.
+//
 // Shapes: image (H, W, 3) bytes in; planes (3, out_h, out_w) floats out, so that everything after
 // this works on contiguous vectors.
 // Cost: taps * 3 * (out_h * width + out_h * out_w) multiplications.
@@ -101,22 +103,26 @@ inline constexpr float byte_scale = 1.0f / 255.0f;
 /// The taps of one axis: output i is the sum over t of weights[i * taps + t] * input[first[i] + t].
 struct axis {
   int taps = 0;
-  std::vector<int> first;      // (out)
-  std::vector<float> weights;  // (out, taps)
+  std::vector<int> first;      // (count)
+  std::vector<float> weights;  // (count, taps)
 
-  /// Prepares in -> out; memory is kept for the next call.
-  void prepare(filter f, int in, int out);
+  /// Prepares the outputs begin ... begin + count - 1 of in -> out; memory is kept for the next call.
+  void prepare(filter f, int in, int out, int begin, int count);
+  /// Inputs from the first that is looked at to the last.
+  [[nodiscard]] int span() const { return first.back() + taps - first.front(); }
 };
 
 /// Memory that a resampling keeps from call to call.
 struct resize_workspace {
   axis rows, columns;
-  std::vector<float> lines;  // (out_h, from.width, 3)
+  std::vector<float> lines;  // (out_h, columns.span(), 3)
 };
 
-/// planes (3, out_h, out_w) <- the rectangle `from` of `image`, scaled to [0, 1]; overwritten.
-/// `from` must lie within the image and hold at least a pixel.
-void resize(image_view image, const box& from, filter f, int out_h, int out_w,
+/// planes (3, out_h, out_w) <- the rectangle `from` of `image`, scaled to [0, 1] and resampled to
+/// frame.height x frame.width, of which the pixels from (frame.top, frame.left) on are taken;
+/// overwritten. `from` must lie within the image and hold at least a pixel, and the planes within the
+/// frame.
+void resize(image_view image, const box& from, filter f, const box& frame, int out_h, int out_w,
             resize_workspace& work, float* planes);
 
 }  // namespace triptych::augment

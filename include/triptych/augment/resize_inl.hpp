@@ -11,25 +11,25 @@
 
 namespace triptych::augment {
 
-TRIPTYCH_INLINE void axis::prepare(filter f, int in, int out) {
+TRIPTYCH_INLINE void axis::prepare(filter f, int in, int out, int begin, int count) {
   const sampling how(f, in, out);
   taps = how.taps;
-  first.resize(static_cast<std::size_t>(out));
-  weights.resize(static_cast<std::size_t>(out) * static_cast<std::size_t>(taps));
-  for (int i = 0; i < out; ++i) {
+  first.resize(static_cast<std::size_t>(count));
+  weights.resize(static_cast<std::size_t>(count) * static_cast<std::size_t>(taps));
+  float* w = weights.data();
+  for (int i = begin; i < begin + count; ++i, w += taps) {
     const int start = how.first(i);
-    first[static_cast<std::size_t>(i)] = start;
-    float* w = &weights[static_cast<std::size_t>(i * taps)];
+    first[static_cast<std::size_t>(i - begin)] = start;
     const float sum = how.sum(i, start);
     for (int t = 0; t < taps; ++t) w[t] = how.raw(i, start, t) / sum;
   }
 }
 
-TRIPTYCH_INLINE void resize(image_view image, const box& from, filter f, int out_h, int out_w,
-                            resize_workspace& work, float* planes) {
-  work.rows.prepare(f, from.height, out_h);
-  work.columns.prepare(f, from.width, out_w);
-  const int line = from.width * 3;
+TRIPTYCH_INLINE void resize(image_view image, const box& from, filter f, const box& frame,
+                            int out_h, int out_w, resize_workspace& work, float* planes) {
+  work.rows.prepare(f, from.height, frame.height, frame.top, out_h);
+  work.columns.prepare(f, from.width, frame.width, frame.left, out_w);
+  const int left = work.columns.first.front(), line = work.columns.span() * 3;
   work.lines.resize(static_cast<std::size_t>(out_h) * static_cast<std::size_t>(line));
 
   // Down the columns first: whole lines are vectors.
@@ -40,7 +40,7 @@ TRIPTYCH_INLINE void resize(image_view image, const box& from, filter f, int out
     for (int t = 0; t < work.rows.taps; ++t) {
       const std::uint8_t* source =
           image.pixels.data() +
-          (static_cast<std::ptrdiff_t>(start + t) * image.width + from.left) * 3;
+          (static_cast<std::ptrdiff_t>(start + t) * image.width + from.left + left) * 3;
       const float factor = w[t] * byte_scale;
       if (t == 0) {
         for (int i = 0; i < line; ++i) to[i] = factor * static_cast<float>(source[i]);
@@ -57,7 +57,7 @@ TRIPTYCH_INLINE void resize(image_view image, const box& from, filter f, int out
     float* to = planes + static_cast<std::ptrdiff_t>(y) * out_w;
     const float* w = work.columns.weights.data();
     for (int x = 0; x < out_w; ++x, w += taps) {
-      const float* p = source + work.columns.first[static_cast<std::size_t>(x)] * 3;
+      const float* p = source + (work.columns.first[static_cast<std::size_t>(x)] - left) * 3;
       float r = 0, g = 0, b = 0;
       for (int t = 0; t < taps; ++t, p += 3) {
         r += w[t] * p[0];

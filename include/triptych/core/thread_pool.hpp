@@ -46,8 +46,7 @@ class thread_pool {
   /// The same with a `start` of the caller's, see start_thread().
   template <class Start>
   thread_pool(int threads, const Start& start) {
-    if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
-    if (threads < 1) threads = 1;
+    threads = threads_of(threads);
     try {
       workers_.reserve(static_cast<std::size_t>(threads) - 1);
       for (int i = 1; i < threads; ++i) {
@@ -59,6 +58,12 @@ class thread_pool {
       dismiss();
       throw;
     }
+  }
+
+  /// How many threads a pool of that argument has.
+  static int threads_of(int threads) {
+    if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
+    return threads < 1 ? 1 : threads;
   }
 
   thread_pool(const thread_pool&) = delete;

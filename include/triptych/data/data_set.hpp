@@ -6,9 +6,11 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include <triptych/augment/resize.hpp>
 #include <triptych/config.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/read_file.hpp>
@@ -22,11 +24,14 @@ namespace triptych::data {
 /// What to load.
 struct source {
   std::string name = "procedural";  ///< one of data_set_names
-  fs::path dir;                     ///< empty: look in the usual places
+  fs::path dir{};                   ///< empty: look in the usual places
   std::int64_t limit_per_file = 0;  ///< first records of each file, or images of each class; 0: all
-  int image_size = 0;               ///< of pictures: resize to this; 0: as they are
   std::uint64_t seed = 1;           ///< of generated images
   std::int64_t procedural_train = 5000, procedural_test = 1000;
+  bool skip_damaged = false;   ///< leave pictures out that cannot be decoded; else they are refused
+  std::uint64_t memory = 0;    ///< bytes for decoded pictures; 0: half of what is free
+  /// `load` calls it once with every image of either part, each part in its order.
+  std::function<void(bool test, augment::image_view)> seen{};
 };
 
 /// Where the files of a data set are.

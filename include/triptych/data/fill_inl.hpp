@@ -3,6 +3,7 @@
 // The bodies of fill.hpp.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -20,15 +21,30 @@ namespace triptych::data {
 TRIPTYCH_INLINE void fill(const image_set& set, std::span<const std::int64_t> samples,
                           const augment::recipe& recipe, const augment::address& at, int out_size,
                           float* out, thread_pool* pool) {
+  fill(set, samples, std::span(&recipe, 1), at, out_size, out, pool);
+}
+
+TRIPTYCH_INLINE void fill(const image_set& set, std::span<const std::int64_t> samples,
+                          std::span<const augment::recipe> recipes, const augment::address& first,
+                          int out_size, float* out, thread_pool* pool,
+                          const std::atomic<bool>* stop) {
   const std::size_t view_size =
       static_cast<std::size_t>(out_size) * static_cast<std::size_t>(out_size) * 3;
   const augment::normalization normalization = set.normalization();
   const auto make = [&](std::int64_t i) {
-    thread_local augment::workspace work;  // grows once, then serves every call on this thread
-    augment::address here = at;
-    here.sample = samples[static_cast<std::size_t>(i)];
-    augment::apply(recipe, normalization, set.view(here.sample), here, out_size, out_size, work,
-                   out + static_cast<std::size_t>(i) * view_size);
+    if (stop != nullptr && *stop) return;
+    // They grow once, then serve every call on this thread.
+    thread_local augment::workspace work;
+    thread_local std::vector<std::uint8_t> memory;
+    augment::address at = first;
+    at.sample = samples[static_cast<std::size_t>(i)];
+    const augment::image_view image = set.image(at.sample, memory);
+    float* view = out + static_cast<std::size_t>(i) * view_size;
+    for (const auto& recipe : recipes) {
+      augment::apply(recipe, normalization, image, at, out_size, out_size, work, view);
+      view += samples.size() * view_size;
+      ++at.view;
+    }
   };
   const auto count = static_cast<std::int64_t>(samples.size());
   if (pool != nullptr) {

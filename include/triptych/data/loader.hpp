@@ -102,7 +102,7 @@ class loader {
   std::size_t made_ = 0, taken_ = 0;
   bool lent_ = false;
   std::exception_ptr failure_;
-  std::atomic<bool> stopping_ = false;  // set under mutex_; read without it between views
+  std::atomic<bool> stopping_ = false;  // set under mutex_; read without it between images
 
   std::thread worker_;
 };

@@ -56,6 +56,10 @@ TRIPTYCH_INLINE loader::loader(const image_set& set, loader_options options)
     : set_(set), options_(std::move(options)), pool_(detail::checked_threads(set_, options_)),
       order_(static_cast<std::size_t>(set.size())) {
   if (options_.image_size == 0) options_.image_size = set.height;
+  if (options_.image_size == 0) {
+    throw error::usage("the images of the set " + set.name +
+                       " have several sizes; give the side of a view as `image-size`");
+  }
   position_ = options_.start;
   if (position_.step == steps_per_epoch()) position_ = {position_.epoch + 1, 0};
   const auto size = static_cast<std::size_t>(options_.batch_size);
@@ -129,19 +133,19 @@ TRIPTYCH_INLINE void loader::make(batch& b) {
     b.samples[i] = order_[static_cast<std::size_t>(position_.step) * size + i];
     b.labels[i] = set_.labels[static_cast<std::size_t>(b.samples[i])];
   }
-  const std::size_t length = b.images.size() / options_.recipes.size();
-  for (std::size_t v = 0; v < options_.recipes.size() && !stopping_; ++v) {
-    augment::address at{options_.seed, position_.epoch, 0, static_cast<int>(v)};
-    if (options_.decide_only) {
+  augment::address at{options_.seed, position_.epoch, 0, 0};
+  if (options_.decide_only) {
+    for (const auto& recipe : options_.recipes) {
       for (std::size_t i = 0; i < size; ++i) {
         at.sample = b.samples[i];
-        b.draws[v * size + i] = augment::decide(options_.recipes[v], at, set_.height, set_.width,
-                                                options_.image_size, options_.image_size);
+        b.draws[static_cast<std::size_t>(at.view) * size + i] = augment::decide(
+            recipe, at, set_.height, set_.width, options_.image_size, options_.image_size);
       }
-    } else {
-      fill(set_, b.samples, options_.recipes[v], at, options_.image_size,
-           b.images.data() + v * length, &pool_);
+      ++at.view;
     }
+  } else {
+    fill(set_, b.samples, options_.recipes, at, options_.image_size, b.images.data(), &pool_,
+         &stopping_);
   }
   if (++position_.step == steps_per_epoch()) position_ = {position_.epoch + 1, 0};
 }

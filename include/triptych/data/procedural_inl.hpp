@@ -168,7 +168,8 @@ TRIPTYCH_INLINE image_set procedural_images(std::int64_t count, std::uint64_t se
   set.classes = procedural::classes;
   set.mean = {0.5f, 0.5f, 0.5f};
   set.deviation = {0.25f, 0.25f, 0.25f};
-  set.pixels.resize(static_cast<std::size_t>(count) * set.bytes_per_image());
+  constexpr std::size_t bytes = placed_image{0, procedural::side, procedural::side}.bytes();
+  set.pixels.resize(static_cast<std::size_t>(count) * bytes);
   set.labels.resize(static_cast<std::size_t>(count));
   const auto paint_one = [&](std::int64_t i) {
     const int figure = static_cast<int>(i % procedural::classes);
@@ -176,7 +177,7 @@ TRIPTYCH_INLINE image_set procedural_images(std::int64_t count, std::uint64_t se
     procedural::paint(
         figure, random_stream(seed, stream::procedural, static_cast<std::uint32_t>(i), part),
         std::span(set.pixels)
-            .subspan(static_cast<std::size_t>(i) * set.bytes_per_image(), set.bytes_per_image()));
+            .subspan(static_cast<std::size_t>(i) * bytes, bytes));
   };
   if (pool != nullptr) {
     pool->run(count, paint_one);

@@ -20,13 +20,14 @@
 #include <triptych/data/image_folder.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/procedural.hpp>
+#include <triptych/data/stl10.hpp>
 #include <triptych/data/tiny_imagenet.hpp>
 
 namespace triptych::data {
 
 /// All of them; one more is its header above and its name here.
-inline constexpr std::array data_sets{known::cifar10, known::cifar100, known::tiny_imagenet,
-                                      known::folder, known::procedural};
+inline constexpr std::array data_sets{known::cifar10, known::cifar100, known::stl10,
+                                      known::tiny_imagenet, known::folder, known::procedural};
 
 inline constexpr auto data_set_names = [] {
   std::array<std::string_view, data_sets.size()> names;

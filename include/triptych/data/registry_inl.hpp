@@ -75,12 +75,15 @@ TRIPTYCH_INLINE split load(const source& s, thread_pool* pool) {
     throw error::usage("the limit per file is " + std::to_string(s.limit_per_file) +
                        "; give a positive number, or 0 for all");
   }
-  if (s.image_size < 0 || s.image_size > 4096) {
-    throw error::usage("the image size is " + std::to_string(s.image_size) +
-                       "; choose one from 1 to 4096, or 0 for the images' own");
-  }
   const data_set& set = data_set_of(s.name);
-  return set.read(s, set.place == place::nowhere ? fs::path() : locate(s.name, s.dir), pool);
+  split found = set.read(s, set.place == place::nowhere ? fs::path() : locate(s.name, s.dir), pool);
+  if (!s.seen) return found;
+  for (const bool test : {false, true}) {
+    const image_set& part = test ? found.test : found.train;
+    if (part.read) continue;  // seen while it was read
+    for (std::int64_t i = 0; i < part.size(); ++i) s.seen(test, part.image(i));
+  }
+  return found;
 }
 
 }  // namespace triptych::data

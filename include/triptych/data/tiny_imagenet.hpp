@@ -15,18 +15,16 @@
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/data/data_set.hpp>
-#include <triptych/data/decode.hpp>  // checks that the library which is linked reads the same formats
 #include <triptych/data/image_set.hpp>
+#include <triptych/data/picture_tree.hpp>
+#include <triptych/data/pictures.hpp>
 #include <triptych/data/read_file.hpp>
 
 namespace triptych::data {
 
-inline constexpr std::uintmax_t longest_list = std::uintmax_t{16} << 20;  ///< bytes
-inline constexpr std::size_t most_lines = 1'000'000;
-
-/// Reads the set below `root`; at most `limit_per_class` images of each class in either split (0:
-/// all); images of `size` x `size` (0: 64 x 64 as they are).
-split read_tiny_imagenet(const fs::path& root, std::int64_t limit_per_class = 0, int size = 0);
+/// Reads the set below `root`; at most how.limit_per_file images of each class in either split (0:
+/// all).
+split read_tiny_imagenet(const fs::path& root, const source& how = {}, thread_pool* pool = nullptr);
 
 /// Training and test pictures below `root`.
 std::array<std::int64_t, 2> count_tiny_imagenet(const fs::path& root);
@@ -44,7 +42,7 @@ inline constexpr data_set tiny_imagenet{
     .obtain = "download http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it there, or "
               "give its directory with `data-dir`",
     .read = [](const source& s, const fs::path& dir,
-               thread_pool*) { return read_tiny_imagenet(dir, s.limit_per_file, s.image_size); },
+               thread_pool* pool) { return read_tiny_imagenet(dir, s, pool); },
     .count = count_tiny_imagenet};
 
 }  // namespace known

@@ -72,9 +72,12 @@ TRIPTYCH_INLINE double same_label_share(std::span<const std::int32_t> labels,
                        std::to_string(neighbor_labels.size()) +
                        " neighbors: give one neighbor to each of at least one row");
   }
-  std::int64_t same = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) same += labels[i] == neighbor_labels[i];
-  return static_cast<double>(same) / static_cast<double>(labels.size());
+  std::int64_t same = 0, known = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    known += labels[i] >= 0;
+    same += labels[i] >= 0 && labels[i] == neighbor_labels[i];
+  }
+  return known > 0 ? static_cast<double>(same) / static_cast<double>(known) : 0;
 }
 
 TRIPTYCH_INLINE neighbor_age queue_age(std::span<const std::int64_t> indices,

@@ -121,29 +121,4 @@ inline void standardize(feature_set& set, const standardizer& map) {
   }
 }
 
-/// Raw pixels as features, for the baseline: `pixels` are N images of interleaved channels
-/// (N, H, W, 3), each value x becoming (x / 255 - mean) / std of its channel, as for the encoder.
-/// Cosine kNN on these is the project's raw-pixel number: 35.1 % top-1 on the CIFAR-10 excerpt of
-/// 5,085 training images (pixels merely scaled to [0, 1] give 22.9 %: all images look alike).
-inline feature_set pixel_features(std::span<const std::uint8_t> pixels,
-                                  std::span<const std::int32_t> labels, int classes,
-                                  const std::array<float, 3>& mean,
-                                  const std::array<float, 3>& std) {
-  if (labels.empty() || pixels.size() % (3 * labels.size()) != 0) {
-    throw error::usage("pixel_features: " + std::to_string(pixels.size()) + " bytes are not " +
-                       std::to_string(labels.size()) +
-                       " images of three channels; give (N, H, W, 3) pixels and N labels");
-  }
-  feature_set set{static_cast<std::int64_t>(labels.size()),
-                  static_cast<int>(pixels.size() / labels.size()),
-                  classes,
-                  std::vector<float>(pixels.size()),
-                  {labels.begin(), labels.end()}};
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    set.values[i] = (static_cast<float>(pixels[i]) / 255.0f - mean[i % 3]) / std[i % 3];
-  }
-  check(set, "raw pixels");
-  return set;
-}
-
 }  // namespace triptych::eval

@@ -85,6 +85,14 @@ inline void swing_latest(owned_names& owned, const std::string& name) {
     if (result < 0 && errno != EEXIST) throw_io("make the link", in.path() / tried, errno);
     return result == 0;
   });
+  // A copy that followed links holds a second copy of a checkpoint here.
+  const auto there = in.status("latest");
+  if (there && S_ISDIR(there->st_mode) && !owned.clear("latest", name)) {
+    in.remove(link);
+    throw error::usage((in.path() / "latest").string() +
+                       " is a directory with files in it that are not ours, where a link belongs; "
+                       "move it away, then continue the run");
+  }
   in.rename(link, "latest");
   in.sync();
 }

@@ -229,6 +229,9 @@ struct input_file {
 /// Opens a regular file for reading; a directory, pipe or device is refused with error::io.
 input_file open_input(const fs::path& path);
 
+/// Fills `to` with the bytes from `offset` on; several threads may read at once.
+void read_at(const input_file& file, std::uint64_t offset, std::span<std::byte> to);
+
 /// Reads the next `size` bytes; a file that ends earlier is refused with error::io.
 file_bytes read_bytes(const input_file& file, std::size_t size);
 

@@ -289,11 +289,13 @@ TRIPTYCH_INLINE input_file open_input(const fs::path& path) {
   return file;
 }
 
-TRIPTYCH_INLINE file_bytes read_bytes(const input_file& file, std::size_t size) {
-  file_bytes contents{std::unique_ptr<std::byte[]>(new std::byte[size]), size};
-  for (std::size_t done = 0; done < size;) {
-    const ssize_t count = detail::repeat_call(
-        "read", [&] { return ::read(file.fd.get(), contents.data.get() + done, size - done); });
+namespace detail {
+
+/// Fills `to` by `call(to, done)`, which reads some bytes behind the first `done`.
+template <class Call>
+void fill_from(const input_file& file, std::span<std::byte> to, const Call& call) {
+  for (std::size_t done = 0; done < to.size();) {
+    const ssize_t count = repeat_call("read", [&] { return call(to.subspan(done), done); });
     if (count < 0) throw_io("read", file.path, errno);
     if (count == 0) {
       throw error::io("cannot read " + file.path.string() +
@@ -301,6 +303,22 @@ TRIPTYCH_INLINE file_bytes read_bytes(const input_file& file, std::size_t size) 
     }
     done += static_cast<std::size_t>(count);
   }
+}
+
+}  // namespace detail
+
+TRIPTYCH_INLINE void read_at(const input_file& file, std::uint64_t offset,
+                             std::span<std::byte> to) {
+  detail::fill_from(file, to, [&](std::span<std::byte> rest, std::size_t done) {
+    return ::pread(file.fd.get(), rest.data(), rest.size(), static_cast<off_t>(offset + done));
+  });
+}
+
+TRIPTYCH_INLINE file_bytes read_bytes(const input_file& file, std::size_t size) {
+  file_bytes contents{std::unique_ptr<std::byte[]>(new std::byte[size]), size};
+  detail::fill_from(file, {contents.data.get(), size}, [&](std::span<std::byte> rest, std::size_t) {
+    return ::read(file.fd.get(), rest.data(), rest.size());
+  });
   return contents;
 }
 

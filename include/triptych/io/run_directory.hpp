@@ -3,7 +3,7 @@
 // The directory of one training run, owned by one process at a time through a lock that the kernel
 // releases however the process ends (not trustworthy on network file systems without flock):
 //
-//   config.toml  environment.json  status.json  lock  metrics.jsonl  metrics.csv  train.log
+//   config.toml  data.json  environment.json  status.json  lock  metrics.jsonl  metrics.csv  train.log
 //   checkpoints/step-000123/  checkpoints/latest  export/encoder.safetensors  .triptych
 //
 // An existing run is continued or overwritten only when asked for, and only what the list of a
@@ -44,8 +44,8 @@ class run_directory {
  public:
   /// The files that training writes beside checkpoints and the export.
   static std::vector<std::string> files() {
-    return {"config.toml",   "environment.json", "status.json",
-            "metrics.jsonl", "metrics.csv",      "train.log"};
+    return {"config.toml", "data.json",     "environment.json", "status.json",
+            "metrics.jsonl", "metrics.csv", "train.log"};
   }
 
   /// Makes or enters `root`, locks it, and clears what an interrupted process left. Throws
@@ -85,6 +85,9 @@ class run_directory {
 
   /// Writes config.toml.
   void write_config(std::string_view text) const { write("config.toml", text); }
+
+  /// Writes data.json: which images the run learns from.
+  void write_data(std::string_view json) const { write("data.json", json); }
 
   /// Writes environment.json: one flat object of names and texts, in this order.
   void write_environment(const std::vector<std::pair<std::string, std::string>>& facts) const;

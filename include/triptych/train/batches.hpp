@@ -23,13 +23,14 @@ class batches {
   using real = typename B::real;
 
   /// `options.batch_size` is from 1 to the set's size (the trainer checks it), `image_size` the side of a view; `start`
-  /// and `decide_only` are set here. The set must outlive this. `resident`: rendered where the backend can. Begins at
+  /// and `decide_only` are set here. The set must outlive this. `resident`: rendered where the backend can
+  /// and the images lie in memory and have one size. Begins at
   /// step `first` of the run.
   batches(B& backend, const data::image_set& set, data::loader_options options, bool resident,
           std::int64_t first)
       : backend_(&backend), set_(&set), options_(std::move(options)) {
     if constexpr (RenderingBackend<B>) {
-      if (resident) {
+      if (resident && set.uniform()) {
         static_cast<void>(set.image(set.size() - 1));  // throws where pixels are missing
         pixels_ = bytes(set.pixels.size(), "the images, which `resident` off leaves to the CPU");
         backend.upload_bytes(set.pixels.data(), set.pixels.size(), pixels_.data());

@@ -41,12 +41,13 @@ inline std::string file_of(method::arena_role role) {
 
 }  // namespace detail
 
-/// Saves method and trainer after `trainer.step()` steps; returns the checkpoint's path. Throws
+/// Saves method and trainer after `trainer.step()` steps, with `more` in the manifest; returns the checkpoint's path. Throws
 /// error::io, and error::non_finite, naming the tensor, for a state that is not worth keeping; what
 /// was saved before then stays.
 template <class Method, class Trainer>
 std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Method& method,
                                       Trainer& trainer, const std::string& config,
+                                      const io::metadata_map& more = {},
                                       const io::retention& policy = {}) {
   using real = typename Method::real;
   trainer.report();  // throws where a step that nobody has looked at yet was not finite
@@ -70,7 +71,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
     file.tensors.push_back(io::tensor_of<std::int32_t>(
         "labels", {static_cast<std::int64_t>(labels.size())}, labels));
   }
-  io::checkpoint_note note{trainer.step(), trainer.epoch(), config};
+  io::checkpoint_note note{trainer.step(), trainer.epoch(), config, more};
   const auto counters = method.counters();
   for (std::size_t i = 0; i < counters.size(); ++i) {
     note.extra["counter." + std::to_string(i)] = std::to_string(counters[i]);

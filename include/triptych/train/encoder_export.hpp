@@ -17,10 +17,11 @@
 
 namespace triptych::train {
 
-/// Writes a method's encoder; `batches` is what num_batches_tracked becomes.
+/// Writes a method's encoder; `batches` is what num_batches_tracked becomes, `metadata` is added to the file's: which
+/// images it was trained on and what normalizes them (data_identity.hpp).
 template <class B, class Architecture>
 void export_encoder(const std::filesystem::path& path, method::learner<B, Architecture>& method,
-                    std::int64_t batches) {
+                    std::int64_t batches, io::metadata_map metadata = {}) {
   const std::string part = "online.encoder.";
   std::vector<host_tensor<float>> tensors;
   std::vector<host_tensor<std::int64_t>> counts;
@@ -40,7 +41,7 @@ void export_encoder(const std::filesystem::path& path, method::learner<B, Archit
   }
   auto all = sources(tensors);
   for (const auto& c : sources(counts)) all.push_back(c);
-  std::map<std::string, std::string> metadata{{"format", "pt"}};
+  metadata.emplace("format", "pt");
   const auto& encoder = method.encoder().architecture().encoder;
   if constexpr (requires { encoder.metadata(); }) metadata.merge(encoder.metadata());
   io::save_safetensors(path, all, metadata);

@@ -52,6 +52,8 @@ struct trainer_options {
   /// On a backend that renders views: the images lie in its memory and views are made there. They
   /// are the loader's but for rounding (docs/design/0008).
   bool resident = true;
+  /// Threads that make views ahead of the step: more than one where images are decoded as needed.
+  int loader_threads = 1;
   /// On a backend that defers: the launches of a step are made as one graph. The same bits either way.
   bool graph = true;
 };
@@ -96,7 +98,8 @@ class trainer {
                  {.recipes = options_.recipes,
                   .batch_size = options_.batch,
                   .image_size = options_.image_size,
-                  .seed = options_.seed},
+                  .seed = options_.seed,
+                  .threads = options_.loader_threads},
                  options_.resident, first),
         schedule_{options_.learning_rate, steps(), options_.warmup_epochs * steps_per_epoch(),
                   options_.constant_learning_rate, options_.learning_rate_changes},

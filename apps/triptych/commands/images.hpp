@@ -1,0 +1,99 @@
+// apps/triptych/commands/images.hpp
+//
+// The images of a command: read, what became of every file, and held against those that a run was
+// trained on.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <triptych/core/error.hpp>
+#include <triptych/core/thread_pool.hpp>
+#include <triptych/data/image_set.hpp>
+#include <triptych/data/registry.hpp>
+#include <triptych/io/checkpoint.hpp>
+#include <triptych/io/json_text.hpp>
+#include <triptych/train/data_identity.hpp>
+
+#include "triptych/console.hpp"
+#include "triptych/options/make.hpp"
+#include "triptych/options/options.hpp"
+
+namespace triptych::app {
+
+/// Reads what `o` asks for; generated images as `run` has them.
+template <class Options, class Run>
+train::identified_images load_images(const Options& o, const Run& run, int threads) {
+  thread_pool pool(threads);
+  return train::load_identified(data_source(o, run), &pool);
+}
+
+/// A line for each reason why files are no images of the set: "3 hidden: a, b, c".
+inline std::vector<std::string> account_lines(const data::account& skipped) {
+  constexpr std::size_t most = 3;
+  std::vector<std::string> lines;
+  for (const auto& [why, paths] : skipped) {
+    std::string line = std::to_string(paths.size()) + " " + why + ": ";
+    for (std::size_t i = 0; i < std::min(paths.size(), most); ++i) {
+      line += (i == 0 ? "" : ", ") + paths[i].string();
+    }
+    lines.push_back(line + (paths.size() > most ? ", ..." : ""));
+  }
+  return lines;
+}
+
+/// How images lie: "in memory, 184.3 MB", or that they are decoded as needed.
+inline std::string whereabouts(const data::split& images) {
+  const double bytes =
+      static_cast<double>(images.train.pixels.size()) + static_cast<double>(images.test.pixels.size());
+  return images.train.read || images.test.read ? "decoded as needed" : "in memory, " + size_text(bytes);
+}
+
+/// The account as it is kept in a run: how many files of each kind, and the names of damaged ones.
+inline std::string data_json(const train::identified_images& data) {
+  std::string counts, damaged;
+  for (const auto& [why, paths] : data.images.skipped) {
+    counts += (counts.empty() ? "" : ", ") + io::json_string(why) + ": " +
+              std::to_string(paths.size());
+    if (!why.starts_with("damaged")) continue;
+    for (const auto& path : paths) {
+      damaged += (damaged.empty() ? "\n    " : ",\n    ") + io::json_string(path.string());
+    }
+  }
+  return "{\n  \"images\": " + train::to_json(data.identity) + ",\n  \"skipped\": {" + counts +
+         "},\n  \"damaged\": [" + damaged + (damaged.empty() ? "]" : "\n  ]") + "\n}\n";
+}
+
+inline constexpr const char* identity_key = "data";  ///< in the manifest of a checkpoint
+
+/// Which images a checkpoint says that it was trained on. Older ones do not say it.
+inline std::optional<train::data_identity> identity_of(const io::loaded_checkpoint& saved) {
+  const auto found = saved.note.extra.find(identity_key);
+  if (found == saved.note.extra.end()) return std::nullopt;
+  return train::read_identity(found->second, (saved.path / "MANIFEST.json, data").string());
+}
+
+/// What normalized the images of training normalizes these.
+inline void use_constants(const augment::normalization& constants, train::identified_images& data) {
+  data.identity.constants = constants;
+  for (auto* set : {&data.images.train, &data.images.test}) {
+    set->mean = constants.mean;
+    set->deviation = constants.deviation;
+  }
+}
+
+/// A warning where a run does not say what normalized its images and these are measured anew, else none.
+inline std::string unknown_constants(const train::data_identity& now) {
+  if (data::data_set_of(now.name).place != data::place::given) return {};
+  return "warning: the run does not say which images it was trained on; these are taken for them, and "
+         "what normalizes these for what normalized those";
+}
+
+inline error no_test_images(const data::image_set& set, const std::string& advice) {
+  return error::data("the data set " + set.name + " has no test images; " + advice);
+}
+
+}  // namespace triptych::app

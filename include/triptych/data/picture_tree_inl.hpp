@@ -1,0 +1,452 @@
+// triptych/data/picture_tree_inl.hpp
+//
+// The bodies of picture_tree.hpp.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <triptych/config.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/data/decode.hpp>
+#include <triptych/data/picture_tree.hpp>
+#include <triptych/data/read_file.hpp>
+
+namespace triptych::data {
+
+namespace detail {
+
+inline std::string lower_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+/// The parts of a tree by the names of their directories, the preferred test part first.
+enum class part { train, test, validation, evaluation, unlabeled, none };
+
+inline part part_of(const fs::path& directory) {
+  const std::string name = lower_case(directory.filename().string());
+  const auto is = [&name](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (is({"train", "training"})) return part::train;
+  if (is({"test", "testing"})) return part::test;
+  if (is({"val", "valid", "validation", "dev"})) return part::validation;
+  if (is({"eval", "evaluation"})) return part::evaluation;
+  if (is({"unlabeled", "unlabelled", "unsup"})) return part::unlabeled;
+  return part::none;
+}
+
+/// What lies in a directory that counts, and what does not.
+struct content {
+  std::vector<fs::path> directories, pictures, lists;
+};
+
+inline constexpr std::size_t deepest_directory = 40;
+
+/// Looks into the directories of one tree.
+class tree_walk {
+ public:
+  explicit tree_walk(account& skipped) : skipped_(&skipped) {}
+
+  [[nodiscard]] content look(const fs::path& directory) const {
+    content found;
+    for (const auto& one : entries(directory)) {
+      if (hidden(one.path)) {
+        skip("hidden", one.path);
+      } else if (one.directory) {
+        found.directories.push_back(one.path);
+      } else if (is_picture(one.path)) {
+        found.pictures.push_back(one.path);
+      } else if (const auto kind = lower_case(one.path.extension().string());
+                 kind == ".txt" || kind == ".csv" || kind == ".tsv") {
+        found.lists.push_back(one.path);
+      } else {
+        skip("not a picture", one.path);
+      }
+    }
+    return found;
+  }
+
+  /// All pictures below `directory`, those of the upper directories first.
+  [[nodiscard]] std::vector<fs::path> pictures_below(const fs::path& directory) const {
+    std::vector<fs::path> found;
+    collect(directory, found, {});
+    return found;
+  }
+
+  [[nodiscard]] static bool holds_pictures(const fs::path& directory, std::size_t depth = 0) {
+    const auto all = entries(directory);
+    return std::any_of(all.begin(), all.end(), [&](const entry& one) {
+      if (hidden(one.path)) return false;
+      if (!one.directory) return is_picture(one.path);
+      return depth < deepest_directory && holds_pictures(one.path, depth + 1);
+    });
+  }
+
+  /// Whether no picture lies directly in `directory`, but some lie in directories of it.
+  [[nodiscard]] static bool holds_classes_alone(const fs::path& directory) {
+    bool some = false;
+    for (const auto& one : entries(directory)) {
+      if (hidden(one.path)) continue;
+      if (!one.directory && is_picture(one.path)) return false;
+      some = some || (one.directory && holds_pictures(one.path));
+    }
+    return some;
+  }
+
+  void skip(const char* why, const fs::path& path) const { (*skipped_)[why].push_back(path); }
+  void skip(const char* why, const std::vector<fs::path>& paths) const {
+    for (const auto& path : paths) skip(why, path);
+  }
+
+ private:
+  static bool hidden(const fs::path& path) {
+    const std::string name = path.filename().string();
+    return name.starts_with('.') || name == "__MACOSX";  // what archives of one system leave
+  }
+
+  void collect(const fs::path& directory, std::vector<fs::path>& found,
+               std::vector<fs::path> above) const {
+    std::error_code none;
+    const auto same = [&](const fs::path& one) { return fs::equivalent(one, directory, none); };
+    if (fs::is_symlink(directory, none) && std::any_of(above.begin(), above.end(), same)) {
+      return skip("a link to a directory above", directory);
+    }
+    above.push_back(directory);
+    if (above.size() > deepest_directory) {
+      throw error::data(directory.string() + " lies more than " +
+                        std::to_string(deepest_directory) +
+                        " directories deep in its class; move its pictures up");
+    }
+    const content c = look(directory);
+    skip("not a picture", c.lists);
+    found.insert(found.end(), c.pictures.begin(), c.pictures.end());
+    for (const auto& below : c.directories) collect(below, found, above);
+  }
+
+  account* skipped_;
+};
+
+/// Pictures of a part by class, or without any.
+struct part_content {
+  std::vector<fs::path> classes;  ///< their directories, each with pictures below
+  std::vector<fs::path> loose;    ///< pictures that lie in none
+  std::vector<fs::path> lists;
+};
+
+/// Names of the files whose content names the classes of the pictures of `part`.
+inline std::optional<fs::path> annotations_of(const fs::path& root, const fs::path& part,
+                                              const std::vector<fs::path>& inside,
+                                              const std::vector<fs::path>& beside) {
+  const std::string name = lower_case(part.filename().string());
+  const auto find = [&](const std::vector<fs::path>& lists, bool own) -> std::optional<fs::path> {
+    for (const auto& list : lists) {
+      const std::string stem = lower_case(list.stem().string());
+      if (stem == name || stem == name + "_annotations" || stem == name + "_labels" ||
+          (own && (stem == "annotations" || stem == "labels" || stem == "metadata"))) {
+        return list;
+      }
+    }
+    return std::nullopt;
+  };
+  if (auto own = find(inside, true)) return own;
+  return part == root ? std::nullopt : find(beside, part_of(part) == part::train);
+}
+
+/// The label of each picture by `list`; a first line that names no picture is a heading.
+/// `classes` are known ones, or, empty, become those of the list.
+inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path& list,
+                                           const std::vector<fs::path>& pictures,
+                                           std::vector<std::string>& classes) {
+  std::unordered_map<std::string, std::size_t> places;  // by path, name and stem; several: the end
+  const auto add = [&](const std::string& name, std::size_t at) {
+    const auto [it, fresh] = places.emplace(name, at);
+    if (!fresh && it->second != at) it->second = pictures.size();
+  };
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    add(pictures[i].lexically_relative(part).string(), i);
+    add(pictures[i].filename().string(), i);
+    add(pictures[i].stem().string(), i);
+  }
+  const auto lines = read_annotations(list);
+  const auto place = [&](const annotation& a) {
+    const auto it = places.find(a.file);
+    return it == places.end() ? pictures.size() : it->second;
+  };
+  if (classes.empty()) {
+    for (const auto& a : lines) {
+      if (place(a) < pictures.size()) classes.push_back(a.label);
+    }
+    std::sort(classes.begin(), classes.end());
+    classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  }
+  std::vector<std::int32_t> labels(pictures.size(), -1);
+  for (const auto& a : lines) {
+    const std::size_t at = place(a);
+    if (at == pictures.size()) continue;  // a heading, or a picture of another part
+    const auto refuse = [&](const std::string& what) {
+      return error::data(list.string() + ", line " + std::to_string(a.line) + ": " + what);
+    };
+    const auto known = std::lower_bound(classes.begin(), classes.end(), a.label);
+    if (known == classes.end() || *known != a.label) {
+      throw refuse("'" + a.label +
+                   "' is a class that the training images do not have; correct or remove the line");
+    }
+    const auto label = static_cast<std::int32_t>(known - classes.begin());
+    if (labels[at] >= 0) {
+      throw refuse("'" + a.file + "' was named before; remove one of the lines");
+    }
+    labels[at] = label;
+  }
+  std::vector<labeled_file> files;
+  for (std::size_t i = 0; i < pictures.size(); ++i) files.push_back({pictures[i], labels[i]});
+  return files;
+}
+
+inline std::string shown_names(const std::vector<fs::path>& paths) {
+  constexpr std::size_t most = 3;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(paths.size(), most); ++i) {
+    text += (i == 0 ? "" : ", ") + paths[i].filename().string();
+  }
+  return text + (paths.size() > most ? ", ..." : "");
+}
+
+/// The directories of a tree's root by what they are.
+struct tree_parts {
+  std::array<std::vector<fs::path>, 5> of;  ///< by part
+  std::vector<fs::path> others;             ///< with pictures below
+};
+
+inline tree_parts parts_of(const fs::path& root, const content& top, const tree_walk& walk) {
+  tree_parts parts;
+  for (const auto& d : top.directories) {
+    const part p = part_of(d);
+    if (p != part::none) {
+      parts.of[static_cast<std::size_t>(p)].push_back(d);
+    } else {
+      if (tree_walk::holds_pictures(d)) {
+        parts.others.push_back(d);
+      } else {
+        walk.skip("a directory without pictures", d);
+      }
+    }
+  }
+  std::vector<fs::path> named;
+  for (const auto& one : parts.of) {
+    named.insert(named.end(), one.begin(), one.end());
+    if (one.size() > 1) {
+      throw error::data(root.string() + " holds " + shown_names(one) +
+                        ", which are names of the same part; keep one of them there");
+    }
+  }
+  if (named.empty()) return parts;
+  // Where the training part holds classes, what lies beside it is neither a part nor a class.
+  const bool divided = !parts.of[0].empty() && walk.holds_classes_alone(parts.of[0].front());
+  if (!parts.others.empty() && !divided) {
+    throw error::data("cannot tell parts from classes in " + root.string() + ": " +
+                      shown_names(named) + " beside " + shown_names(parts.others) +
+                      "; move the directories of all classes into " + (root / "train").string() +
+                      ", those of test images into " + (root / "test").string());
+  }
+  walk.skip("beside the parts", parts.others);
+  if (parts.of[0].empty()) {
+    throw error::data(root.string() + " holds " + shown_names(named) +
+                      " and no training images; call their directory " + (root / "train").string());
+  }
+  return parts;
+}
+
+}  // namespace detail
+
+TRIPTYCH_INLINE std::vector<fs::path> pictures_in(const fs::path& directory, account& skipped) {
+  const detail::tree_walk walk(skipped);
+  const detail::content c = walk.look(directory);
+  walk.skip("not a picture", c.lists);
+  return c.pictures;
+}
+
+TRIPTYCH_INLINE void keep_labeled(std::vector<labeled_file>& files, std::size_t classes,
+                                  std::int64_t limit, account& skipped) {
+  std::vector<std::int64_t> taken(std::max<std::size_t>(classes, 1));
+  std::vector<labeled_file> kept;
+  for (auto& file : files) {
+    if (file.label < 0) {
+      skipped["without a label"].push_back(file.path);
+    } else if (limit > 0 && taken[static_cast<std::size_t>(file.label)]++ >= limit) {
+      skipped["beyond the limit of a class"].push_back(file.path);
+    } else {
+      kept.push_back(std::move(file));
+    }
+  }
+  files = std::move(kept);
+}
+
+TRIPTYCH_INLINE std::vector<std::string> read_lines(const fs::path& path) {
+  const auto bytes = read_file(path, longest_list);
+  std::vector<std::string> lines;
+  for (auto at = bytes.begin(); at != bytes.end();) {
+    const auto end = std::find(at, bytes.end(), std::uint8_t{'\n'});
+    std::string line(at, end);
+    at = end == bytes.end() ? end : end + 1;
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (line.empty()) continue;
+    if (lines.size() == most_lines) {
+      throw error::data(path.string() + " has more than 1,000,000 lines; unpack the archive again");
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+TRIPTYCH_INLINE std::vector<annotation> read_annotations(const fs::path& path) {
+  std::vector<annotation> list;
+  std::int64_t number = 0;
+  for (const std::string& line : read_lines(path)) {
+    ++number;
+    const char* separators = line.find('\t') != line.npos  ? "\t"
+                             : line.find(',') != line.npos ? ","
+                                                           : " ";
+    const auto field = [&](std::size_t& at) {
+      if (*separators == ' ') at = std::min(line.find_first_not_of(' ', at), line.size());
+      const auto end = std::min(line.find_first_of(separators, at), line.size());
+      std::string text = line.substr(at, end - at);
+      at = std::min(end + 1, line.size());
+      const auto first = text.find_first_not_of(" \""), last = text.find_last_not_of(" \"");
+      return first == text.npos ? std::string() : text.substr(first, last - first + 1);
+    };
+    std::size_t at = 0;
+    annotation a{number, field(at), {}};
+    a.label = field(at);
+    list.push_back(std::move(a));
+  }
+  return list;
+}
+
+TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t limit_per_class) {
+  picture_tree tree;
+  const detail::tree_walk walk(tree.skipped);
+  const detail::content top = walk.look(root);
+  const detail::tree_parts parts = detail::parts_of(root, top, walk);
+  const bool divided = !parts.of[0].empty();
+  std::vector<fs::path> used_lists;
+
+  // A part's directories with the classes' names; whatever else it holds is loose.
+  const auto look_at = [&](const fs::path& directory, bool training) {
+    const detail::content inside = directory == root ? top : walk.look(directory);
+    detail::part_content part{{}, inside.pictures, inside.lists};
+    const auto holding =
+        std::count_if(inside.directories.begin(), inside.directories.end(),
+                      [](auto& d) { return detail::tree_walk::holds_pictures(d); });
+    const bool known =
+        std::any_of(inside.directories.begin(), inside.directories.end(), [&](auto& d) {
+          return std::binary_search(tree.classes.begin(), tree.classes.end(),
+                                    d.filename().string());
+        });
+    const bool by_class = training || known || holding > 1;  // else it is one that holds them all
+    for (const auto& d : directory == root ? parts.others : inside.directories) {
+      if (by_class) {
+        part.classes.push_back(d);
+        continue;
+      }
+      const auto below = walk.pictures_below(d);
+      part.loose.insert(part.loose.end(), below.begin(), below.end());
+    }
+    return part;
+  };
+  const auto take = [&](const fs::path& directory, const detail::part_content& part, bool training,
+                        std::vector<labeled_file>& files) {
+    const auto list = detail::annotations_of(root, directory, part.lists, top.lists);
+    if (list && part.classes.empty()) {
+      files = detail::annotated(directory, *list, part.loose, tree.classes);
+      used_lists.push_back(*list);
+    } else if (part.classes.empty()) {
+      const std::int32_t label = tree.classes.empty() ? 0 : -1;
+      for (const auto& picture : part.loose) files.push_back({picture, label});
+    } else {
+      walk.skip("without a label", part.loose);
+      for (const auto& d : part.classes) {
+        const auto name = d.filename().string();
+        const auto known = std::lower_bound(tree.classes.begin(), tree.classes.end(), name);
+        const auto pictures = walk.pictures_below(d);
+        if (pictures.empty() && training) {
+          throw error::data(d.string() +
+                            " is a class without a picture; put pictures there or remove it");
+        }
+        if (pictures.empty()) continue;
+        if (known == tree.classes.end() || *known != name) {
+          throw error::data(
+              d.string() + " is a class that the training images do not have; remove or rename it");
+        }
+        const auto label = static_cast<std::int32_t>(known - tree.classes.begin());
+        for (const auto& picture : pictures) files.push_back({picture, label});
+      }
+    }
+  };
+
+  const fs::path train = divided ? parts.of[0].front() : root;
+  const detail::part_content training = look_at(train, true);
+  for (const auto& d : training.classes) tree.classes.push_back(d.filename().string());
+  take(train, training, true, tree.train);
+  keep_labeled(tree.train, tree.classes.size(), limit_per_class, tree.skipped);
+  if (tree.train.empty()) {
+    throw error::data(
+        train.string() +
+        " holds no picture of a class; put pictures there, or give another directory");
+  }
+
+  constexpr auto last = static_cast<std::size_t>(detail::part::unlabeled);
+  if (!parts.of[last].empty()) {
+    const auto pictures = walk.pictures_below(parts.of[last].front());
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      if (limit_per_class > 0 && std::cmp_greater_equal(i, limit_per_class)) {
+        walk.skip("beyond the limit of a class", pictures[i]);
+      } else {
+        tree.train.push_back({pictures[i], -1});
+      }
+    }
+  }
+
+  for (std::size_t p = 1; p < last; ++p) {
+    if (parts.of[p].empty()) continue;
+    const fs::path& directory = parts.of[p].front();
+    const detail::part_content part = look_at(directory, false);
+    std::vector<labeled_file> files;
+    take(directory, part, false, files);
+    if (tree.test.empty()) {
+      keep_labeled(files, tree.classes.size(), limit_per_class, tree.skipped);
+      tree.test = std::move(files);
+    } else {
+      for (const auto& file : files) walk.skip("of a second test part", file.path);
+    }
+    for (const auto& list : part.lists) {
+      if (std::find(used_lists.begin(), used_lists.end(), list) == used_lists.end()) {
+        walk.skip("not a picture", list);
+      }
+    }
+  }
+  if (divided) walk.skip("without a label", top.pictures);
+  for (const auto& lists : {top.lists, divided ? training.lists : std::vector<fs::path>{}}) {
+    for (const auto& list : lists) {
+      if (std::find(used_lists.begin(), used_lists.end(), list) == used_lists.end()) {
+        walk.skip("not a picture", list);
+      }
+    }
+  }
+  return tree;
+}
+
+}  // namespace triptych::data
