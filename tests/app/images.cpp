@@ -2,6 +2,7 @@
 // change.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -100,7 +101,7 @@ TEST_CASE("A resumed run notices other images, says which, and goes on where the
   refused([](const fs::path& p) { fs::rename(p / "train/cat/8.ppm", p / "train/dog/9.ppm"); },
           "other contents of the training images");
   refused([](const fs::path& p) { write_pictures(p / "train", 7, 2, {"owl"}); },
-          "3 classes cat dog owl, not the 2 classes cat dog");
+          "3 classes (cat, dog, owl), not the 2 classes (cat, dog)");
   refused([](const fs::path& p) { fs::remove_all(p / "test"); }, "0 test images, not 4");
 }
 
@@ -270,6 +271,36 @@ TEST_CASE(
   expect(call_app({"train", "--quiet", "--config", config.string(), "--out",
                    run.beside("again").string()}),
          0);
+}
+
+TEST_CASE("Class names of any bytes are those of the run when it goes on") {
+  const tiny_run run;
+  const auto pictures = run.beside("pictures");
+  write_pictures(pictures / "train", 1, 8, {"caf\xE9", "dog"});
+  expect(run.train(folder_model(pictures) + words{"--max-steps", "2"}), 0);
+  expect(run.train({"--resume"}), 0);
+  const auto json = nlohmann::json::parse(text_of(run.root() / "data.json"));
+  CHECK(json["images"]["class_names"][0] == "caf\\xe9");
+}
+
+TEST_CASE("A table is of one set of images, and says so where they have changed") {
+  const tiny_run box;
+  const auto pictures = box.beside("pictures");
+  write_pictures(pictures / "train");
+  write_pictures(pictures / "test", 100, 2);
+  const auto line = [&](const char* out) {
+    return words{"reproduce", "table3", "--quiet",
+                 "--seeds",   "1",      "--evaluator",
+                 "knn",       "--out",  box.beside(out).string()} +
+           folder_model(pictures);
+  };
+  const auto table = line("table");
+  const auto killed = run_app(TRIPTYCH_APP, table, {"TRIPTYCH_FAILPOINT=checkpoint.renamed#4"});
+  CHECK(killed.code == 128 + SIGKILL);
+  write_picture(pictures / "train/cat/3.ppm", 8, 8, 99);
+  expect(call_app(table), 6,
+         {"other contents of the training images", "give those, or another --out"});
+  expect(call_app(line("other")), 0);
 }
 
 TEST_CASE("A run of version 0.1.0 at 07e4238 still loads, is judged and goes on") {

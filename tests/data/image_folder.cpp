@@ -140,8 +140,8 @@ TEST_CASE("a set beyond its memory is read as needed, with the same images and t
   };
   const split kept = load({.name = "folder", .dir = dir.path(), .seen = into(shown)});
   thread_pool pool(3);
-  const split streamed = load(
-      {.name = "folder", .dir = dir.path(), .memory = 500, .seen = into(shown_again)}, &pool);
+  const split streamed =
+      load({.name = "folder", .dir = dir.path(), .memory = 500, .seen = into(shown_again)}, &pool);
   CHECK(streamed.train.read);
   CHECK(streamed.train.pixels.empty());
   CHECK(streamed.train.mean == kept.train.mean);
@@ -167,25 +167,29 @@ TEST_CASE("a set beyond its memory is read as needed, with the same images and t
 TEST_CASE(
     "pictures lie at any depth of a class, also behind links, and the order is by directory") {
   const temporary_directory dir;
-  write_classes(dir, {"train/b/z", "train/b/a/deep", "train/a"}, 1);
+  const auto link = [&](const char* to, const char* from) {
+    std::filesystem::create_directory_symlink(dir.path() / to, dir.path() / from);
+  };
+  write_classes(dir, {"train/b/img", "train/b/img-2", "train/b/img/deep", "train/a", ".store"}, 1);
   dir.write("train/b/9.ppm", gray(2, 2, 9));
-  write_classes(dir, {"store"}, 1);
-  std::filesystem::create_directory_symlink(dir.path() / "store", dir.path() / "train/c");
-  std::filesystem::create_directory_symlink(dir.path() / "train", dir.path() / "train/a/loop");
-  std::filesystem::remove_all(dir.path() / "elsewhere");
-  std::filesystem::rename(dir.path() / "store", dir.path() / ".store");
-  std::filesystem::remove(dir.path() / "train/c");
-  std::filesystem::create_directory_symlink(dir.path() / ".store", dir.path() / "train/c");
+  link(".store", "train/c");
+  link("train", "train/a/loop");  // a class would hold all others
+  link("train/b/img", "train/b/zz");
+  // Links that multiply the ways to a directory without pictures.
+  std::filesystem::create_directories(dir.path() / "notes");
+  for (const char* name : {"notes/1", "notes/2", "notes/3"}) link("notes", name);
   const picture_tree tree = find_pictures(dir.path());
   CHECK(tree.classes == std::vector<std::string>{"a", "b", "c"});
   std::vector<std::string> paths;
   for (const auto& file : tree.train) {
     if (file.label == 1) paths.push_back(file.path.lexically_relative(dir.path()).string());
   }
-  CHECK(paths ==
-        std::vector<std::string>{"train/b/9.ppm", "train/b/a/deep/0.ppm", "train/b/z/0.ppm"});
+  CHECK(paths == std::vector<std::string>{"train/b/9.ppm",
+                                          "train/b/img/0.ppm",  // as sorted() has it
+                                          "train/b/img-2/0.ppm", "train/b/img/deep/0.ppm"});
   CHECK(tree.train.back().label == 2);
-  CHECK(names_of(tree.skipped, "a link to a directory above") == std::vector<std::string>{"loop"});
+  CHECK(names_of(tree.skipped, "a directory that was seen before") ==
+        std::vector<std::string>{"loop", "zz"});
 }
 
 TEST_CASE("parts are known by their usual names in any case, and what is none is refused") {
@@ -283,7 +287,54 @@ TEST_CASE("a flat part takes its labels from a list, in the part or beside it") 
     return thrown_by([&] { find_pictures(dir.path()); });
   };
   CHECK(refusal("0.ppm,c\n").says("line 1: 'c' is a class that the training images do not have"));
-  CHECK(refusal("0.ppm,a\n0.ppm,b\n").says("line 2: '0.ppm' was named before"));
+  CHECK(refusal("0.ppm,a\n\n0.ppm,b\n").says("line 3: '0.ppm' was named before"));
+  CHECK(refusal("0.ppm,a\n1.ppm,\n").says("line 2: '1.ppm' has no class"));
+  CHECK(refusal("7,0.ppm,a\n").says("names no picture of"));
+  CHECK_FALSE(refusal("\xEF\xBB\xBF"
+                      "0.ppm;a\n1.ppm;b\n")
+                  .any);
+}
+
+TEST_CASE("a list of one part decides nothing about another") {
+  const temporary_directory dir;
+  write_classes(dir, {"train", "test"});
+  dir.write("test/labels.csv", std::string("0.ppm,cat\n1.ppm,dog\n"));
+  CHECK(thrown_by([&] { find_pictures(dir.path()); }).says("the training images have none"));
+  dir.write("test/labels.csv", std::string("name\n0.ppm\n1.ppm\n"));  // to be labeled by somebody
+  const picture_tree tree = find_pictures(dir.path());
+  CHECK(tree.test.empty());
+  CHECK(tree.train.size() == 2);
+
+  const temporary_directory
+      below;  // the pictures of a part in one directory, with a list beside it
+  write_classes(below, {"train/images", "val/images"});
+  for (const char* list : {"train/labels.csv", "val/labels.csv"}) {
+    below.write(list, std::string("0.ppm,cat\n1.ppm,dog\n"));
+  }
+  const picture_tree both = find_pictures(below.path());
+  CHECK(both.classes == std::vector<std::string>{"cat", "dog"});
+  CHECK(both.test.size() == 2);
+  CHECK(both.skipped.empty());
+
+  const temporary_directory second;  // which is not used, whatever it holds
+  write_classes(second, {"train/a", "test/a", "val/x", "val/y"});
+  CHECK(find_pictures(second.path()).skipped.at("of a second test part").size() == 4);
+}
+
+TEST_CASE("large pictures are decoded few at a time, in the same order") {
+  const temporary_directory dir;
+  for (int i = 0; i < 30; ++i) {
+    const int side = i % 3 == 0 ? 1200 : 4;
+    dir.write("a/" + std::to_string(100 + i) + ".ppm",
+              gray(side, side, static_cast<std::uint8_t>(i)));
+  }
+  thread_pool pool(4);
+  const split many = read_image_folder(dir.path(), {}, &pool), one = read_image_folder(dir.path());
+  REQUIRE(many.train.size() == 30);
+  for (std::int64_t i = 0; i < 30; ++i) CHECK(many.train.image(i).pixels[0] == i);
+  CHECK(many.train.pixels == one.train.pixels);
+  CHECK(many.train.mean == one.train.mean);
+  CHECK(free_memory() > (std::uint64_t{1} << 20));
 }
 
 TEST_CASE("all damaged pictures are named at once, or left out where that is asked for") {
@@ -306,6 +357,14 @@ TEST_CASE("all damaged pictures are named at once, or left out where that is ask
   for (const auto& [why, files] : s.skipped)
     damaged += why.starts_with("damaged") ? files.size() : 0;
   CHECK(damaged == 4);
+
+  const temporary_directory nothing;  // left
+  nothing.write("train/a/x.jpg", std::string("\xFF\xD8\xFF garbage"));
+  write_classes(nothing, {"unlabeled", "test/a"});
+  const auto refused =
+      thrown_by([&] { read_image_folder(nothing.path(), {.skip_damaged = true}); });
+  CHECK(refused.kind == error_kind::data);
+  CHECK(refused.says("no training picture with a label is left"));
 }
 
 TEST_CASE("empty folders, unknown test classes and broken images are refused by name") {

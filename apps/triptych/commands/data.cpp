@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,7 +101,7 @@ int verify(const data_options& options) {
             << io::number_text(mean[2]) << ", deviation " << io::number_text(deviation[0]) << ' '
             << io::number_text(deviation[1]) << ' ' << io::number_text(deviation[2]) << ", "
             << whereabouts(sets) << '\n';
-  for (const auto& one : account_lines(sets.skipped)) {
+  for (const auto& one : account_lines(sets.skipped, std::numeric_limits<std::size_t>::max())) {
     std::cout << "skipped  " << io::printable(one) << '\n';
   }
   return 0;
@@ -177,7 +178,8 @@ int show(const data_options& options) {
     throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +
                        " ends in neither .png nor .ppm; give e.g. --out sheet" + usual);
   }
-  const auto sets = triptych::data::load(data_source(options, options));
+  thread_pool pool;
+  const auto sets = triptych::data::load(data_source(options, options), &pool);
   const auto& set = options.split == choice::split::train ? sets.train : sets.test;
   if (set.size() == 0) throw no_test_images(set, "give --split train");
 
@@ -195,8 +197,8 @@ int show(const data_options& options) {
     for (int v = 0; v <= options.views; ++v) {
       const auto recipe =
           v == 0 ? augment::recipes::plain : augment::preset(options.augment, v - 1);
-      augment::apply(recipe, none, set.image(i, memory), {options.seed, 0, i, std::max(0, v - 1)}, size,
-                     size, work, view.data());
+      augment::apply(recipe, none, set.image(i, memory), {options.seed, 0, i, std::max(0, v - 1)},
+                     size, size, work, view.data());
       lay(view, size, zoom, sheet, gap + i * cell, gap + v * cell);
     }
   }

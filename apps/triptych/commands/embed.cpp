@@ -21,10 +21,13 @@ int embed(const embed_options& asked) {
       options.split == choice::split::train ? subject.images.train : subject.images.test;
   progress bar(options.quiet);
   for (const auto& one : subject.notices) bar.note(one);
+  if (set.labeled() < set.size()) {
+    bar.note(std::to_string(set.size() - set.labeled()) + " images without a label are left out");
+  }
   if (set.size() == 0) {
     throw no_test_images(set, "give --split train for the features of the training images");
   }
-  bar.update("encoding " + std::to_string(set.size()) + " images");
+  bar.update("encoding " + std::to_string(set.labeled()) + " images");
   const auto features =
       eval::encode(subject.encoder, set, view_size(run.options), subject.pool, options.batch);
   bar.clear();

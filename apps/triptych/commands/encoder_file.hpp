@@ -128,6 +128,7 @@ struct frozen_run {
 
   /// What is to be said of the images: of every file, and where they are not those of training.
   std::vector<std::string> notices;
+  std::vector<std::string> changes;  ///< of the images since training
   trained_run run;
   Options options;  ///< with the run's images where none were named
   train::identified_images data;  ///< normalized as in training
@@ -136,7 +137,21 @@ struct frozen_run {
   thread_pool pool;
   frozen_encoder encoder;
 
+  /// Throws error::checkpoint unless the images are those of training.
+  void refuse_other_images() const {
+    if (changes.empty()) return;
+    throw error::checkpoint("the images are not those that " + run.directory.string() +
+                            " was trained on: there are " + joined_changes() +
+                            "; give those, or another --out");
+  }
+
  private:
+  [[nodiscard]] std::string joined_changes() const {
+    std::string text;
+    for (const auto& one : changes) text += (text.empty() ? "" : ", ") + one;
+    return text;
+  }
+
   void compare_images() {
     for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
     const auto before = identity_of(run.checkpoint);
@@ -146,10 +161,9 @@ struct frozen_run {
       }
       return;
     }
+    changes = train::differences(*before, data.identity);
     const bool meant = options.from.has("data") || options.from.has("limit-per-file");
-    for (const auto& one : train::differences(*before, data.identity)) {
-      if (!meant) notices.push_back("not as in training: " + one);
-    }
+    if (!changes.empty() && !meant) notices.push_back("not as in training: " + joined_changes());
     use_constants(before->constants, data);
   }
 

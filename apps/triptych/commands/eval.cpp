@@ -50,8 +50,9 @@ class linear_evaluation {
   /// What lies in `state` is looked at before anything is measured: it may be refused.
   linear_evaluation(frozen_run<eval_options>& subject, const eval_options& options,
                     std::filesystem::path state, progress& bar)
-      : options_(options), run_(subject.run), images_(subject.images),
-        encoder_(subject.encoder), pool_(subject.pool), directory_(std::move(state)),
+      : options_(options), run_(subject.run), images_(subject.images), encoder_(subject.encoder),
+        pool_(subject.pool), directory_(std::move(state)),
+        checksums_(subject.data.identity.train.xxh64 + ", " + subject.data.identity.test.xxh64),
         size_(view_size(run_.options)), per_epoch_(images_.train.size() / options_.batch),
         probe_(encoder_.architecture().encoder.out(), images_.test.classes,
                {.steps = eval::probe_steps(images_.train.size(), options_.batch, options_.epochs),
@@ -83,7 +84,8 @@ class linear_evaluation {
                                         .batch_size = options_.batch,
                                         .image_size = size_,
                                         .seed = options_.seed,
-                                        .start = {state.epochs, 0}});
+                                        .start = {state.epochs, 0},
+                                        .threads = images_.train.read ? pool_.size() : 1});
     std::vector<float> features(static_cast<std::size_t>(options_.batch) *
                                 static_cast<std::size_t>(test.dim));
     while (state.epochs < options_.epochs) {
@@ -112,9 +114,10 @@ class linear_evaluation {
     const auto& path = run_.checkpoint.path;
     const auto manifest = io::digest_of(io::read_file(path / "MANIFEST.json").text());
     return path.filename().string() + " (" + io::hex_text(manifest.xxh64) + ") on " +
-           images_.train.name + " " + std::to_string(images_.train.size()) + ", epochs " +
-           std::to_string(options_.epochs) + ", batch " + std::to_string(options_.batch) + ", lr " +
-           io::number_text(options_.lr) + ", seed " + std::to_string(options_.seed);
+           images_.train.name + " " + std::to_string(images_.train.size()) + " (" + checksums_ +
+           "), epochs " + std::to_string(options_.epochs) + ", batch " +
+           std::to_string(options_.batch) + ", lr " + io::number_text(options_.lr) + ", seed " +
+           std::to_string(options_.seed);
   }
 
   void save() {
@@ -189,6 +192,7 @@ class linear_evaluation {
   thread_pool& pool_;
   std::filesystem::path directory_;
   std::optional<io::owned_names> owned_;  ///< holds the directory and its lock
+  std::string checksums_;                 ///< of the images
   int size_;
   std::int64_t per_epoch_;
   eval::linear_probe probe_;
@@ -306,12 +310,19 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     smaller = ", batch " + std::to_string(options.batch);
   }
 
-  evaluation e{run.directory,       run.checkpoint.path.string(), images.train.name,
-               images.train.size(), images.test.size(),           {}, {}};
+  evaluation e{run.directory,
+               run.checkpoint.path.string(),
+               images.train.name,
+               images.train.size(),
+               images.test.size(),
+               {},
+               {}};
   std::optional<linear_evaluation> linear;
   if (by_linear) {
-    linear.emplace(subject, options, state.empty() ? run.directory / "eval" / "linear" : state, bar);
+    linear.emplace(subject, options, state.empty() ? run.directory / "eval" / "linear" : state,
+                   bar);
   }
+  if (options.same_images) subject.refuse_other_images();
   // What cannot be measured does not keep the rest from being measured.
   const auto attempt = [&](const std::string& what, const auto& measure) {
     try {
@@ -326,8 +337,7 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   const auto measure = [&](const std::string& name, const eval::feature_set& train,
                            const eval::feature_set& test, bool use_logistic, bool use_knn) {
     if (use_logistic) {
-      attempt(name + ", logistic",
-              [&] { e.results.push_back(logistic(name, train, test, pool)); });
+      attempt(name + ", logistic", [&] { e.results.push_back(logistic(name, train, test, pool)); });
     }
     if (use_knn) {
       attempt(name + ", kNN", [&] {
@@ -347,14 +357,23 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     }
   }
   if (options.untrained_baseline) {
-    frozen_encoder untrained = make_encoder(subject.backend, run.options);
-    untrained.initialize(run.options.seed);
-    bar.update("encoding with the untrained encoder");
-    measure("untrained", eval::encode(untrained, images.train, size, pool),
-            eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
+    attempt("untrained", [&] {
+      frozen_encoder untrained = make_encoder(subject.backend, run.options);
+      untrained.initialize(run.options.seed);
+      bar.update("encoding with the untrained encoder");
+      measure("untrained", eval::encode(untrained, images.train, size, pool),
+              eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
+    });
   }
   if (options.raw_pixels) {
     attempt("raw pixels, kNN", [&] {
+      const double needed = 3.0 * size * size * sizeof(float) *
+                            static_cast<double>(images.train.size() + images.test.size());
+      if (needed > static_cast<double>(data::free_memory()) / 2) {
+        throw error::memory("all views take " + size_text(needed) +
+                            ", more than half of the memory that is free; leave them out with "
+                            "--raw-pixels off");
+      }
       measure("raw pixels", eval::pixel_features(images.train, size, pool),
               eval::pixel_features(images.test, size, pool), false, true);
     });
@@ -371,8 +390,8 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     if (stopped) return std::nullopt;
     if (done) {
       e.results.insert(e.results.begin(),
-                       {{"trained", std::string(protocol_name(choice::protocol::linear)), done->last,
-                         "epoch " + std::to_string(done->epochs) + smaller},
+                       {{"trained", std::string(protocol_name(choice::protocol::linear)),
+                         done->last, "epoch " + std::to_string(done->epochs) + smaller},
                         {"trained", std::string(best_epoch_name), done->best,
                          "epoch " + std::to_string(done->best_epoch)}});
     }

@@ -4,13 +4,14 @@
 // trained on.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/first_few.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/registry.hpp>
@@ -31,33 +32,30 @@ train::identified_images load_images(const Options& o, const Run& run, int threa
   return train::load_identified(data_source(o, run), &pool);
 }
 
-/// A line for each reason why files are no images of the set: "3 hidden: a, b, c".
-inline std::vector<std::string> account_lines(const data::account& skipped) {
-  constexpr std::size_t most = 3;
+/// A line for each reason why files are no images of the set, with the first `most` of them: "3 hidden: a, b, ...".
+inline std::vector<std::string> account_lines(const data::account& skipped, std::size_t most = 3) {
   std::vector<std::string> lines;
   for (const auto& [why, paths] : skipped) {
-    std::string line = std::to_string(paths.size()) + " " + why + ": ";
-    for (std::size_t i = 0; i < std::min(paths.size(), most); ++i) {
-      line += (i == 0 ? "" : ", ") + paths[i].string();
-    }
-    lines.push_back(line + (paths.size() > most ? ", ..." : ""));
+    lines.push_back(std::to_string(paths.size()) + " " + why + ": " +
+                    first_few(paths, most, [](const auto& path) { return path.string(); }));
   }
   return lines;
 }
 
 /// How images lie: "in memory, 184.3 MB", or that they are decoded as needed.
 inline std::string whereabouts(const data::split& images) {
-  const double bytes =
-      static_cast<double>(images.train.pixels.size()) + static_cast<double>(images.test.pixels.size());
-  return images.train.read || images.test.read ? "decoded as needed" : "in memory, " + size_text(bytes);
+  const double bytes = static_cast<double>(images.train.pixels.size()) +
+                       static_cast<double>(images.test.pixels.size());
+  return images.train.read || images.test.read ? "decoded as needed"
+                                               : "in memory, " + size_text(bytes);
 }
 
 /// The account as it is kept in a run: how many files of each kind, and the names of damaged ones.
 inline std::string data_json(const train::identified_images& data) {
   std::string counts, damaged;
   for (const auto& [why, paths] : data.images.skipped) {
-    counts += (counts.empty() ? "" : ", ") + io::json_string(why) + ": " +
-              std::to_string(paths.size());
+    counts +=
+        (counts.empty() ? "" : ", ") + io::json_string(why) + ": " + std::to_string(paths.size());
     if (!why.starts_with("damaged")) continue;
     for (const auto& path : paths) {
       damaged += (damaged.empty() ? "\n    " : ",\n    ") + io::json_string(path.string());
@@ -88,7 +86,8 @@ inline void use_constants(const augment::normalization& constants, train::identi
 /// A warning where a run does not say what normalized its images and these are measured anew, else none.
 inline std::string unknown_constants(const train::data_identity& now) {
   if (data::data_set_of(now.name).place != data::place::given) return {};
-  return "warning: the run does not say which images it was trained on; these are taken for them, and "
+  return "warning: the run does not say which images it was trained on; these are taken for them, "
+         "and "
          "what normalizes these for what normalized those";
 }
 

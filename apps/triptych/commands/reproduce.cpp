@@ -89,6 +89,9 @@ class reproduction {
         if (failure.kind() == error_kind::checkpoint && what.find(" is damaged: ") != what.npos) {
           throw with_advice(known, "remove that directory, then give the same command");
         }
+        if (what.ends_with("--accept-changed-data")) {  // which would mix images in a table
+          throw with_advice(known, "give those, or another --out");
+        }
         if (failure.kind() != error_kind::non_finite) throw;
         say(c.directory().string() + ": " +
             (what.ends_with("lower --lr")
@@ -254,7 +257,7 @@ class reproduction {
     how.limit_per_file = o.limit_per_file;
     how.on_bad_image = o.on_bad_image;
     how.image_memory = o.image_memory;
-    how.large = true;
+    how.large = how.same_images = true;
     how.from.given["data"] = "reproduce";  // the images of this call, wherever they lie now
     return how;
   }
@@ -265,6 +268,7 @@ class reproduction {
     if (signals::stop_requested() != 0) return false;
     const auto found = judge(how, state);
     if (!found) return false;
+    if (!found->failures.empty()) throw found->failures.front();
     io::make_directories(record.parent_path());
     io::owned_names owned(record.parent_path());
     owned.claim({record.filename().string()});

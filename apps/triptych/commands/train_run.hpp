@@ -55,7 +55,7 @@ class train_run {
     if (options_.knn_every > 0 && images_.test.size() == 0) {
       throw no_test_images(images_.train, "give some, or leave --knn-every out");
     }
-    if (images_.train.read) recipe_.loader_threads = thread_pool::threads_of(options_.threads);
+    if (!images_.train.uniform()) recipe_.loader_threads = thread_pool::threads_of(options_.threads);
   }
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.

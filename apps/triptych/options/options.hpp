@@ -146,7 +146,7 @@ struct eval_options {
   bool large = false;  ///< see require_usual()
 
   bool raw_pixels = true;
-  bool trained = true;  ///< not for the command line
+  bool trained = true, same_images = false;  ///< not for the command line
 
   sources from{};
 };

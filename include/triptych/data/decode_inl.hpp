@@ -257,10 +257,11 @@ inline std::string decode_jpeg(std::span<const std::uint8_t> bytes, decoded& ima
   info.out_color_space = inked ? JCS_CMYK : JCS_RGB;
   const auto pixels = std::int64_t{info.image_height} * info.image_width;
   if (several && pixels > largest_in_scans) return scans_refused;
-  for (info.scale_denom = 1; info.scale_denom < smallest_scale; info.scale_denom *= 2) {
-    if (pixels / (info.scale_denom * info.scale_denom) <= largest_image) break;
+  for (info.scale_denom = 1;; info.scale_denom *= 2) {
+    jpeg_calc_output_dimensions(&info);
+    const auto scaled = std::int64_t{info.output_height} * info.output_width;
+    if (scaled <= largest_image || info.scale_denom == smallest_scale) break;
   }
-  jpeg_calc_output_dimensions(&info);
   if (!reserve_image(info.output_height, info.output_width, image)) return size_refused;
   if (inked) decoder.inks.resize(std::size_t{4} * info.output_width);
   decoder.work.manager.progress_monitor = jpeg_count;
@@ -431,10 +432,7 @@ inline std::string built_without(const std::string& format, const std::string& p
 }  // namespace detail
 
 TRIPTYCH_INLINE bool is_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string extension = lower_case(path.extension().string());
   constexpr std::array<std::string_view, 16> usual{
       ".jpg", ".jpeg", ".jpe", ".jfif", ".png",  ".ppm",  ".webp", ".gif",
       ".bmp", ".dib",  ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl"};

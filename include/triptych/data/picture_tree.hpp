@@ -18,9 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <triptych/config.hpp>
@@ -52,8 +50,8 @@ std::vector<fs::path> pictures_in(const fs::path& directory, account& skipped);
 void keep_labeled(std::vector<labeled_file>& files, std::size_t classes, std::int64_t limit,
                   account& skipped);
 
-inline constexpr std::uintmax_t longest_list = std::uintmax_t{16} << 20;  ///< bytes
-inline constexpr std::size_t most_lines = 1'000'000;
+inline constexpr std::uintmax_t longest_list = std::uintmax_t{256} << 20;  ///< bytes
+inline constexpr std::size_t most_lines = 5'000'000;
 
 /// A line of a list that gives files their classes.
 struct annotation {
@@ -61,12 +59,17 @@ struct annotation {
   std::string file, label;
 };
 
-/// The lines of `path`: a file's name and its class, with tabs, commas or blanks between fields;
+/// The lines of `path`: a file's name and its class, with tabs, commas, semicolons or blanks between fields;
 /// further fields and empty lines are ignored. error::data for a file beyond the limits above.
 std::vector<annotation> read_annotations(const fs::path& path);
 
-/// The lines of a small text file, without empty ones and line ends.
-std::vector<std::string> read_lines(const fs::path& path);
+struct numbered_line {
+  std::int64_t number = 0;  ///< from 1
+  std::string text;
+};
+
+/// The lines of a text file, without empty ones, line ends and a byte-order mark.
+std::vector<numbered_line> read_lines(const fs::path& path);
 
 }  // namespace triptych::data
 

@@ -9,15 +9,18 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/first_few.hpp>
 #include <triptych/data/decode.hpp>
 #include <triptych/data/picture_tree.hpp>
 #include <triptych/data/read_file.hpp>
@@ -25,13 +28,6 @@
 namespace triptych::data {
 
 namespace detail {
-
-inline std::string lower_case(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 /// The parts of a tree by the names of their directories, the preferred test part first.
 enum class part { train, test, validation, evaluation, unlabeled, none };
@@ -80,20 +76,24 @@ class tree_walk {
     return found;
   }
 
-  /// All pictures below `directory`, those of the upper directories first.
-  [[nodiscard]] std::vector<fs::path> pictures_below(const fs::path& directory) const {
+  /// All pictures below `directory`, sorted by the path of their directory, then by name. A directory
+  /// that links lead to again, or one of those `above`, is left out.
+  [[nodiscard]] std::vector<fs::path>
+  pictures_below(const fs::path& directory, const std::vector<fs::path>& above = {}) const {
     std::vector<fs::path> found;
-    collect(directory, found, {});
+    seen_directories seen;
+    for (const auto& one : above) static_cast<void>(is_new(one, seen));
+    collect(directory, 1, seen, found);
+    std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+      const int order = a.parent_path().string().compare(b.parent_path().string());
+      return order != 0 ? order < 0 : a.filename() < b.filename();
+    });
     return found;
   }
 
-  [[nodiscard]] static bool holds_pictures(const fs::path& directory, std::size_t depth = 0) {
-    const auto all = entries(directory);
-    return std::any_of(all.begin(), all.end(), [&](const entry& one) {
-      if (hidden(one.path)) return false;
-      if (!one.directory) return is_picture(one.path);
-      return depth < deepest_directory && holds_pictures(one.path, depth + 1);
-    });
+  [[nodiscard]] static bool holds_pictures(const fs::path& directory) {
+    seen_directories seen;
+    return holds_pictures(directory, 1, seen);
   }
 
   /// Whether no picture lies directly in `directory`, but some lie in directories of it.
@@ -113,20 +113,32 @@ class tree_walk {
   }
 
  private:
-  static bool hidden(const fs::path& path) {
+  using seen_directories = std::set<std::pair<dev_t, ino_t>>;
+
+  static bool hidden(const fs::path& path) {  // also what systems leave on disks and in archives
     const std::string name = path.filename().string();
-    return name.starts_with('.') || name == "__MACOSX";  // what archives of one system leave
+    return name.starts_with('.') || name == "__MACOSX" || name == "lost+found";
   }
 
-  void collect(const fs::path& directory, std::vector<fs::path>& found,
-               std::vector<fs::path> above) const {
-    std::error_code none;
-    const auto same = [&](const fs::path& one) { return fs::equivalent(one, directory, none); };
-    if (fs::is_symlink(directory, none) && std::any_of(above.begin(), above.end(), same)) {
-      return skip("a link to a directory above", directory);
-    }
-    above.push_back(directory);
-    if (above.size() > deepest_directory) {
+  static bool is_new(const fs::path& directory, seen_directories& seen) {
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0) return true;  // listing it will say what is wrong
+    return seen.emplace(status.st_dev, status.st_ino).second;
+  }
+
+  static bool holds_pictures(const fs::path& directory, std::size_t depth, seen_directories& seen) {
+    if (depth > deepest_directory || !is_new(directory, seen)) return false;
+    const auto all = entries(directory);
+    return std::any_of(all.begin(), all.end(), [&](const entry& one) {
+      if (hidden(one.path)) return false;
+      return one.directory ? holds_pictures(one.path, depth + 1, seen) : is_picture(one.path);
+    });
+  }
+
+  void collect(const fs::path& directory, std::size_t depth, seen_directories& seen,
+               std::vector<fs::path>& found) const {
+    if (!is_new(directory, seen)) return skip("a directory that was seen before", directory);
+    if (depth > deepest_directory) {
       throw error::data(directory.string() + " lies more than " +
                         std::to_string(deepest_directory) +
                         " directories deep in its class; move its pictures up");
@@ -134,7 +146,7 @@ class tree_walk {
     const content c = look(directory);
     skip("not a picture", c.lists);
     found.insert(found.end(), c.pictures.begin(), c.pictures.end());
-    for (const auto& below : c.directories) collect(below, found, above);
+    for (const auto& below : c.directories) collect(below, depth + 1, seen, found);
   }
 
   account* skipped_;
@@ -166,10 +178,10 @@ inline std::optional<fs::path> annotations_of(const fs::path& root, const fs::pa
   return part == root ? std::nullopt : find(beside, part_of(part) == part::train);
 }
 
-/// The label of each picture by `list`; a first line that names no picture is a heading.
-/// `classes` are known ones, or, empty, become those of the list.
+/// The label of each picture by `list`, whose lines that name none are a heading or of another part.
+/// For the training part, whose directories have named no class, `classes` become those of the list.
 inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path& list,
-                                           const std::vector<fs::path>& pictures,
+                                           const std::vector<fs::path>& pictures, bool training,
                                            std::vector<std::string>& classes) {
   std::unordered_map<std::string, std::size_t> places;  // by path, name and stem; several: the end
   const auto add = [&](const std::string& name, std::size_t at) {
@@ -186,9 +198,23 @@ inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path&
     const auto it = places.find(a.file);
     return it == places.end() ? pictures.size() : it->second;
   };
+  std::int64_t named = 0, labeled = 0;
+  for (const auto& a : lines) {
+    named += place(a) < pictures.size();
+    labeled += place(a) < pictures.size() && !a.label.empty();
+  }
+  if (named == 0 && !pictures.empty()) {
+    throw error::data(list.string() + " names no picture of " + part.string() +
+                      "; write lines of a file's name and its class, such as " +
+                      pictures.front().filename().string() + ",cat, or rename the list");
+  }
+  if (classes.empty() && !training && labeled > 0) {
+    throw error::data(list.string() + " gives classes to test images, and the training images have "
+                                      "none; give those a list, too, or remove this one");
+  }
   if (classes.empty()) {
     for (const auto& a : lines) {
-      if (place(a) < pictures.size()) classes.push_back(a.label);
+      if (place(a) < pictures.size() && !a.label.empty()) classes.push_back(a.label);
     }
     std::sort(classes.begin(), classes.end());
     classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
@@ -200,6 +226,8 @@ inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path&
     const auto refuse = [&](const std::string& what) {
       return error::data(list.string() + ", line " + std::to_string(a.line) + ": " + what);
     };
+    if (labeled == 0) continue;  // the list of a part without labels
+    if (a.label.empty()) throw refuse("'" + a.file + "' has no class; give it one");
     const auto known = std::lower_bound(classes.begin(), classes.end(), a.label);
     if (known == classes.end() || *known != a.label) {
       throw refuse("'" + a.label +
@@ -217,12 +245,7 @@ inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path&
 }
 
 inline std::string shown_names(const std::vector<fs::path>& paths) {
-  constexpr std::size_t most = 3;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(paths.size(), most); ++i) {
-    text += (i == 0 ? "" : ", ") + paths[i].filename().string();
-  }
-  return text + (paths.size() > most ? ", ..." : "");
+  return first_few(paths, 3, [](const fs::path& one) { return one.filename().string(); });
 }
 
 /// The directories of a tree's root by what they are.
@@ -295,42 +318,45 @@ TRIPTYCH_INLINE void keep_labeled(std::vector<labeled_file>& files, std::size_t 
   files = std::move(kept);
 }
 
-TRIPTYCH_INLINE std::vector<std::string> read_lines(const fs::path& path) {
+TRIPTYCH_INLINE std::vector<numbered_line> read_lines(const fs::path& path) {
   const auto bytes = read_file(path, longest_list);
-  std::vector<std::string> lines;
-  for (auto at = bytes.begin(); at != bytes.end();) {
-    const auto end = std::find(at, bytes.end(), std::uint8_t{'\n'});
-    std::string line(at, end);
-    at = end == bytes.end() ? end : end + 1;
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
+  std::vector<numbered_line> lines;
+  for (std::int64_t number = 1; !rest.empty(); ++number) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
     if (line.empty()) continue;
     if (lines.size() == most_lines) {
-      throw error::data(path.string() + " has more than 1,000,000 lines; unpack the archive again");
+      throw error::data(path.string() + " has more than " + std::to_string(most_lines) +
+                        " lines; split it, or unpack the archive again");
     }
-    lines.push_back(std::move(line));
+    lines.push_back({number, std::string(line)});
   }
   return lines;
 }
 
 TRIPTYCH_INLINE std::vector<annotation> read_annotations(const fs::path& path) {
   std::vector<annotation> list;
-  std::int64_t number = 0;
-  for (const std::string& line : read_lines(path)) {
-    ++number;
-    const char* separators = line.find('\t') != line.npos  ? "\t"
-                             : line.find(',') != line.npos ? ","
-                                                           : " ";
-    const auto field = [&](std::size_t& at) {
-      if (*separators == ' ') at = std::min(line.find_first_not_of(' ', at), line.size());
-      const auto end = std::min(line.find_first_of(separators, at), line.size());
-      std::string text = line.substr(at, end - at);
-      at = std::min(end + 1, line.size());
-      const auto first = text.find_first_not_of(" \""), last = text.find_last_not_of(" \"");
-      return first == text.npos ? std::string() : text.substr(first, last - first + 1);
-    };
+  for (const auto& [number, line] : read_lines(path)) {
+    const std::string& text = line;
+    const char separator = text.find('\t') != text.npos  ? '\t'
+                           : text.find(',') != text.npos ? ','
+                           : text.find(';') != text.npos ? ';'
+                                                         : ' ';
     std::size_t at = 0;
-    annotation a{number, field(at), {}};
-    a.label = field(at);
+    const auto field = [&] {
+      if (separator == ' ') at = std::min(text.find_first_not_of(' ', at), text.size());
+      const auto end = std::min(text.find(separator, at), text.size());
+      const std::string one = text.substr(at, end - at);
+      at = std::min(end + 1, text.size());
+      const auto first = one.find_first_not_of(" \""), last = one.find_last_not_of(" \"");
+      return first == one.npos ? std::string() : one.substr(first, last - first + 1);
+    };
+    annotation a{number, field(), {}};
+    a.label = field();
     list.push_back(std::move(a));
   }
   return list;
@@ -356,13 +382,16 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
           return std::binary_search(tree.classes.begin(), tree.classes.end(),
                                     d.filename().string());
         });
-    const bool by_class = training || known || holding > 1;  // else it is one that holds them all
+    const bool listed =
+        detail::annotations_of(root, directory, inside.lists, top.lists).has_value();
+    // A single directory holds all pictures where their classes are not directories.
+    const bool by_class = known || holding > 1 || (training && !listed);
     for (const auto& d : directory == root ? parts.others : inside.directories) {
       if (by_class) {
         part.classes.push_back(d);
         continue;
       }
-      const auto below = walk.pictures_below(d);
+      const auto below = walk.pictures_below(d, {root, directory});
       part.loose.insert(part.loose.end(), below.begin(), below.end());
     }
     return part;
@@ -371,7 +400,7 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
                         std::vector<labeled_file>& files) {
     const auto list = detail::annotations_of(root, directory, part.lists, top.lists);
     if (list && part.classes.empty()) {
-      files = detail::annotated(directory, *list, part.loose, tree.classes);
+      files = detail::annotated(directory, *list, part.loose, training, tree.classes);
       used_lists.push_back(*list);
     } else if (part.classes.empty()) {
       const std::int32_t label = tree.classes.empty() ? 0 : -1;
@@ -381,7 +410,7 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
       for (const auto& d : part.classes) {
         const auto name = d.filename().string();
         const auto known = std::lower_bound(tree.classes.begin(), tree.classes.end(), name);
-        const auto pictures = walk.pictures_below(d);
+        const auto pictures = walk.pictures_below(d, {root, directory});
         if (pictures.empty() && training) {
           throw error::data(d.string() +
                             " is a class without a picture; put pictures there or remove it");
@@ -410,7 +439,7 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
 
   constexpr auto last = static_cast<std::size_t>(detail::part::unlabeled);
   if (!parts.of[last].empty()) {
-    const auto pictures = walk.pictures_below(parts.of[last].front());
+    const auto pictures = walk.pictures_below(parts.of[last].front(), {root});
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       if (limit_per_class > 0 && std::cmp_greater_equal(i, limit_per_class)) {
         walk.skip("beyond the limit of a class", pictures[i]);
@@ -423,15 +452,13 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
   for (std::size_t p = 1; p < last; ++p) {
     if (parts.of[p].empty()) continue;
     const fs::path& directory = parts.of[p].front();
-    const detail::part_content part = look_at(directory, false);
-    std::vector<labeled_file> files;
-    take(directory, part, false, files);
-    if (tree.test.empty()) {
-      keep_labeled(files, tree.classes.size(), limit_per_class, tree.skipped);
-      tree.test = std::move(files);
-    } else {
-      for (const auto& file : files) walk.skip("of a second test part", file.path);
+    if (!tree.test.empty()) {
+      walk.skip("of a second test part", walk.pictures_below(directory, {root}));
+      continue;
     }
+    const detail::part_content part = look_at(directory, false);
+    take(directory, part, false, tree.test);
+    keep_labeled(tree.test, tree.classes.size(), limit_per_class, tree.skipped);
     for (const auto& list : part.lists) {
       if (std::find(used_lists.begin(), used_lists.end(), list) == used_lists.end()) {
         walk.skip("not a picture", list);

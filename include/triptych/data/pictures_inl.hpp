@@ -5,19 +5,24 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/first_few.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/data/decode.hpp>
 #include <triptych/data/image_set.hpp>
@@ -67,16 +72,45 @@ TRIPTYCH_INLINE void measure_normalization(image_set& set) {
   if (set.size() > 0) statistics.give(set);
 }
 
+namespace detail {
+
+/// The number that a small file of the system holds; nothing for another text ("max").
+inline std::optional<std::uint64_t> number_in_file(const std::string& path) {
+  std::uint64_t number = 0;
+  std::ifstream file(path);
+  return file >> number ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace detail
+
 TRIPTYCH_INLINE std::uint64_t free_memory() {
+  const auto less = [](std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; };
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::uint64_t free = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page / 2;
+  std::string name, line;
   std::ifstream facts("/proc/meminfo");
-  std::string name, unit;
-  for (std::uint64_t kilobytes = 0; facts >> name >> kilobytes; std::getline(facts, unit)) {
-    if (name == "MemAvailable:") return kilobytes * 1024;
+  for (std::uint64_t kilobytes = 0; facts >> name >> kilobytes; std::getline(facts, line)) {
+    if (name == "MemAvailable:") free = kilobytes * 1024;
   }
-  const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && size > 0
-             ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size) / 2
-             : std::uint64_t{1} << 30;
+  // What the control group of this process, and those above it, may still take.
+  fs::path group;
+  std::ifstream groups("/proc/self/cgroup");
+  while (std::getline(groups, line)) {
+    if (line.starts_with("0::/")) group = line.substr(4);
+  }
+  for (;; group = group.parent_path()) {
+    const std::string place = ("/sys/fs/cgroup" / group / "memory.").string();
+    const auto most = detail::number_in_file(place + "max");
+    const auto now = detail::number_in_file(place + "current");
+    if (most && now) free = std::min(free, less(*most, *now));
+    if (group.empty()) break;
+  }
+  rlimit addresses{};
+  if (::getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY) {
+    const auto now = detail::number_in_file("/proc/self/statm").value_or(0) * page;
+    free = std::min(free, less(addresses.rlim_cur, now));
+  }
+  return free;
 }
 
 namespace detail {
@@ -88,21 +122,18 @@ struct damaged_picture {
 };
 
 [[noreturn]] inline void refuse(const std::vector<damaged_picture>& damaged, std::size_t of) {
-  constexpr std::size_t most = 10;
-  const auto shown = [](const damaged_picture& one) { return one.path.string() + ": " + one.why; };
-  std::string text = "cannot decode ";
-  if (damaged.size() == 1) {
-    text += shown(damaged.front());
-  } else {
-    text += std::to_string(damaged.size()) + " of " + std::to_string(of) + " pictures: ";
-    for (std::size_t i = 0; i < std::min(damaged.size(), most); ++i) {
-      text += (i == 0 ? "" : ", ") + shown(damaged[i]);
-    }
-    if (damaged.size() > most) text += ", ...";
-  }
-  std::replace(text.begin(), text.end(), ';', ',');
-  throw error::data(text + "; replace or remove " + (damaged.size() == 1 ? "this file" : "them") +
-                    ", or leave such files out with `on-bad-image` skip");
+  const auto shown = [](const damaged_picture& one) {
+    std::string why = one.why;
+    std::replace(why.begin(), why.end(), ';', ',');  // what comes behind the last one is advice
+    return one.path.string() + ": " + why;
+  };
+  const bool one = damaged.size() == 1;
+  throw error::data(
+      "cannot decode " +
+      (one ? std::string()
+           : std::to_string(damaged.size()) + " of " + std::to_string(of) + " pictures: ") +
+      first_few(damaged, 10, shown) + "; replace or remove " + (one ? "this file" : "them") +
+      ", or leave such files out with `on-bad-image` skip");
 }
 
 /// Reads the pictures of one part after the other.
@@ -118,12 +149,16 @@ class picture_reader {
     std::vector<slot> slots;
     std::uint64_t bytes = 0;  // of those that were decoded
     for (std::size_t begin = 0, count = 0; begin < files.size(); begin += count) {
-      count = std::min(at_once(begin, bytes), files.size() - begin);
+      count = std::min(at_once, files.size() - begin);
       slots.resize(std::max(slots.size(), count));
       decode(files, begin, static_cast<std::int64_t>(count), slots, statistics != nullptr);
       for (std::size_t i = 0; i < count; ++i) {
         slot& one = slots[i];
         auto& file = files[begin + i];
+        if (!one.done) {  // there was no room for it beside the others
+          count = i;
+          break;
+        }
         if (!one.problem.empty()) {
           damaged_.push_back({file.path, one.problem});
           continue;
@@ -139,6 +174,7 @@ class picture_reader {
         }
         if (fits) {
           left_ -= place.bytes();
+          make_room(set.pixels, place.bytes());
           set.pixels.insert(set.pixels.end(), one.image.pixels.begin(), one.image.pixels.end());
         } else if (how_.seen) {
           how_.seen(test, {one.image.pixels, one.image.height, one.image.width});
@@ -146,6 +182,7 @@ class picture_reader {
         set.places.push_back(place);
         set.labels.push_back(file.label);
         good.push_back(std::move(file));
+        if (place.bytes() > (std::size_t{1} << 20)) one.image.pixels = {};
       }
       if (!reserved && fits && begin + count >= 500) {  // those to come will be like these
         const double each = static_cast<double>(bytes) / static_cast<double>(begin + count);
@@ -169,34 +206,41 @@ class picture_reader {
   [[nodiscard]] const std::vector<damaged_picture>& damaged() const { return damaged_; }
 
  private:
-  /// Pictures that are decoded at the same time, after `done` of together `bytes`: enough to share
-  /// out, few enough that their pixels take little memory.
-  [[nodiscard]] std::size_t at_once(std::size_t done, std::uint64_t bytes) const {
-    constexpr std::uint64_t most = std::uint64_t{16} << 20;
-    const std::size_t least = pool_ != nullptr ? 2 * static_cast<std::size_t>(pool_->size()) : 1;
-    if (bytes == 0) return least;
-    const auto fitting = static_cast<std::size_t>(most / (bytes / done + 1));
-    return std::clamp<std::size_t>(fitting, least, std::max<std::size_t>(least, 512));
+  static constexpr std::size_t at_once = 512;  ///< pictures that are decoded before they are taken,
+  static constexpr std::size_t beside = std::size_t{16}
+                                        << 20;  ///< bytes after which no more are begun
+
+  /// Grows by half, not to twice the size, and never beyond what may be taken.
+  void make_room(std::vector<std::uint8_t>& pixels, std::size_t more) const {
+    const std::size_t needed = pixels.size() + more;
+    if (needed <= pixels.capacity()) return;
+    pixels.reserve(static_cast<std::size_t>(
+        std::min<std::uint64_t>(std::max(needed, pixels.size() / 2 * 3), needed + left_)));
   }
 
   struct slot {
     decoded image;
     std::string problem;
     channel_statistics::sums sums;
+    bool done = false;
   };
 
   void decode(const std::vector<labeled_file>& files, std::size_t begin, std::int64_t count,
               std::vector<slot>& slots, bool measured) const {
+    std::atomic<std::size_t> taken = 0;
     const auto one = [&](std::int64_t i) {
       slot& to = slots[static_cast<std::size_t>(i)];
+      to.done = i == 0 || taken < beside;
+      if (!to.done) return;
       try {
         to.problem = try_decode(files[begin + static_cast<std::size_t>(i)].path, to.image);
       } catch (const error& e) {
-        if (e.kind() != error_kind::data && e.kind() != error_kind::io) throw;
+        if (e.kind() != error_kind::data) throw;
         to.problem = e.what();  // names the file, which the list does, too
         const std::string path = files[begin + static_cast<std::size_t>(i)].path.string() + " ";
         if (to.problem.starts_with(path)) to.problem.replace(0, path.size(), "it ");
       }
+      taken += to.image.pixels.size();
       if (measured && to.problem.empty()) {
         to.sums = channel_statistics::of({to.image.pixels, to.image.height, to.image.width});
       }
@@ -247,8 +291,12 @@ TRIPTYCH_INLINE split read_pictures(picture_tree tree, const source& how, thread
   detail::picture_reader reader(how, pool);
   reader.read(std::move(tree.train), false, s.train, statistics);
   reader.read(std::move(tree.test), true, s.test, nullptr);
-  if (!reader.damaged().empty() && (!how.skip_damaged || s.train.size() == 0)) {
-    detail::refuse(reader.damaged(), count);
+  if (!reader.damaged().empty() && !how.skip_damaged) detail::refuse(reader.damaged(), count);
+  if (s.train.labeled() == 0) {
+    throw error::data("no training picture with a label is left, for " +
+                      std::to_string(reader.damaged().size()) + " of " + std::to_string(count) +
+                      " pictures cannot be decoded, such as " +
+                      reader.damaged().front().path.string() + "; give others");
   }
   for (const auto& one : reader.damaged()) s.skipped["damaged: " + one.why].push_back(one.path);
   return s;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include <triptych/config.hpp>
@@ -26,6 +27,9 @@ struct entry {
   fs::path path;
   bool directory = false;  ///< or a link to one
 };
+
+/// Letters of A to Z made small.
+std::string lower_case(std::string text);
 
 /// Everything in `directory`, sorted by name.
 std::vector<entry> entries(const fs::path& directory);

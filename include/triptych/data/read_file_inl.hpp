@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -45,6 +46,13 @@ TRIPTYCH_INLINE std::vector<std::uint8_t> read_beginning(const fs::path& path, s
   } catch (const error&) {
     return {};
   }
+}
+
+TRIPTYCH_INLINE std::string lower_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
 }
 
 TRIPTYCH_INLINE std::vector<entry> entries(const fs::path& directory) {

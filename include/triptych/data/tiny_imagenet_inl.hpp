@@ -34,8 +34,8 @@ TRIPTYCH_INLINE split read_tiny_imagenet(const fs::path& root, const source& how
                                          thread_pool* pool) {
   picture_tree tree;
   const fs::path list = root / "wnids.txt";
-  tree.classes = read_lines(list);
   auto& wnids = tree.classes;
+  for (auto& line : read_lines(list)) wnids.push_back(std::move(line.text));
   std::sort(wnids.begin(), wnids.end());
   if (wnids.empty() || !std::all_of(wnids.begin(), wnids.end(), detail::plain_name) ||
       std::adjacent_find(wnids.begin(), wnids.end()) != wnids.end()) {

@@ -1,17 +1,14 @@
 // triptych/eval/features.hpp
 //
-// Labeled feature vectors on the host, the input of every evaluation, and the two ways to prepare
-// them: standardized features, and raw pixels as the baseline that any encoder has to beat.
+// Labeled feature vectors on the host, the input of every evaluation, and how they are standardized.
 //
 // N rows, D features. Row-major (N, D) is a column-major D x N matrix: one row is one column there.
 // Cost: O(N D) each, memory-bound.
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 

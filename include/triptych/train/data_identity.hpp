@@ -9,6 +9,7 @@
 // are read.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@
 
 namespace triptych::train {
 
+inline constexpr std::size_t most_class_names = 10'000;  ///< more are not kept
+
 struct data_identity {
   struct part {
     std::int64_t images = 0;
@@ -30,7 +33,8 @@ struct data_identity {
   };
   std::string name{};
   int classes = 0;
-  std::vector<std::string> class_names{};  ///< or none
+  std::vector<std::string>
+      class_names{};  ///< printable; none where nobody has named them, or too many
   part train{}, test{};
   augment::normalization constants{};
 };

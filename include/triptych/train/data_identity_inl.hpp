@@ -3,7 +3,6 @@
 // The bodies of data_identity.hpp.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +16,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/first_few.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/hash.hpp>
@@ -56,12 +56,7 @@ inline std::string with_commas(const std::array<float, 3>& three) {
 }
 
 inline std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
-    text += (text.empty() ? "" : " ") + names[i];
-  }
-  return text + (names.size() > most ? " ..." : "");
+  return first_few(names, 8, [](const std::string& name) { return name; });
 }
 
 }  // namespace detail
@@ -73,10 +68,15 @@ TRIPTYCH_INLINE identified_images load_identified(data::source s, thread_pool* p
   const auto& [train, test, skipped] = found.images;
   found.identity = {.name = train.name,
                     .classes = train.classes,
-                    .class_names = train.class_names,
+                    .class_names = {},
                     .train = {train.size(), sums[0].of(train)},
                     .test = {test.size(), sums[1].of(test)},
                     .constants = train.normalization()};
+  if (train.class_names.size() <= most_class_names) {
+    for (const auto& name : train.class_names) {
+      found.identity.class_names.push_back(io::printable(name));
+    }
+  }
   return found;
 }
 
@@ -156,8 +156,11 @@ TRIPTYCH_INLINE std::vector<std::string> differences(const data_identity& before
   };
   see("the data set " + before.name, "the data set " + now.name, "");
   if (before.classes != now.classes || names(before) != names(now)) {
-    see("the " + std::to_string(before.classes) + " classes " + detail::listed(before.class_names),
-        "the " + std::to_string(now.classes) + " classes " + detail::listed(now.class_names), "");
+    const auto text = [](const data_identity& id) {
+      return "the " + std::to_string(id.classes) + " classes (" + detail::listed(id.class_names) +
+             ")";
+    };
+    see(text(before), text(now), "");
     if (list.empty()) list.emplace_back("classes of other names");
   }
   const auto part = [&](const data_identity::part& a, const data_identity::part& b,
