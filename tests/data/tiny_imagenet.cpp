@@ -78,9 +78,9 @@ TEST_CASE("a damaged TinyImageNet says which file is wrong") {
   CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("line 3: an image that was named"));
 
   std::string lines;
-  for (int i = 0; i <= 5'000'000; ++i) lines += "n\n";
+  for (int i = 0; i <= 1'300'000; ++i) lines += "n\n";
   dir.write("wnids.txt", lines);
-  CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("more than 5000000 lines"));
+  CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("more than 1300000 lines"));
 
   dir.write("wnids.txt", std::string("n01\nn01\n"));
   CHECK(thrown_by([&] { read_tiny_imagenet(dir.path()); }).says("wnids.txt"));

@@ -50,8 +50,8 @@ std::vector<fs::path> pictures_in(const fs::path& directory, account& skipped);
 void keep_labeled(std::vector<labeled_file>& files, std::size_t classes, std::int64_t limit,
                   account& skipped);
 
-inline constexpr std::uintmax_t longest_list = std::uintmax_t{256} << 20;  ///< bytes
-inline constexpr std::size_t most_lines = 5'000'000;
+inline constexpr std::uintmax_t longest_list = std::uintmax_t{64} << 20;  ///< bytes
+inline constexpr std::size_t most_lines = 1'300'000;
 
 /// A line of a list that gives files their classes.
 struct annotation {
