@@ -16,9 +16,7 @@ TRIPTYCH_INLINE split read_image_folder(const fs::path& root, const source& how,
   channel_statistics statistics;
   split s = read_pictures(find_pictures(root, how.limit_per_file), how, pool, &statistics);
   s.train.name = s.test.name = "folder";
-  statistics.give(s.train);
-  s.test.mean = s.train.mean;
-  s.test.deviation = s.train.deviation;
+  statistics.give(s);
   return s;
 }
 

@@ -45,6 +45,9 @@ picture_tree find_pictures(const fs::path& root, std::int64_t limit_per_class = 
 /// The pictures directly in `directory`, in sorted order; what else lies there is added to `skipped`.
 std::vector<fs::path> pictures_in(const fs::path& directory, account& skipped);
 
+/// The number of a class among sorted ones; -1 where it is none of them.
+std::int32_t label_of(const std::vector<std::string>& classes, const std::string& name);
+
 /// Moves the files without a label (below 0), and those beyond the first `limit` of their class (0:
 /// none), from `files` to `skipped`.
 void keep_labeled(std::vector<labeled_file>& files, std::size_t classes, std::int64_t limit,

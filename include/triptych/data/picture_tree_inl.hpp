@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -80,14 +81,14 @@ class tree_walk {
   /// that links lead to again, or one of those `above`, is left out.
   [[nodiscard]] std::vector<fs::path>
   pictures_below(const fs::path& directory, const std::vector<fs::path>& above = {}) const {
-    std::vector<fs::path> found;
+    std::map<std::string, std::vector<fs::path>> by_directory;
     seen_directories seen;
     for (const auto& one : above) static_cast<void>(is_new(one, seen));
-    collect(directory, 1, seen, found);
-    std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
-      const int order = a.parent_path().string().compare(b.parent_path().string());
-      return order != 0 ? order < 0 : a.filename() < b.filename();
-    });
+    collect(directory, 1, seen, by_directory);
+    std::vector<fs::path> found;
+    for (const auto& [name, pictures] : by_directory) {
+      found.insert(found.end(), pictures.begin(), pictures.end());
+    }
     return found;
   }
 
@@ -136,16 +137,16 @@ class tree_walk {
   }
 
   void collect(const fs::path& directory, std::size_t depth, seen_directories& seen,
-               std::vector<fs::path>& found) const {
+               std::map<std::string, std::vector<fs::path>>& found) const {
     if (!is_new(directory, seen)) return skip("a directory that was seen before", directory);
     if (depth > deepest_directory) {
       throw error::data(directory.string() + " lies more than " +
                         std::to_string(deepest_directory) +
                         " directories deep in its class; move its pictures up");
     }
-    const content c = look(directory);
+    content c = look(directory);
     skip("not a picture", c.lists);
-    found.insert(found.end(), c.pictures.begin(), c.pictures.end());
+    found[directory.string()] = std::move(c.pictures);
     for (const auto& below : c.directories) collect(below, depth + 1, seen, found);
   }
 
@@ -157,6 +158,7 @@ struct part_content {
   std::vector<fs::path> classes;  ///< their directories, each with pictures below
   std::vector<fs::path> loose;    ///< pictures that lie in none
   std::vector<fs::path> lists;
+  std::optional<fs::path> labels;  ///< the list that gives them
 };
 
 /// Names of the files whose content names the classes of the pictures of `part`.
@@ -228,12 +230,11 @@ inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path&
     };
     if (labeled == 0) continue;  // the list of a part without labels
     if (a.label.empty()) throw refuse("'" + a.file + "' has no class; give it one");
-    const auto known = std::lower_bound(classes.begin(), classes.end(), a.label);
-    if (known == classes.end() || *known != a.label) {
+    const std::int32_t label = label_of(classes, a.label);
+    if (label < 0) {
       throw refuse("'" + a.label +
                    "' is a class that the training images do not have; correct or remove the line");
     }
-    const auto label = static_cast<std::int32_t>(known - classes.begin());
     if (labels[at] >= 0) {
       throw refuse("'" + a.file + "' was named before; remove one of the lines");
     }
@@ -260,12 +261,10 @@ inline tree_parts parts_of(const fs::path& root, const content& top, const tree_
     const part p = part_of(d);
     if (p != part::none) {
       parts.of[static_cast<std::size_t>(p)].push_back(d);
+    } else if (tree_walk::holds_pictures(d)) {
+      parts.others.push_back(d);
     } else {
-      if (tree_walk::holds_pictures(d)) {
-        parts.others.push_back(d);
-      } else {
-        walk.skip("a directory without pictures", d);
-      }
+      walk.skip("a directory without pictures", d);
     }
   }
   std::vector<fs::path> named;
@@ -278,8 +277,8 @@ inline tree_parts parts_of(const fs::path& root, const content& top, const tree_
   }
   if (named.empty()) return parts;
   // Where the training part holds classes, what lies beside it is neither a part nor a class.
-  const bool divided = !parts.of[0].empty() && walk.holds_classes_alone(parts.of[0].front());
-  if (!parts.others.empty() && !divided) {
+  if (!parts.others.empty() &&
+      (parts.of[0].empty() || !walk.holds_classes_alone(parts.of[0].front()))) {
     throw error::data("cannot tell parts from classes in " + root.string() + ": " +
                       shown_names(named) + " beside " + shown_names(parts.others) +
                       "; move the directories of all classes into " + (root / "train").string() +
@@ -300,6 +299,12 @@ TRIPTYCH_INLINE std::vector<fs::path> pictures_in(const fs::path& directory, acc
   const detail::content c = walk.look(directory);
   walk.skip("not a picture", c.lists);
   return c.pictures;
+}
+
+TRIPTYCH_INLINE std::int32_t label_of(const std::vector<std::string>& classes,
+                                      const std::string& name) {
+  const auto at = std::lower_bound(classes.begin(), classes.end(), name);
+  return at == classes.end() || *at != name ? -1 : static_cast<std::int32_t>(at - classes.begin());
 }
 
 TRIPTYCH_INLINE void keep_labeled(std::vector<labeled_file>& files, std::size_t classes,
@@ -373,19 +378,17 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
   // A part's directories with the classes' names; whatever else it holds is loose.
   const auto look_at = [&](const fs::path& directory, bool training) {
     const detail::content inside = directory == root ? top : walk.look(directory);
-    detail::part_content part{{}, inside.pictures, inside.lists};
-    const auto holding =
-        std::count_if(inside.directories.begin(), inside.directories.end(),
-                      [](auto& d) { return detail::tree_walk::holds_pictures(d); });
-    const bool known =
-        std::any_of(inside.directories.begin(), inside.directories.end(), [&](auto& d) {
-          return std::binary_search(tree.classes.begin(), tree.classes.end(),
-                                    d.filename().string());
-        });
-    const bool listed =
-        detail::annotations_of(root, directory, inside.lists, top.lists).has_value();
+    detail::part_content part{{}, inside.pictures, inside.lists, {}};
+    part.labels = detail::annotations_of(root, directory, inside.lists, top.lists);
+    const auto& below_it = inside.directories;
+    const auto known = [&](const fs::path& d) {
+      return label_of(tree.classes, d.filename().string()) >= 0;
+    };
+    const auto holds = [](const fs::path& d) { return detail::tree_walk::holds_pictures(d); };
     // A single directory holds all pictures where their classes are not directories.
-    const bool by_class = known || holding > 1 || (training && !listed);
+    const bool by_class = (training && !part.labels) ||
+                          std::any_of(below_it.begin(), below_it.end(), known) ||
+                          std::count_if(below_it.begin(), below_it.end(), holds) > 1;
     for (const auto& d : directory == root ? parts.others : inside.directories) {
       if (by_class) {
         part.classes.push_back(d);
@@ -398,29 +401,26 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
   };
   const auto take = [&](const fs::path& directory, const detail::part_content& part, bool training,
                         std::vector<labeled_file>& files) {
-    const auto list = detail::annotations_of(root, directory, part.lists, top.lists);
-    if (list && part.classes.empty()) {
-      files = detail::annotated(directory, *list, part.loose, training, tree.classes);
-      used_lists.push_back(*list);
+    if (part.labels && part.classes.empty()) {
+      files = detail::annotated(directory, *part.labels, part.loose, training, tree.classes);
+      used_lists.push_back(*part.labels);
     } else if (part.classes.empty()) {
       const std::int32_t label = tree.classes.empty() ? 0 : -1;
       for (const auto& picture : part.loose) files.push_back({picture, label});
     } else {
       walk.skip("without a label", part.loose);
       for (const auto& d : part.classes) {
-        const auto name = d.filename().string();
-        const auto known = std::lower_bound(tree.classes.begin(), tree.classes.end(), name);
         const auto pictures = walk.pictures_below(d, {root, directory});
         if (pictures.empty() && training) {
           throw error::data(d.string() +
                             " is a class without a picture; put pictures there or remove it");
         }
         if (pictures.empty()) continue;
-        if (known == tree.classes.end() || *known != name) {
+        const std::int32_t label = label_of(tree.classes, d.filename().string());
+        if (label < 0) {
           throw error::data(
               d.string() + " is a class that the training images do not have; remove or rename it");
         }
-        const auto label = static_cast<std::int32_t>(known - tree.classes.begin());
         for (const auto& picture : pictures) files.push_back({picture, label});
       }
     }
@@ -428,6 +428,8 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
 
   const fs::path train = divided ? parts.of[0].front() : root;
   const detail::part_content training = look_at(train, true);
+  std::vector<fs::path> lists = top.lists;
+  if (divided) lists.insert(lists.end(), training.lists.begin(), training.lists.end());
   for (const auto& d : training.classes) tree.classes.push_back(d.filename().string());
   take(train, training, true, tree.train);
   keep_labeled(tree.train, tree.classes.size(), limit_per_class, tree.skipped);
@@ -459,19 +461,12 @@ TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t li
     const detail::part_content part = look_at(directory, false);
     take(directory, part, false, tree.test);
     keep_labeled(tree.test, tree.classes.size(), limit_per_class, tree.skipped);
-    for (const auto& list : part.lists) {
-      if (std::find(used_lists.begin(), used_lists.end(), list) == used_lists.end()) {
-        walk.skip("not a picture", list);
-      }
-    }
+    lists.insert(lists.end(), part.lists.begin(), part.lists.end());
   }
   if (divided) walk.skip("without a label", top.pictures);
-  for (const auto& lists : {top.lists, divided ? training.lists : std::vector<fs::path>{}}) {
-    for (const auto& list : lists) {
-      if (std::find(used_lists.begin(), used_lists.end(), list) == used_lists.end()) {
-        walk.skip("not a picture", list);
-      }
-    }
+  for (const auto& list : lists) {
+    const bool used = std::find(used_lists.begin(), used_lists.end(), list) != used_lists.end();
+    if (!used) walk.skip("not a picture", list);
   }
   return tree;
 }

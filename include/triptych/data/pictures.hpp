@@ -32,6 +32,11 @@ class channel_statistics {
   void add(const sums& image);
   /// Sets `mean` and `deviation` of `set`.
   void give(image_set& set) const;
+  /// The same for both parts: test images are normalized as training images are.
+  void give(split& s) const {
+    give(s.train);
+    give(s.test);
+  }
 
  private:
   std::array<double, 3> mean_{}, squares_{};

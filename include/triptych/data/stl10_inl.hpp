@@ -146,12 +146,10 @@ TRIPTYCH_INLINE split read_stl10(const fs::path& directory, const source& how) {
   fill(s.test, std::move(test), true);
   channel_statistics statistics;
   std::vector<std::uint8_t> memory;
-  for (std::int64_t i = 0; i < s.train.labeled(); ++i) {
+  for (std::int64_t i = 0, labeled = s.train.labeled(); i < labeled; ++i) {
     statistics.add(channel_statistics::of(s.train.image(i, memory)));
   }
-  statistics.give(s.train);
-  s.test.mean = s.train.mean;
-  s.test.deviation = s.train.deviation;
+  statistics.give(s);
   return s;
 }
 

@@ -58,13 +58,12 @@ TRIPTYCH_INLINE split read_tiny_imagenet(const fs::path& root, const source& how
       return error::data(annotations.string() + ", line " + std::to_string(a.line) + ": " + what +
                          "; unpack the archive again");
     };
-    const auto c = std::lower_bound(wnids.begin(), wnids.end(), a.label);
-    if (!detail::plain_name(a.file) || c == wnids.end() || *c != a.label) {
+    const std::int32_t label = label_of(wnids, a.label);
+    if (!detail::plain_name(a.file) || label < 0) {
       throw refuse("expected an image and one of the classes of wnids.txt");
     }
     if (!named.insert(a.file).second) throw refuse("an image that was named before");
-    tree.test.push_back(
-        {root / "val" / "images" / a.file, static_cast<std::int32_t>(c - wnids.begin())});
+    tree.test.push_back({root / "val" / "images" / a.file, label});
   }
   if (tree.test.empty()) {
     throw error::data(annotations.string() + " names no image; unpack the archive again");

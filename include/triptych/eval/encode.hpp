@@ -40,16 +40,28 @@ void encode(Network& network, std::span<const float> images, std::int64_t n, int
                  [](real v) { return static_cast<float>(v); });
 }
 
+namespace detail {
+
+/// Rows of `dim` for the images of a set that have a label, without their values.
+inline feature_set room_for_features(const data::image_set& set, int dim) {
+  const std::int64_t count = set.labeled();
+  return {count,
+          dim,
+          set.classes,
+          std::vector<float>(static_cast<std::size_t>(count * dim)),
+          {set.labels.begin(), set.labels.begin() + count}};
+}
+
+}  // namespace detail
+
 /// The features of the images of a set that have a label (others cannot be judged by), as they are, resized
 /// to `size`; `pool` makes the inputs.
 template <class Network>
 feature_set encode(Network& network, const data::image_set& set, int size, thread_pool& pool,
                    std::int64_t batch = 256) {
   const int dim = network.architecture().encoder.out();
-  const std::int64_t count = set.labeled();
-  feature_set features{count, dim, set.classes,
-                       std::vector<float>(static_cast<std::size_t>(count * dim)),
-                       {set.labels.begin(), set.labels.begin() + count}};
+  feature_set features = detail::room_for_features(set, dim);
+  const std::int64_t count = features.size;
   std::vector<float> images;
   for (std::int64_t first = 0; first < count; first += batch) {
     const std::int64_t n = std::min(batch, count - first);
@@ -65,11 +77,8 @@ feature_set encode(Network& network, const data::image_set& set, int size, threa
 /// 5,085 training images (pixels merely scaled to [0, 1] give 22.9 %: all images look alike).
 inline feature_set pixel_features(const data::image_set& set, int size, thread_pool& pool) {
   const int dim = size * size * 3;
-  const std::int64_t count = set.labeled();
-  feature_set features{count, dim, set.classes,
-                       std::vector<float>(static_cast<std::size_t>(count * dim)),
-                       {set.labels.begin(), set.labels.begin() + count}};
-  data::fill_plain(set, 0, count, size, features.values.data(), &pool);
+  feature_set features = detail::room_for_features(set, dim);
+  data::fill_plain(set, 0, features.size, size, features.values.data(), &pool);
   check(features, "raw pixels");
   return features;
 }

@@ -149,13 +149,8 @@ TRIPTYCH_INLINE std::vector<std::string> differences(const data_identity& before
   const auto see = [&](const std::string& a, const std::string& b, const std::string& what) {
     if (a != b) list.push_back(b + what + ", not " + a);
   };
-  const auto names = [](const data_identity& id) {
-    std::string text;
-    for (const auto& name : id.class_names) text += io::json_string(name);
-    return text;
-  };
   see("the data set " + before.name, "the data set " + now.name, "");
-  if (before.classes != now.classes || names(before) != names(now)) {
+  if (before.classes != now.classes || before.class_names != now.class_names) {
     const auto text = [](const data_identity& id) {
       return "the " + std::to_string(id.classes) + " classes (" + detail::listed(id.class_names) +
              ")";
