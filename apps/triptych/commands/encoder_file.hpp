@@ -123,7 +123,10 @@ struct frozen_run {
         backend(options.threads), pool(options.threads),
         encoder(make_encoder(backend, run.options)) {
     load_encoder(encoder, run.checkpoint);
-    compare_images();
+    for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
+    changes = compare_images(run.checkpoint, data, notices);
+    const bool meant = options.from.has("data") || options.from.has("limit-per-file");
+    if (!changes.empty() && !meant) notices.push_back("not as in training: " + listed(changes));
   }
 
   /// What is to be said of the images: of every file, and where they are not those of training.
@@ -140,33 +143,10 @@ struct frozen_run {
   /// Throws error::checkpoint unless the images are those of training.
   void refuse_other_images() const {
     if (changes.empty()) return;
-    throw error::checkpoint("the images are not those that " + run.directory.string() +
-                            " was trained on: there are " + joined_changes() +
-                            "; give those, or another --out");
+    throw other_images(run.directory.string(), changes, "give those, or another --out");
   }
 
  private:
-  [[nodiscard]] std::string joined_changes() const {
-    std::string text;
-    for (const auto& one : changes) text += (text.empty() ? "" : ", ") + one;
-    return text;
-  }
-
-  void compare_images() {
-    for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
-    const auto before = identity_of(run.checkpoint);
-    if (!before) {
-      if (auto warning = unknown_constants(data.identity); !warning.empty()) {
-        notices.push_back(std::move(warning));
-      }
-      return;
-    }
-    changes = train::differences(*before, data.identity);
-    const bool meant = options.from.has("data") || options.from.has("limit-per-file");
-    if (!changes.empty() && !meant) notices.push_back("not as in training: " + joined_changes());
-    use_constants(before->constants, data);
-  }
-
   static Options with_images_of(const trained_run& run, Options own) {
     inherit_data(own, run.options);
     require_encoder(run);

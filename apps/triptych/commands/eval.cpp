@@ -294,6 +294,7 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   thread_pool& pool = subject.pool;
   progress bar(options.quiet);
   for (const auto& one : subject.notices) bar.note(one);
+  if (options.same_images) subject.refuse_other_images();
   if (images.test.size() == 0) {
     throw no_test_images(images.test, "give some, or take the features alone: triptych embed " +
                                           shell_word(asked.run) +
@@ -322,7 +323,6 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     linear.emplace(subject, options, state.empty() ? run.directory / "eval" / "linear" : state,
                    bar);
   }
-  if (options.same_images) subject.refuse_other_images();
   // What cannot be measured does not keep the rest from being measured.
   const auto attempt = [&](const std::string& what, const auto& measure) {
     try {

@@ -74,21 +74,38 @@ inline std::optional<train::data_identity> identity_of(const io::loaded_checkpoi
   return train::read_identity(found->second, (saved.path / "MANIFEST.json, data").string());
 }
 
-/// What normalized the images of training normalizes these.
-inline void use_constants(const augment::normalization& constants, train::identified_images& data) {
-  data.identity.constants = constants;
-  for (auto* set : {&data.images.train, &data.images.test}) {
-    set->mean = constants.mean;
-    set->deviation = constants.deviation;
+/// What normalized the images that a checkpoint was trained on normalizes these. Returns what these have otherwise;
+/// where the checkpoint does not say it and the constants were measured, `notices` gets a warning.
+inline std::vector<std::string> compare_images(const io::loaded_checkpoint& saved,
+                                               train::identified_images& data,
+                                               std::vector<std::string>& notices) {
+  const auto before = identity_of(saved);
+  if (!before) {
+    if (data::data_set_of(data.identity.name).place == data::place::given) {
+      notices.emplace_back("warning: the run does not say which images it was trained on; these are "
+                           "taken for them, and what normalizes these for what normalized those");
+    }
+    return {};
   }
+  auto changes = train::differences(*before, data.identity);
+  data.identity.constants = before->constants;
+  for (auto* set : {&data.images.train, &data.images.test}) {
+    set->mean = before->constants.mean;
+    set->deviation = before->constants.deviation;
+  }
+  return changes;
 }
 
-/// A warning where a run does not say what normalized its images and these are measured anew, else none.
-inline std::string unknown_constants(const train::data_identity& now) {
-  if (data::data_set_of(now.name).place != data::place::given) return {};
-  return "warning: the run does not say which images it was trained on; these are taken for them, "
-         "and "
-         "what normalizes these for what normalized those";
+/// "24 training images, not 16, ..."
+inline std::string listed(const std::vector<std::string>& changes) {
+  return joined(changes, [](const auto& one) { return one; });
+}
+
+/// The images are not those of the run; `advice` ends the sentence.
+inline error other_images(const std::string& run, const std::vector<std::string>& changes,
+                          const std::string& advice) {
+  return error::checkpoint("the images are not those that " + run +
+                           " was trained on: there are " + listed(changes) + "; " + advice);
 }
 
 inline error no_test_images(const data::image_set& set, const std::string& advice) {

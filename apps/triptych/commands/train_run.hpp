@@ -224,25 +224,13 @@ class train_run {
 
   /// Training goes on with the images that it began with, normalized as they were.
   void refuse_other_images(const io::loaded_checkpoint& saved) {
-    const auto before = identity_of(saved);
-    if (!before) {
-      if (auto warning = unknown_constants(data_.identity); !warning.empty()) {
-        notices_.push_back(std::move(warning));
-      }
-      return;
+    const auto changes = compare_images(saved, data_, notices_);
+    if (changes.empty()) return;
+    if (!options_.accept_changed_data) {
+      throw other_images("the run in " + saved.path.parent_path().parent_path().string(), changes,
+                         "give those, or go on with these by --accept-changed-data");
     }
-    std::string list;
-    for (const auto& one : train::differences(*before, data_.identity)) {
-      list += (list.empty() ? "" : ", ") + one;
-    }
-    if (!list.empty() && !options_.accept_changed_data) {
-      throw error::checkpoint("the images are not those that the run in " +
-                              saved.path.parent_path().parent_path().string() +
-                              " was trained on: there are " + list +
-                              "; give those, or go on with these by --accept-changed-data");
-    }
-    if (!list.empty()) notices_.push_back("the images from here on: " + list);
-    use_constants(before->constants, data_);
+    notices_.push_back("the images from here on: " + listed(changes));
   }
 
   void refuse_step_beyond_the_end(const io::loaded_checkpoint& saved) const {
@@ -425,8 +413,9 @@ class train_run {
     const std::int64_t unlabeled = images_.train.size() - images_.train.labeled();
     line("data     " + images_.train.name + ", " + std::to_string(images_.train.size()) +
          " training " +
-         (unlabeled > 0 ? "(" + std::to_string(unlabeled) + " without a label) " : "") + "and " + std::to_string(images_.test.size()) + " test images, views of " +
-         std::to_string(size) + " px, " + whereabouts(images_));
+         (unlabeled > 0 ? "(" + std::to_string(unlabeled) + " without a label) " : "") + "and " +
+         std::to_string(images_.test.size()) + " test images, views of " + std::to_string(size) +
+         " px, " + whereabouts(images_));
     for (const auto& one : account_lines(images_.skipped)) line("skipped  " + one);
     line("weights  " + std::to_string(method_->gradients().list->count()) +
          " in the online network, " +
