@@ -126,7 +126,7 @@ struct frozen_run {
     for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
     changes = compare_images(run.checkpoint, data, notices);
     const bool meant = options.from.has("data") || options.from.has("limit-per-file");
-    if (!changes.empty() && !meant) notices.push_back("not as in training: " + listed(changes));
+    if (!changes.empty() && !meant) notices.push_back("not as in training: " + in_words(changes));
   }
 
   /// What is to be said of the images: of every file, and where they are not those of training.

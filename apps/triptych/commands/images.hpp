@@ -97,7 +97,7 @@ inline std::vector<std::string> compare_images(const io::loaded_checkpoint& save
 }
 
 /// "24 training images, not 16, ..."
-inline std::string listed(const std::vector<std::string>& changes) {
+inline std::string in_words(const std::vector<std::string>& changes) {
   return joined(changes, [](const auto& one) { return one; });
 }
 
@@ -105,7 +105,7 @@ inline std::string listed(const std::vector<std::string>& changes) {
 inline error other_images(const std::string& run, const std::vector<std::string>& changes,
                           const std::string& advice) {
   return error::checkpoint("the images are not those that " + run +
-                           " was trained on: there are " + listed(changes) + "; " + advice);
+                           " was trained on: there are " + in_words(changes) + "; " + advice);
 }
 
 inline error no_test_images(const data::image_set& set, const std::string& advice) {

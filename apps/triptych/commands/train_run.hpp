@@ -230,7 +230,7 @@ class train_run {
       throw other_images("the run in " + saved.path.parent_path().parent_path().string(), changes,
                          "give those, or go on with these by --accept-changed-data");
     }
-    notices_.push_back("the images from here on: " + listed(changes));
+    notices_.push_back("the images from here on: " + in_words(changes));
   }
 
   void refuse_step_beyond_the_end(const io::loaded_checkpoint& saved) const {
