@@ -189,7 +189,7 @@ TEST_CASE("What is advised where memory is short is of this command, and helps")
     return run.line(tiny_options + words{"--threads", "1", "--overwrite"} + images);
   };
   const auto verify = [&](const words& images) {
-    return words{"data", "verify", "procedural"} + images;
+    return words{"data", "verify", "procedural", "--threads", "1"} + images;
   };
   for (const bool trains : {true, false}) {
     const int room = room_for(trains ? train(few) : verify(few));
@@ -211,20 +211,24 @@ TEST_CASE("What is advised where memory is short is of this command, and helps")
   CHECK_FALSE(has(failed.err, "--"));
 }
 
-TEST_CASE("A thread that cannot be started ends the run with a sentence whose advice helps") {
+TEST_CASE("A thread that cannot be started ends a command with a sentence whose advice helps") {
   const tiny_run run;
-  const auto line = [&](const char* threads) {
-    return run.line(tiny_options + words{"--overwrite", "--threads", threads});
-  };
-  const int room = room_for(line("1"));
-  const auto failed = call_in_shell(limited(room), line("1024"));
-  INFO(failed.err);
-  CHECK(failed.code == 7);
-  check_sentence(failed);
-  CHECK(has(failed.err, " of 1024: "));
-  CHECK(has(failed.err, "--threads 1"));
-  CHECK_FALSE(has(failed.err, "of a new run"));
-  CHECK(call_in_shell(limited(room), line("1")).code == 0);
+  for (const bool trains : {true, false}) {
+    const auto with = [&](const char* number) {
+      const words threads{"--threads", number};
+      return trains ? run.line(tiny_options + words{"--overwrite"} + threads)
+                    : words{"data", "verify", "procedural", "--procedural-train", "64"} + threads;
+    };
+    const int room = room_for(with("1"));
+    const auto failed = call_in_shell(limited(room), with("1024"));
+    INFO(failed.err);
+    CHECK(failed.code == 7);
+    check_sentence(failed);
+    CHECK(has(failed.err, " of 1024: "));
+    CHECK(has(failed.err, "--threads 1"));
+    CHECK_FALSE(has(failed.err, "of a new run"));
+    CHECK(call_in_shell(limited(room), with("1")).code == 0);
+  }
 }
 
 TEST_CASE("Names and texts from files reach the terminal without their control characters") {

@@ -32,15 +32,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// All threads, or, where they cannot be started, the one that is there: this command has no option for it.
-int startable_threads() {
-  try {
-    return thread_pool().size();
-  } catch (const error&) {
-    return 1;
-  }
-}
-
 // ---------------------------------------------------------------------------------------------
 // list
 
@@ -97,7 +88,7 @@ void describe(table& out, const char* part, const triptych::data::image_set& set
 }
 
 int verify(const data_options& options) {
-  const auto data = load_images(options, options, startable_threads());
+  const auto data = load_images(options, options, options.threads);
   const auto& sets = data.images;
   table parts({"part", "images", "classes", "per class", "pixels", "xxh64"}, false);
   describe(parts, "train", sets.train, data.identity.train.xxh64);
@@ -187,7 +178,7 @@ int show(const data_options& options) {
     throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +
                        " ends in neither .png nor .ppm; give e.g. --out sheet" + usual);
   }
-  thread_pool pool(startable_threads());
+  thread_pool pool(options.threads);
   const auto sets = triptych::data::load(data_source(options, options), &pool);
   const auto& set = options.split == choice::split::train ? sets.train : sets.test;
   if (set.size() == 0) throw no_test_images(set, "give --split train");

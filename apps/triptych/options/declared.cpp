@@ -309,6 +309,7 @@ const settings<data_options>& data_settings() {
          "recipe of the views: " + join(augment::preset_names, ", ")},
         {"image-size", "Contact sheet", whole(&o::image_size, {0, most_pixels}),
          "pixels on a side of a view, 0 = the data set's own"},
+        {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
     };
     add_images(all, "procedural-train");
     return all;

@@ -190,6 +190,7 @@ struct data_options {
   int count = 8, views = 5;
   int image_size = 0;
   std::uint64_t seed = 0;
+  int threads = 0;
 
   sources from{};
 };
