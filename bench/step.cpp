@@ -8,8 +8,8 @@
 // `mncl` is the paper's variant in full; `train` is the encoder with a linear layer to ten classes
 // and cross-entropy. Images are fixed random numbers: no loading, no augmentation. On the CPU
 // --convolution takes any algorithm of the backend (`fast` is the default); on a GPU --precision is
-// f32, tf32 or bf16, --conv-engine auto, gemm or cudnn, and --graph on or off. --burst N times N steps together and
-// answers with the seconds of one; --json prints one line of JSON.
+// f32, tf32 or bf16, --conv-engine auto, gemm or cudnn, and --graph on or off. --burst N times N
+// steps together and answers with the seconds of one; --json prints one line of JSON.
 #include <cstdio>
 #include <exception>
 #include <functional>

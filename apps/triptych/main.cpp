@@ -49,8 +49,8 @@ int run(int argc, const char* const* argv, std::string& advice) {
   return code;
 }
 
-/// Memory that is gone may be asked for where nothing may be thrown, as when a JSON tree is destroyed. That ends
-/// the program without a word otherwise.
+/// Memory that is gone may be asked for where nothing may be thrown, as when a JSON tree is
+/// destroyed. That ends the program without a word otherwise.
 [[noreturn]] void end_without_memory() {
   std::fputs("triptych: out of memory; free some, or raise the limit (ulimit -v)\n", stderr);
   std::_Exit(static_cast<int>(error_kind::memory));

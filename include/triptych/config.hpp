@@ -1,29 +1,32 @@
 // triptych/config.hpp
 //
 // The library's only macros: they mark functors that also run on a device, write out short loops
-// whose arrays are to live in registers, let loops be vectorized, and refuse builds whose arithmetic
-// cannot be trusted, and say where the bodies of functions are and for which instruction set kernels are
-// compiled. Every header includes this one, itself or through another, so that none can be used in such a
-// build.
+// whose arrays are to live in registers, let loops be vectorized, and refuse builds whose
+// arithmetic cannot be trusted, and say where the bodies of functions are and for which instruction
+// set kernels are compiled. Every header includes this one, itself or through another, so that none
+// can be used in such a build.
 #pragma once
 
 // Flags by what they do, for -ffast-math has many parts and __FAST_MATH__ is there only if all are.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0)
-#error "triptych: -ffinite-math-only, a part of -ffast-math, removes the NaN checks that stop a diverged run; build without it"
+#error                                                                                             \
+    "triptych: -ffinite-math-only, a part of -ffast-math, removes the NaN checks that stop a diverged run; build without it"
 #elif defined(__ASSOCIATIVE_MATH__)
-#error "triptych: -fassociative-math takes numbers in two parts, such as those of portable_exp, for one; build without it"
+#error                                                                                             \
+    "triptych: -fassociative-math takes numbers in two parts, such as those of portable_exp, for one; build without it"
 #endif
 
-// Where the bodies are: TRIPTYCH_COMPILED, which the CMake target triptych::compiled defines, says in a
-// library that is linked; without it headers include those of a `<name>.hpp`, from `<name>_inl.hpp`.
+// Where the bodies are: TRIPTYCH_COMPILED, which the CMake target triptych::compiled defines, says
+// in a library that is linked; without it headers include those of a `<name>.hpp`, from
+// `<name>_inl.hpp`.
 #ifdef TRIPTYCH_COMPILED
 #define TRIPTYCH_INLINE
 #else
 #define TRIPTYCH_INLINE inline
 #endif
 
-// The instruction set that kernels are compiled for, in the names of all that holds them: objects of one
-// program that are compiled for several sets each keep their own. In a library there is one.
+// The instruction set that kernels are compiled for, in the names of all that holds them: objects
+// of one program that are compiled for several sets each keep their own. In a library there is one.
 #if defined(TRIPTYCH_COMPILED)
 #define TRIPTYCH_ISA compiled
 #elif defined(__AMX_BF16__) && defined(__AVX512F__)

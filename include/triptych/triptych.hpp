@@ -6,11 +6,11 @@
 
 #include <triptych/version.hpp>  // defines: TRIPTYCH_VERSION_*
 
+#include <triptych/core/arena.hpp>        // defines: stack_arena, buffer
 #include <triptych/core/error.hpp>        // defines: error, error_kind
 #include <triptych/core/philox.hpp>       // defines: random_stream
-#include <triptych/core/thread_pool.hpp>  // defines: thread_pool
-#include <triptych/core/arena.hpp>        // defines: stack_arena, buffer
 #include <triptych/core/tensor.hpp>       // defines: shape, tensor
+#include <triptych/core/thread_pool.hpp>  // defines: thread_pool
 
 #include <triptych/backend/cpu/convolution/any.hpp>            // defines: convolution::any
 #include <triptych/backend/cpu/convolution/bf16_products.hpp>  // defines: convolution::bf16_products<Block>
@@ -24,25 +24,25 @@
 
 #include <triptych/augment/recipe.hpp>  // defines: augment::recipe and its presets
 #include <triptych/data/image_set.hpp>  // defines: data::image_set, data::split
-#include <triptych/data/registry.hpp>   // defines: data::load
 #include <triptych/data/loader.hpp>     // defines: data::loader, data::batch
+#include <triptych/data/registry.hpp>   // defines: data::load
 
 #include <triptych/nn/architecture.hpp>     // defines: nn::resnet, nn::mlp, nn::architecture
 #include <triptych/patches/combinator.hpp>  // defines: patches::whole, patches::grid, patches::choose
 
-#include <triptych/loss/info_nce.hpp>         // defines: loss::info_nce
 #include <triptych/loss/dictionary_info_nce.hpp>  // defines: loss::dictionary_info_nce
-#include <triptych/loss/nt_xent.hpp>          // defines: loss::nt_xent
-#include <triptych/loss/negative_cosine.hpp>  // defines: loss::negative_cosine
-#include <triptych/memory/queue.hpp>    // defines: memory::queue
+#include <triptych/loss/info_nce.hpp>             // defines: loss::info_nce
+#include <triptych/loss/negative_cosine.hpp>      // defines: loss::negative_cosine
+#include <triptych/loss/nt_xent.hpp>              // defines: loss::nt_xent
+#include <triptych/memory/queue.hpp>              // defines: memory::queue
 
 #include <triptych/update/backprop.hpp>       // defines: update::backprop
 #include <triptych/update/copy.hpp>           // defines: update::copy
 #include <triptych/update/ema.hpp>            // defines: update::ema
 #include <triptych/update/optimizer/any.hpp>  // defines: update::optimizer::any and all that it may be
 
+#include <triptych/method/all.hpp>        // defines: method::mncl and every other method
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
-#include <triptych/method/all.hpp>  // defines: method::mncl and every other method
 
 #include <triptych/eval/encode.hpp>               // defines: eval::encode
 #include <triptych/eval/knn.hpp>                  // defines: eval::knn

@@ -8,7 +8,8 @@
 using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
-  for (const auto* command : {"", "train", "eval", "embed", "inspect", "data", "reproduce", "doctor"}) {
+  for (const auto* command :
+       {"", "train", "eval", "embed", "inspect", "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = call_app(arguments);
@@ -67,7 +68,8 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"reproduce", "tabel1"}, "(did you mean table1?)"},
       {{"reproduce", "table1", "--methods", "mncl,byl"}, "(did you mean byol?)"},
       {{"reproduce", "table2", "--methods", "byol"}, "are what table1 compares"},
-      {{"reproduce", "table2", "--lambda", "3"}, "lambda (from flag --lambda) is what table2 varies"},
+      {{"reproduce", "table2", "--lambda", "3"},
+       "lambda (from flag --lambda) is what table2 varies"},
       {{"reproduce", "table1", "--seed", "3"}, "there is no option 'seed' (did you mean seeds?)"},
       {{"reproduce", "table1", "--seeds", "3,1,3"}, "seeds: 3 (from flag --seeds) comes twice"},
       {{"reproduce", "table1", "--evaluator", "knnn"}, "(did you mean knn?)"},

@@ -48,7 +48,8 @@ TEST_CASE("Lines before a stream reach it printable, in whatever pieces they com
   std::streambuf* const own = stream.rdbuf();
   {
     const printable_lines lines(stream);
-    stream << "one\xC3" << "\xB6 " << 2 << '\x1b' << "[0m\n\ntwo\r\nend";
+    stream << "one\xC3"
+           << "\xB6 " << 2 << '\x1b' << "[0m\n\ntwo\r\nend";
     CHECK(text.str() == "one\xC3\xB6 2\\u001b[0m\n\ntwo\\u000d\n");
     stream.flush();
     CHECK(text.str().ends_with("\nend"));

@@ -18,7 +18,6 @@ using namespace triptych::test;
 
 namespace {
 
-
 backend::cuda_device device(int index, int major, int minor, const std::string& name = "Card") {
   return {index, name, major, minor, std::size_t{80} << 30, std::size_t{79} << 30, 132};
 }
@@ -147,10 +146,8 @@ TEST_CASE("A build covers the devices that CMake's words stand for") {
 
 TEST_CASE("An option that means nothing where the run computes is said to") {
   const auto cpu_alone = asking({{"convolution", "direct"}});
-  const auto cuda_alone = asking({{"precision", "bf16"},
-                                  {"conv-engine", "gemm"},
-                                  {"resident", "off"},
-                                  {"graph", "off"}});
+  const auto cuda_alone = asking(
+      {{"precision", "bf16"}, {"conv-engine", "gemm"}, {"resident", "off"}, {"graph", "off"}});
   const placement cpu{{}, "cpu"}, cuda{0, "cuda:0"};
   CHECK(without_effect_there(cpu_alone, cpu).empty());
   CHECK(without_effect_there(cuda_alone, cuda).empty());

@@ -26,9 +26,8 @@ words evaluation(const tiny_run& run, const words& more = {}) {
 
 /// Puts `now` for `before` in the configuration of the newest checkpoint.
 void reconfigure(const tiny_run& run, const std::string& before, const std::string& now) {
-  rewrite(run.latest(), [&](io::checkpoint_note& note) {
-    note.config = altered(note.config, before, now);
-  });
+  rewrite(run.latest(),
+          [&](io::checkpoint_note& note) { note.config = altered(note.config, before, now); });
 }
 
 /// The app, called in another directory.

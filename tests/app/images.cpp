@@ -1,5 +1,5 @@
-// Images as people have them: what is taken, what a run remembers of them, and what is said when they
-// change.
+// Images as people have them: what is taken, what a run remembers of them, and what is said when
+// they change.
 #include <algorithm>
 #include <cmath>
 #include <csignal>
@@ -223,7 +223,8 @@ TEST_CASE("One protocol's failure does not discard what the others have measured
   expect(quiet, 3, {"triptych: trained, logistic was not measured: "});
   CHECK(std::count(quiet.err.begin(), quiet.err.end(), '\n') == 1);
 
-  // What can be refused is refused before anything is measured, with the last evaluation in its place.
+  // What can be refused is refused before anything is measured, with the last evaluation in its
+  // place.
   fs::create_directories(run.root() / "eval");
   std::ofstream(run.root() / "eval/linear") << "not ours";
   CHECK(call_app({"eval", run.root().string(), "--epochs", "1"}).code != 0);

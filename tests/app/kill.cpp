@@ -173,7 +173,8 @@ TEST_CASE("A run whose directory is removed ends with a sentence and code 74") {
   for (const bool moved : {false, true}) {
     const tiny_run run;
     // One save, at the end: none is going on now.
-    running_app program(TRIPTYCH_APP, run.line(tiny_model + words{"--epochs", "24", "--checkpoint-every", "24"}));
+    running_app program(TRIPTYCH_APP,
+                        run.line(tiny_model + words{"--epochs", "24", "--checkpoint-every", "24"}));
     REQUIRE(run.reaches(3, program));
     program.send(SIGSTOP);
     if (moved) {

@@ -45,8 +45,8 @@ TEST_CASE("SimSiam and BYOL without what keeps them from collapse collapse, and 
   const std::string method = GENERATE("simsiam", "byol");
   INFO(method);
   const tiny_run run;
-  const words options = tiny_options + words{"--method", method, "--epochs", "60", "--lr", "0.1",
-                                             "--log-every", "20"};
+  const words options = tiny_options + words{"--method", method, "--epochs",    "60",
+                                             "--lr",     "0.1",  "--log-every", "20"};
   const auto log = [&](const words& more) {
     const auto result = run.train(options + more + words{"--overwrite"});
     INFO(result.err);

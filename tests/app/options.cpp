@@ -159,9 +159,15 @@ TEST_CASE("The configuration as JSON has the options' names and typed values") {
 
 TEST_CASE("What computes something else is listed, habits are not") {
   const auto stored = checked({{"lr", "0.1"}, {"threads", "1"}, {"device", "cuda:1"}});
-  const auto asked = checked({{"lr", "0.2"}, {"width", "16"}, {"threads", "2"}, {"out", "x"},
-                              {"device", "cpu"}, {"precision", "f32"}, {"conv-engine", "gemm"},
-                              {"resident", "off"}, {"graph", "off"}});
+  const auto asked = checked({{"lr", "0.2"},
+                              {"width", "16"},
+                              {"threads", "2"},
+                              {"out", "x"},
+                              {"device", "cpu"},
+                              {"precision", "f32"},
+                              {"conv-engine", "gemm"},
+                              {"resident", "off"},
+                              {"graph", "off"}});
   CHECK(differences(stored, asked) ==
         std::vector<std::string>{"precision is tf32, not f32 (from flag --precision)",
                                  "width is 64, not 16 (from flag --width)",
@@ -229,8 +235,7 @@ TEST_CASE("A learning rate given with --resume counts from the step at which the
 
   // What has been computed must not differ; what comes after may.
   CHECK(differences(begun, once, 8).empty());
-  CHECK(differences(begun, once, 9) ==
-        std::vector<std::string>{"lr-changes is none, not 8:0.05"});
+  CHECK(differences(begun, once, 9) == std::vector<std::string>{"lr-changes is none, not 8:0.05"});
   CHECK(differences(begun, once).size() == 1);
   CHECK(changes(config_from_toml(config_toml(once), "config.toml")) == "8:0.05");
 }
@@ -322,8 +327,10 @@ TEST_CASE("Bad values are refused wherever they come from, naming option and sou
       REQUIRE(thrown.says("; " + opening));
       return thrown.sentence.substr(thrown.sentence.rfind(opening) + opening.size());
     };
-    const auto flag = advice(thrown_by([&] { train_with({{option, text}}); }), "flag --" + option,
-                             "give e.g. --" + option);
+    const auto flag = advice(thrown_by([&] {
+                               train_with({{option, text}});
+                             }),
+                             "flag --" + option, "give e.g. --" + option);
     CHECK_NOTHROW(train_with({{option, flag.empty() ? "true" : flag.substr(1)}}));
     {
       const auto name = variable_of(option);
@@ -338,8 +345,10 @@ TEST_CASE("Bad values are refused wherever they come from, naming option and sou
     }
     const auto file =
         directory.write("run.toml", "# a comment\n" + option + " = \"" + text + "\"\n").string();
-    const auto line = advice(thrown_by([&] { train_with({{"config", file}}); }), file + ":2",
-                             "write e.g. ");
+    const auto line = advice(thrown_by([&] {
+                               train_with({{"config", file}});
+                             }),
+                             file + ":2", "write e.g. ");
     directory.write("run.toml", line);
     CHECK_NOTHROW(train_with({{"config", file}}));
   }
@@ -400,15 +409,16 @@ TEST_CASE("A configuration file is refused where it is not understood") {
 
 TEST_CASE("A configuration file may use all of TOML's ways to write a value") {
   const temporary_directory directory;
-  const auto file = directory.write("run.toml", std::string("\n  # comment\r\n"
-                                                            "lr = +0.5 # half\r\n"
-                                                            "\"batch\"=64\n"
-                                                            "blocks = [1, 2,3 , 4]\n"
-                                                            "head = \"8,8\"\n"
-                                                            "out = 'C:\\runs'\n"
-                                                            "data-dir = \"a\\tb\\u0001\\u009B\\ufffd#\"\n"
-                                                            "zero-init-residual = true\n"
-                                                            "data = procedural"));
+  const auto file =
+      directory.write("run.toml", std::string("\n  # comment\r\n"
+                                              "lr = +0.5 # half\r\n"
+                                              "\"batch\"=64\n"
+                                              "blocks = [1, 2,3 , 4]\n"
+                                              "head = \"8,8\"\n"
+                                              "out = 'C:\\runs'\n"
+                                              "data-dir = \"a\\tb\\u0001\\u009B\\ufffd#\"\n"
+                                              "zero-init-residual = true\n"
+                                              "data = procedural"));
   const auto o = checked({{"config", file.string()}});
   CHECK(o.lr == 0.5);
   CHECK(o.batch == 64);

@@ -46,7 +46,8 @@ class tiny_table {
 /// The three files of a table without its columns of time.
 std::map<std::string, std::string> timeless(const tiny_table& table) {
   std::map<std::string, std::string> files;
-  // Of a row in Markdown the last four cells are minutes, images/s, the paper's number and the cost.
+  // Of a row in Markdown the last four cells are minutes, images/s, the paper's number and the
+  // cost.
   files["md"] = std::regex_replace(
       table.file(".md"), std::regex(R"(\| [0-9.]+ \| \d+ (\| [^|]* \| [^|]* \|\n))"), "$1");
   files["csv"] = std::regex_replace(
@@ -62,7 +63,8 @@ std::map<std::string, std::string> timeless(const tiny_table& table) {
 }
 
 /// Code, one sentence that holds `named`, and nothing changed below the table's directory.
-void expect_refusal(const tiny_table& table, const words& more, int code, const std::string& named) {
+void expect_refusal(const tiny_table& table, const words& more, int code,
+                    const std::string& named) {
   const auto state = [&] {
     std::map<std::string, std::string> all;
     if (!fs::exists(table.out())) return all;
@@ -85,7 +87,8 @@ void expect_refusal(const tiny_table& table, const words& more, int code, const 
 
 }  // namespace
 
-TEST_CASE("A table has a row for each setting, its reference, the baselines and the paper's number") {
+TEST_CASE(
+    "A table has a row for each setting, its reference, the baselines and the paper's number") {
   const tiny_table table("table2");
   const auto result = table.make({"--knn-every", "2"});
   INFO(result.err);
@@ -231,7 +234,8 @@ TEST_CASE("A directory made by other settings is refused with the difference, an
   REQUIRE(table.make(few).code == 0);
   expect_refusal(table, few + words{"--epochs", "8"}, 6, "epochs is 4, not 8 (from flag --epochs)");
   expect_refusal(table, words{"--seeds", "2", "--width", "4"}, 6, "width is 2, not 4");
-  expect_refusal(table, few + words{"--evaluator", "logistic"}, 6, "evaluator is knn, not logistic");
+  expect_refusal(table, few + words{"--evaluator", "logistic"}, 6,
+                 "evaluator is knn, not logistic");
   // A cell that somebody else has trained in its place.
   auto other = words{"train"} + last_wins(tiny_options + words{"--combine-k", "3", "--lr", "0.01"});
   const auto cell = (table.root() / "k-3-seed1").string();
@@ -242,7 +246,8 @@ TEST_CASE("A directory made by other settings is refused with the difference, an
 TEST_CASE("What is not its own is not touched, and bad input makes nothing") {
   const tiny_table table("table2");
   expect_refusal(table, {"--data", "cifar10", "--data-dir", "/nowhere"}, 5, "/nowhere");
-  expect_refusal(table, {"--batch", "65", "--queue", "80"}, 2, "the batch of 65 exceeds the 64 training images");
+  expect_refusal(table, {"--batch", "65", "--queue", "80"}, 2,
+                 "the batch of 65 exceeds the 64 training images");
   CHECK_FALSE(fs::exists(table.out()));
   fs::create_directories(table.out());
   std::ofstream(table.out() / "table2.md") << "notes";
@@ -255,8 +260,7 @@ TEST_CASE("What is not its own is not touched, and bad input makes nothing") {
 
 TEST_CASE("A row that diverges does not keep the others from their end") {
   const tiny_table table("table1");
-  const words wild{"--seeds", "1",  "--methods", "nnclr,mncl", "--lr",
-                   "1e30",          "--clip-norm", "0"};
+  const words wild{"--seeds", "1", "--methods", "nnclr,mncl", "--lr", "1e30", "--clip-norm", "0"};
   const auto result = table.make(wild);
   INFO(result.err);
   CHECK(result.code == 3);
@@ -280,7 +284,8 @@ TEST_CASE("A cell that was killed while it saved for the last time is not finish
                                        strike{"checkpoint.pruned#5", "step-000016"}}) {
     INFO(moment);
     const tiny_table parts("table4");
-    CHECK(call_app(parts.line(one), {std::string("TRIPTYCH_FAILPOINT=") + moment}).code == 128 + SIGKILL);
+    CHECK(call_app(parts.line(one), {std::string("TRIPTYCH_FAILPOINT=") + moment}).code ==
+          128 + SIGKILL);
     const auto cell = parts.root() / "k-1-seed1";
     REQUIRE(fs::exists(cell / "checkpoints/step-000016"));
     REQUIRE(fs::read_symlink(cell / "checkpoints/latest") == latest);

@@ -313,7 +313,8 @@ TEST_CASE("A run without lists can be resumed again where its first resume was k
   const tiny_run old;
   REQUIRE(old.train(tiny_options + words{"--max-steps", "8"}).code == 0);
   remove_lists(old.root());
-  for (int moment = 1; moment <= 5; ++moment) {  // a list is there once it was renamed into its place
+  for (int moment = 1; moment <= 5;
+       ++moment) {  // a list is there once it was renamed into its place
     const auto copy = old.beside("copy" + std::to_string(moment)).string();
     fs::copy(old.root(), copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
     const words line{"train", "--quiet", "--out", copy, "--resume"};
@@ -345,8 +346,9 @@ TEST_CASE("A run begun from a checkpoint goes on from there, or did not begin") 
     INFO(moment);
     const auto out = run.beside("from " + moment);
     const words line{"train", "--quiet", "--out", out.string()};
-    CHECK(call_app(line + words{"--resume", start.string()}, {"TRIPTYCH_FAILPOINT=" + moment})
-              .code == 128 + SIGKILL);
+    CHECK(
+        call_app(line + words{"--resume", start.string()}, {"TRIPTYCH_FAILPOINT=" + moment}).code ==
+        128 + SIGKILL);
     if (!fs::exists(out / "config.toml")) {
       CHECK(call_app(line + words{"--resume"}).code == 2);
       fs::remove_all(out);

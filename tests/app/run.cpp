@@ -131,7 +131,8 @@ TEST_CASE("Every convolution leaves the same bytes on any number of threads and 
   for (const std::string_view name : triptych::convolution::any::names) {
     INFO(name);
     const tiny_run run;
-    const words chosen{"--convolution", std::string(name)};  // the last stage has bf16's 32 channels
+    const words chosen{"--convolution",
+                       std::string(name)};  // the last stage has bf16's 32 channels
     if (name == "bf16" && !triptych::convolution::bf16_products<>::available()) {
       const auto refused = run.train(tiny_options + chosen);
       CHECK(refused.code == 2);

@@ -48,20 +48,21 @@ table_report example() {
 }  // namespace
 
 TEST_CASE("A table in Markdown shows means, deviations and paired differences") {
-  CHECK(markdown(example()) ==
-        "# Table 9: an example\n\n"
-        "- data: cifar10, 100 training and 50 test images\n"
-        "- options: --width 8\n"
-        "- judged by: logistic\n"
-        "- seeds: 1, 2; mean ± standard deviation (n - 1)\n"
-        "- difference: to B, paired by seed\n"
-        "- written by: triptych\n\n"
-        "| setting | epochs | seeds | top-1 % | difference | top-5 % | minutes | images/s | paper % "
-        "| cost |\n"
-        "|---|---|---|---|---|---|---|---|---|---|\n"
-        "| A | 4 | 2 | 46.50 ± 7.78 | +1.00 | 90.00 ± 0.00 | 2.0 | 100 | 84.03 / 99.53 | 6 |\n"
-        "| B | 4 | 1 | 40.00 | reference | 90.00 | 2.0 | 100 | - | 13 |\n"
-        "| raw pixels, kNN | - | 2 | 30.00 ± 0.00 | - | 80.00 ± 0.00 | - | - | - | - |\n");
+  CHECK(
+      markdown(example()) ==
+      "# Table 9: an example\n\n"
+      "- data: cifar10, 100 training and 50 test images\n"
+      "- options: --width 8\n"
+      "- judged by: logistic\n"
+      "- seeds: 1, 2; mean ± standard deviation (n - 1)\n"
+      "- difference: to B, paired by seed\n"
+      "- written by: triptych\n\n"
+      "| setting | epochs | seeds | top-1 % | difference | top-5 % | minutes | images/s | paper % "
+      "| cost |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n"
+      "| A | 4 | 2 | 46.50 ± 7.78 | +1.00 | 90.00 ± 0.00 | 2.0 | 100 | 84.03 / 99.53 | 6 |\n"
+      "| B | 4 | 1 | 40.00 | reference | 90.00 | 2.0 | 100 | - | 13 |\n"
+      "| raw pixels, kNN | - | 2 | 30.00 ± 0.00 | - | 80.00 ± 0.00 | - | - | - | - |\n");
 }
 
 TEST_CASE("A table in CSV has a line for each row, and nothing where nothing is known") {

@@ -63,9 +63,8 @@ TEST_CASE("The tables have the cells of the paper") {
   auto compared = plan(choice::table::table1);  // and what was added to it
   CHECK(compared.rows.size() == methods::names.size());
   std::erase_if(compared.rows, [](const table_row& row) { return row.paper.empty(); });
-  CHECK(cells(compared) ==
-        words{"method moco", "method simsiam", "method simclr", "method byol", "method nnclr",
-              "method fast_moco", "method mncl"});
+  CHECK(cells(compared) == words{"method moco", "method simsiam", "method simclr", "method byol",
+                                 "method nnclr", "method fast_moco", "method mncl"});
   CHECK(cells(plan(choice::table::table2)) ==
         words{"method mncl, lambda 2", "method mncl, lambda 4", "method mncl, lambda 6",
               "method mncl, lambda 8", "method mncl, lambda 10"});
@@ -140,8 +139,8 @@ TEST_CASE("Methods are chosen in the table's order, and the reference stays amon
 }
 
 TEST_CASE("Shared options hold for every cell, and the cell's own count more") {
-  const auto o = reproduce_with(
-      {{"table", "table1"}, {"width", "8"}, {"lambda", "3"}, {"recipe", "tuned"}});
+  const auto o =
+      reproduce_with({{"table", "table1"}, {"width", "8"}, {"lambda", "3"}, {"recipe", "tuned"}});
   const auto simclr = cell_of(o, "simclr"), mncl = cell_of(o, "mncl");
   CHECK(simclr.encoder.width == 8);
   CHECK(simclr.method == "simclr");
@@ -168,6 +167,5 @@ TEST_CASE("The settings of a table read back, and differ by name") {
   CHECK(differing({{"evaluator", "knn"}, {"epochs", "9"}}) ==
         words{"evaluator is logistic, not knn (from flag --evaluator)",
               "epochs is 200, not 9 (from flag --epochs)"});
-  CHECK(chosen(made.train) ==
-        std::vector<std::pair<std::string, std::string>>{{"width", "8"}});
+  CHECK(chosen(made.train) == std::vector<std::pair<std::string, std::string>>{{"width", "8"}});
 }

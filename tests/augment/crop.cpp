@@ -10,9 +10,9 @@ using namespace triptych::augment;
 
 TEST_CASE("the shorter side becomes the view's, and the view lies in the middle") {
   CHECK(center_frame(32, 32, 32, 32) == box{0, 0, 32, 32});
-  CHECK(center_frame(40, 100, 10, 10) == box{0, 8, 10, 25});   // 7.5: rounded to even
-  CHECK(center_frame(100, 36, 10, 10) == box{8, 0, 27, 10});   // 27.8 and 8.5
-  CHECK(center_frame(40, 52, 10, 10) == box{0, 2, 10, 13});    // 1.5
+  CHECK(center_frame(40, 100, 10, 10) == box{0, 8, 10, 25});  // 7.5: rounded to even
+  CHECK(center_frame(100, 36, 10, 10) == box{8, 0, 27, 10});  // 27.8 and 8.5
+  CHECK(center_frame(40, 52, 10, 10) == box{0, 2, 10, 13});   // 1.5
   CHECK(center_frame(30, 30, 10, 20) == box{5, 0, 20, 20});
   CHECK(center_frame(1, 1000, 64, 64) == box{0, 31968, 64, 64000});
   CHECK(center_frame(1, 2, 1, 100) == box{24, 0, 50, 100});

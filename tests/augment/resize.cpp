@@ -64,8 +64,9 @@ TEST_CASE(
         for (int y = 0; y < out_h; ++y) {
           for (int x = 0; x < out_w; ++x) {
             const float got = planes[static_cast<std::size_t>((c * out_h + y) * out_w + x)];
-            worst = triptych::test::larger(worst, std::abs(static_cast<double>(got) -
-                                             naive(pixels, width, from, f, out_h, out_w, y, x, c)));
+            worst = triptych::test::larger(
+                worst, std::abs(static_cast<double>(got) -
+                                naive(pixels, width, from, f, out_h, out_w, y, x, c)));
           }
         }
       }

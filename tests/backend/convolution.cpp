@@ -131,7 +131,9 @@ template <class Algorithm>
 struct trial {
   static auto odd() { return odd_shapes(); }
   static auto cut() { return cut_shapes(); }
-  static floats numbers(std::size_t size, std::uint32_t which) { return random_floats(size, which); }
+  static floats numbers(std::size_t size, std::uint32_t which) {
+    return random_floats(size, which);
+  }
   static bool available() { return true; }
 };
 
@@ -142,10 +144,11 @@ struct trial<convolution::bf16_products<Block>> {
     return {{3, 5, 4, 32, 32, 1, 2, 0},   {33, 4, 3, 32, 64, 3, 1, 1}, {5, 7, 6, 64, 160, 3, 2, 1},
             {2, 40, 64, 32, 32, 3, 1, 1}, {2, 9, 9, 32, 32, 7, 2, 3},  {1, 5, 5, 32, 32, 3, 3, 2},
             {2, 24, 64, 64, 96, 3, 2, 1},  // several bands of rows
-            {2, 4, 4, 48, 32, 3, 1, 1}};  // the last one is `fast`'s
+            {2, 4, 4, 48, 32, 3, 1, 1}};   // the last one is `fast`'s
   }
   static std::vector<geometry> cut() {
-    return {{70, 4, 5, 32, 64, 3, 1, 1}, {37, 6, 6, 64, 160, 3, 2, 1}, {3, 40, 64, 32, 32, 3, 1, 1}};
+    return {
+        {70, 4, 5, 32, 64, 3, 1, 1}, {37, 6, 6, 64, 160, 3, 2, 1}, {3, 40, 64, 32, 32, 3, 1, 1}};
   }
   static floats numbers(std::size_t size, std::uint32_t which) {
     floats values = random_floats(size, which);
@@ -165,7 +168,8 @@ struct trial<convolution::bf16_products<Block>> {
 TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[convolution]",
                    convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
                    convolution::winograd<4>, convolution::fast,
-                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+                   convolution::bf16_products<convolution::loop_block>,
+                   convolution::bf16_products<>) {
   using given = trial<TestType>;
   if (!given::available()) return;
   thread_pool pool(2);
@@ -202,8 +206,9 @@ TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[c
   }
 }
 
-TEMPLATE_TEST_CASE("Products in bf16 are those of rounded operands, and not of the operands", "[convolution]",
-                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+TEMPLATE_TEST_CASE("Products in bf16 are those of rounded operands, and not of the operands",
+                   "[convolution]", convolution::bf16_products<convolution::loop_block>,
+                   convolution::bf16_products<>) {
   if (!trial<TestType>::available()) return;
   const geometry g{33, 4, 3, 32, 64, 3, 1, 1};
   thread_pool pool(2);
@@ -243,7 +248,8 @@ bool same_bits(const float* a, const float* b, std::size_t size) {
 TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads", "[convolution]",
                    convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
                    convolution::winograd<4>, convolution::fast,
-                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+                   convolution::bf16_products<convolution::loop_block>,
+                   convolution::bf16_products<>) {
   if (!trial<TestType>::available()) return;
   for (const auto& g : trial<TestType>::cut()) {
     INFO(text(g));
@@ -271,7 +277,8 @@ TEMPLATE_TEST_CASE("A convolution gives the same bits for any number of threads"
 TEMPLATE_TEST_CASE("An image's result does not depend on its batch", "[convolution]",
                    convolution::direct, convolution::implicit_gemm, convolution::winograd<2>,
                    convolution::winograd<4>, convolution::fast,
-                   convolution::bf16_products<convolution::loop_block>, convolution::bf16_products<>) {
+                   convolution::bf16_products<convolution::loop_block>,
+                   convolution::bf16_products<>) {
   if (!trial<TestType>::available()) return;
   thread_pool pool(2);
   stack_arena<> scratch;

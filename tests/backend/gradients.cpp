@@ -93,8 +93,8 @@ TEST_CASE("batch norm has the gradients of its differences") {
   numbers mean(6), inverse(6), y(dy.size());
   const auto f = [&] {
     b.batch_norm_forward(s, x.data(), weight.data(), bias.data(), 1e-5,
-                         with_residual ? residual.data() : nullptr, relu,
-                         {}, mean.data(), inverse.data(), y.data());
+                         with_residual ? residual.data() : nullptr, relu, {}, mean.data(),
+                         inverse.data(), y.data());
     return dot(y, dy);
   };
   f();

@@ -20,7 +20,8 @@ TEST_CASE("an image is its own bytes, and one that the set does not have is refu
   CHECK(thrown_by([&] { (void)set.image(1); }).says("11 bytes"));
 }
 
-TEST_CASE("images of several sizes lie where their places say, or are read into the caller's memory") {
+TEST_CASE(
+    "images of several sizes lie where their places say, or are read into the caller's memory") {
   data::image_set set{.name = "two", .height = 0, .width = 0, .classes = 1};
   set.pixels = {0, 1, 2, 3, 4, 5, 6, 7, 8};
   set.labels = {0, 0};

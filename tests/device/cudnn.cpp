@@ -15,8 +15,8 @@
 
 #include "support/catch.hpp"
 #include "support/larger.hpp"
-#include "support/thrown.hpp"
 #include "support/seed.hpp"
+#include "support/thrown.hpp"
 
 using namespace triptych;
 using conv_engine::cudnn_plans;

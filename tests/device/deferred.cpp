@@ -35,7 +35,9 @@ namespace {
 
 /// The host's emulation counts looks and graphs.
 template <class B>
-concept Counting = requires(B& b) { b.system().downloads(); };
+concept Counting = requires(B& b) {
+  b.system().downloads();
+};
 constexpr bool counted = Counting<device>;
 
 /// How often the host has looked, where that is counted.
@@ -95,8 +97,8 @@ TEMPLATE_TEST_CASE("steps without a look give the bits of those that are read", 
   CHECK(unread.method.synchronize().finite_steps == 0);
 }
 
-// The first of them too, which makes the arena grow while it is recorded. The queue of 20 rows ends within
-// the third batch of 8, so that graphs differ from one step to the next.
+// The first of them too, which makes the arena grow while it is recorded. The queue of 20 rows ends
+// within the third batch of 8, so that graphs differ from one step to the next.
 TEMPLATE_TEST_CASE("steps as graphs give the bits of those launched one by one", "",
                    method::moco_options, method::simclr_options, method::mncl_options) {
   if (!present()) return;
@@ -106,7 +108,8 @@ TEMPLATE_TEST_CASE("steps as graphs give the bits of those launched one by one",
     // On a GPU libraries make ready in the first step, as in a trainer's.
     launch(whole, i, false, i > 0 || counted ? launches::as_graph : launches::one_by_one);
   }
-  const method::step_status expected = singly.method.synchronize(), found = whole.method.synchronize();
+  const method::step_status expected = singly.method.synchronize(),
+                            found = whole.method.synchronize();
   CHECK(found.finite_steps == 5);
   CHECK(found.last.loss == expected.last.loss);
   CHECK(found.last.gradient_norm == expected.last.gradient_norm);
@@ -153,7 +156,8 @@ TEST_CASE("a trainer makes the same steps with and without graphs") {
     plan.graph = graph;
     train::trainer<device> trainer(m.method, set, plan);
     while (!trainer.done()) trainer.advance();
-    if (counted) CHECK(graphs(m.backend) == (graph ? 6 : 0));  // of eight all but the first and fifth
+    if (counted)
+      CHECK(graphs(m.backend) == (graph ? 6 : 0));  // of eight all but the first and fifth
     auto numbers = m.state();
     numbers.push_back(trainer.report().loss);
     return numbers;

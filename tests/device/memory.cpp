@@ -53,7 +53,8 @@ struct small_system : backend::host_system {
     });
   }
 };
-using small_device = backend::thrust_algorithms<backend::device_parts<small_system, conv_engine::gemm_conv>>;
+using small_device =
+    backend::thrust_algorithms<backend::device_parts<small_system, conv_engine::gemm_conv>>;
 
 struct run {
   small_device backend;
@@ -90,7 +91,8 @@ TEST_CASE("a step without memory says what it was for and what batch fits, the w
     need = unlimited.backend.arena().peak_bytes();
   }
   REQUIRE(small_memory::used == weights);
-  small_memory::limit = weights + need + (std::size_t{1} << 20);  // a block more than 60 images take
+  small_memory::limit =
+      weights + need + (std::size_t{1} << 20);  // a block more than 60 images take
 
   train::trainer<small_device> trainer(r.method, set, run::plan(80));
   const auto thrown = thrown_by([&] { trainer.advance(); });

@@ -1,8 +1,9 @@
 // Steps of a method on a backend beside the oracle's in double.
 //
-// Every step starts from the oracle's state, so that nothing adds up from one to the next. A relu that is
-// on here and off there, another largest pixel or another neighbor make two steps of which neither is
-// wrong: with float maps such a step is taken again on other images, until all choices agree.
+// Every step starts from the oracle's state, so that nothing adds up from one to the next. A relu
+// that is on here and off there, another largest pixel or another neighbor make two steps of which
+// neither is wrong: with float maps such a step is taken again on other images, until all choices
+// agree.
 #pragma once
 
 #include <array>
@@ -22,9 +23,9 @@
 
 namespace triptych::test {
 
-/// How near the oracle's a step must stay: its losses, relatively or, where one is near zero, within the
-/// margin; the gradient's norm, relatively; the change of all that a checkpoint holds, as the length of
-/// the difference beside the change's own.
+/// How near the oracle's a step must stay: its losses, relatively or, where one is near zero,
+/// within the margin; the gradient's norm, relatively; the change of all that a checkpoint holds,
+/// as the length of the difference beside the change's own.
 struct nearness {
   double loss, margin, gradient_norm, change;
 };
@@ -59,7 +60,8 @@ void check_steps_near_oracle(const nearness& near, bool imagenet_stem = false) {
       };
       truth = run(exact);
       // With narrow maps many choices differ, and a neighbor would decide the loss.
-      if (auto* queue = fast.method.kept_queue(); !float_maps && queue && !exact.neighbors.empty()) {
+      if (auto* queue = fast.method.kept_queue();
+          !float_maps && queue && !exact.neighbors.empty()) {
         queue->impose(exact.neighbors);
       }
       ours = run(fast);

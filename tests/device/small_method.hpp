@@ -14,7 +14,8 @@
 
 namespace triptych::test {
 
-/// What checkpoints hold of a method, but for running statistics, which a step moves before it is known to be good.
+/// What checkpoints hold of a method, but for running statistics, which a step moves before it is
+/// known to be good.
 template <class Method>
 std::vector<double> weights_and_queue(Method& method) {
   std::vector<double> all;

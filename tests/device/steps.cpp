@@ -28,15 +28,17 @@ namespace {
 constexpr nearness with_float_maps{1e-4, 1e-5, 1e-3, 1e-3};
 /// After as many layers maps of 8 bits are off by about a hundredth. So many relus are on the other
 /// side of zero, and each takes a whole number from the gradient or gives it one: its error is the
-/// root of their share. A tenth in each of eight relus is 0.2 to 0.3 of the gradient's length; PyTorch's
-/// autocast on such a network is as far off. With the ImageNet stem the last maps are single pixels of
-/// eight images. Seen on 41 sets of inputs: changes off by up to 0.60 and 0.81 of their length, where one
-/// that has nothing to do with the oracle's is off by 1.4; norms by up to 0.25 and 0.36.
+/// root of their share. A tenth in each of eight relus is 0.2 to 0.3 of the gradient's length;
+/// PyTorch's autocast on such a network is as far off. With the ImageNet stem the last maps are
+/// single pixels of eight images. Seen on 41 sets of inputs: changes off by up to 0.60 and 0.81 of
+/// their length, where one that has nothing to do with the oracle's is off by 1.4; norms by up to
+/// 0.25 and 0.36.
 constexpr nearness with_narrow_maps(bool imagenet_stem) {
   return imagenet_stem ? nearness{0.02, 0.02, 0.6, 1.0} : nearness{0.02, 0.02, 0.35, 0.8};
 }
-/// The terms of Barlow Twins are squares of what eight rows correlate, in columns divided by small deviations:
-/// seen on 40 sets of inputs, off by up to 0.26, where the terms of unrelated rows are seven times as large.
+/// The terms of Barlow Twins are squares of what eight rows correlate, in columns divided by small
+/// deviations: seen on 40 sets of inputs, off by up to 0.26, where the terms of unrelated rows are
+/// seven times as large.
 template <class Options>
 constexpr nearness near(bool imagenet_stem) {
   if (std::is_same_v<device::activation, device::real>) return with_float_maps;

@@ -69,12 +69,15 @@ std::vector<float> made_by_device(const data::image_set& set,
                                       set.width, side, side));
     }
   }
-  const augment::view_batch batch{.pixels = pixels.data(), .height = set.height,
-                                  .width = set.width, .samples = samples.data(),
+  const augment::view_batch batch{.pixels = pixels.data(),
+                                  .height = set.height,
+                                  .width = set.width,
+                                  .samples = samples.data(),
                                   .draws = draws.data(),
                                   .views = static_cast<std::int64_t>(recipes.size()),
                                   .per_view = static_cast<std::int64_t>(samples.size()),
-                                  .side = side, .constants = set.normalization()};
+                                  .side = side,
+                                  .constants = set.normalization()};
   std::vector<float> views(draws.size() * static_cast<std::size_t>(side * side * 3));
   buffer<float, device::allocator> x(views.size());
   b.render(batch, x.data());

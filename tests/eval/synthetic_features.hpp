@@ -18,7 +18,8 @@ inline triptych::eval::feature_set clouds(std::int64_t size, int dim, int classe
   random_stream noise(triptych::test::seeded(5), triptych::stream::procedural, 1, part);
   for (std::int64_t i = 0; i < size; ++i) {
     const auto label = static_cast<std::int32_t>(i % classes);
-    random_stream center(triptych::test::seeded(5), triptych::stream::procedural, 0, static_cast<std::uint32_t>(label));
+    random_stream center(triptych::test::seeded(5), triptych::stream::procedural, 0,
+                         static_cast<std::uint32_t>(label));
     for (int d = 0; d < dim; ++d) {
       set.values.push_back(distance * center.normal() + noise.normal());
     }

@@ -140,11 +140,21 @@ TEST_CASE("a member of an object is taken as what it should be, or refused by it
       const std::string key(1, letter);
       refused(thrown_by([&, as = kind[0]] {
                 switch (as) {
-                case 't': static_cast<void>(fields.text(key.c_str())); break;
-                case 'c': static_cast<void>(fields.count(key.c_str())); break;
-                case 'n': static_cast<void>(fields.number(key.c_str(), 0, 9)); break;
-                case 'm': static_cast<void>(fields.measured(key.c_str(), 0, 9)); break;
-                default: static_cast<void>(fields.array(key.c_str())); break;
+                case 't':
+                  static_cast<void>(fields.text(key.c_str()));
+                  break;
+                case 'c':
+                  static_cast<void>(fields.count(key.c_str()));
+                  break;
+                case 'n':
+                  static_cast<void>(fields.number(key.c_str(), 0, 9));
+                  break;
+                case 'm':
+                  static_cast<void>(fields.measured(key.c_str(), 0, 9));
+                  break;
+                default:
+                  static_cast<void>(fields.array(key.c_str()));
+                  break;
                 }
               }),
               key);
@@ -152,8 +162,9 @@ TEST_CASE("a member of an object is taken as what it should be, or refused by it
   }
   refused(thrown_by([&] { static_cast<void>(fields.number("big", 0, 100)); }), "big");
   refused(thrown_by([&] { static_cast<void>(fields.text("none")); }), "none");
-  CHECK(thrown_by([&] { io::json_fields(json["a"], "file.json", "do this"); })
-            .says("an entry is an array where an object is needed"));
+  CHECK(thrown_by([&] {
+          io::json_fields(json["a"], "file.json", "do this");
+        }).says("an entry is an array where an object is needed"));
 }
 
 TEST_CASE("a text is a number as a whole or not at all") {

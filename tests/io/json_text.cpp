@@ -26,7 +26,7 @@ TEST_CASE("no control character that a terminal could obey gets through") {
   CHECK(io::printable(std::string_view("a\0b", 3)) == R"(a\u0000b)");
   CHECK(io::printable("gr\xC3\xB6\xC3\x9F"
                       "e \xF0\x9F\x98\x80 \\ \"") == "gr\xC3\xB6\xC3\x9F"
-                                                      "e \xF0\x9F\x98\x80 \\ \"");
+                                                     "e \xF0\x9F\x98\x80 \\ \"");
   CHECK(io::printable("\x9b"
                       "2J \xE2\x82") == R"(\x9b2J \xe2\x82)");  // C1 as Latin-1; cut short
   CHECK(io::printable("").empty());

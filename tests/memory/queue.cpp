@@ -188,12 +188,8 @@ TEST_CASE("a queue continues where a saved one stood, and refuses positions outs
   CHECK(s.pushed() == 17);
   CHECK(s.data()[6] == 1);  // row 3
   CHECK(s.data()[2] == 4);  // row 1
-  for (const auto& [head, pushed] :
-       std::vector<std::pair<std::int64_t, std::int64_t>>{{5, 5},
-                                                          {-1, 0},
-                                                          {0, -1},
-                                                          {3, 14},
-                                                          {2, INT64_MAX}}) {  // would overflow
+  for (const auto& [head, pushed] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {5, 5}, {-1, 0}, {0, -1}, {3, 14}, {2, INT64_MAX}}) {  // would overflow
     const auto thrown = thrown_by([&s, head = head, pushed = pushed] { s.restore(head, pushed); });
     CHECK(thrown.kind == error_kind::checkpoint);
   }

@@ -56,11 +56,11 @@ golden_step golden(const std::string& name) {
   return golden_step("methods_" + name + ".safetensors");
 }
 
-/// Without BatchNorm the projector's linear layers stand at 0, 2, 4 of nn.Sequential; the golden state
-/// has them at 0, 3, 6.
+/// Without BatchNorm the projector's linear layers stand at 0, 2, 4 of nn.Sequential; the golden
+/// state has them at 0, 3, 6.
 void rename_linear_layers(golden_step& g) {
-  for (const auto& [from, to] : {std::pair{".projector.3.", ".projector.2."},
-                                 std::pair{".projector.6.", ".projector.4."}}) {
+  for (const auto& [from, to] :
+       {std::pair{".projector.3.", ".projector.2."}, std::pair{".projector.6.", ".projector.4."}}) {
     tensors renamed;
     for (auto& [name, values] : g.all) {
       const auto at = name.find(from);
@@ -226,7 +226,8 @@ TEST_CASE("moco's directions see one queue, and no key of theirs is in it") {
       const auto q = unit(ours.at(std::string("q/") + query), r);
       const double positive = similarity(q, unit(ours.at(std::string("z/") + key), r));
       double sum = 1;
-      for (std::size_t j = 0; j < 17; ++j) sum += std::exp(similarity(q, unit(queue, j)) - positive);
+      for (std::size_t j = 0; j < 17; ++j)
+        sum += std::exp(similarity(q, unit(queue, j)) - positive);
       mean += std::log(sum) / static_cast<double>(n);
     }
     CHECK(ours.at(std::string("loss/") + query)[0] == Approx(mean).epsilon(1e-9));
@@ -294,8 +295,7 @@ TEST_CASE("moco's shuffled keys come back in order, normalized with other images
   const std::size_t width = z.size() / n;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t c = 0; c < width; ++c) {
-      CHECK(z[i * width + c] ==
-            shuffled.at("z/2")[static_cast<std::size_t>(order[i]) * width + c]);
+      CHECK(z[i * width + c] == shuffled.at("z/2")[static_cast<std::size_t>(order[i]) * width + c]);
     }
   }
 }

@@ -1,4 +1,5 @@
-// What a caller of a step, or an author of a method, may get wrong: each is one sentence, not a crash.
+// What a caller of a step, or an author of a method, may get wrong: each is one sentence, not a
+// crash.
 #include <triptych/backend/reference.hpp>
 #include <triptych/method/mncl.hpp>
 #include <triptych/method/simsiam.hpp>
@@ -11,7 +12,6 @@
 #include "support/thrown.hpp"
 
 using namespace triptych;
-
 
 namespace {
 
@@ -33,7 +33,8 @@ thrown_error said(Method& m, std::int64_t rows, int groups) {
 class forgetful : public method::learner<oracle> {
  public:
   explicit forgetful(oracle& b)
-      : method::learner<oracle>(b, {.name = "forgetful", .title = "forgetful", .views = 1}), online_(b, layers(), {}) {
+      : method::learner<oracle>(b, {.name = "forgetful", .title = "forgetful", .views = 1}),
+        online_(b, layers(), {}) {
     online_.initialize(1);
   }
   method::step_report step(tensor<const double> x, const method::step_options& options,

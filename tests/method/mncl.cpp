@@ -156,9 +156,11 @@ TEST_CASE("the first losses to expect are those of the method's description") {
   const nn::architecture<> tiny(nn::resnet({.width = 1, .blocks = {1, 1, 1, 1}}), {{4}, 2});
   method::mncl_options o;
   o.queue = 4;
-  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_initial_loss(256) == Approx(38.8).margin(0.05));
+  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_initial_loss(256) ==
+        Approx(38.8).margin(0.05));
   o.global_loss = method::global_loss::nt_xent;
-  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_initial_loss(256) == Approx(42.96).margin(0.005));
+  CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_initial_loss(256) ==
+        Approx(42.96).margin(0.005));
   o.lambda = 0;
   CHECK(method::mncl<oracle>(b, tiny, o, 1).expected_initial_loss(256) == Approx(std::log(256.0)));
 }

@@ -17,7 +17,8 @@ using namespace triptych::test;
 
 TEST_CASE("three steps on eigen stay near the oracle's") {
   // Single precision, 1e-7, through a dozen layers whose BatchNorms divide by small deviations.
-  check_steps_near_oracle<watched<backend::eigen<>>, method::mncl_options>({1e-4, 1e-5, 1e-3, 1e-3});
+  check_steps_near_oracle<watched<backend::eigen<>>, method::mncl_options>(
+      {1e-4, 1e-5, 1e-3, 1e-3});
 }
 
 TEST_CASE("five steps give the same bits for any number of threads") {

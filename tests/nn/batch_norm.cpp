@@ -147,7 +147,8 @@ TEST_CASE("a view in parts is normalized part by part and moves the statistics a
   layer.forward(pass, {s, x.data()}, nullptr, false, {s, y.data()});
   shape as_groups = s;
   as_groups.groups = 4;
-  layer.forward(groups.plain(), {as_groups, x.data()}, nullptr, false, {as_groups, expected.data()});
+  layer.forward(groups.plain(), {as_groups, x.data()}, nullptr, false,
+                {as_groups, expected.data()});
   CHECK(y == expected);
   // Four parts that are alike leave what one of them leaves as a whole view.
   numbers alike;

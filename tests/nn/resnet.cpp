@@ -44,7 +44,8 @@ shapes names_of(const nn::parameter_list& list) {
   return all;
 }
 
-/// What torchvision's resnet18, or with bottlenecks resnet50, holds, without the classifier and the counters.
+/// What torchvision's resnet18, or with bottlenecks resnet50, holds, without the classifier and the
+/// counters.
 struct torchvision {
   shapes weights, statistics;
 
@@ -83,8 +84,10 @@ struct torchvision {
 
 }  // namespace
 
-TEST_CASE("A pass that keeps nothing for backward encodes as one that does, down to single pixels") {
-  for (const auto& [stem, size] : {std::pair{nn::stem::cifar, 2}, {nn::stem::cifar, 8}, {nn::stem::imagenet, 8}}) {
+TEST_CASE(
+    "A pass that keeps nothing for backward encodes as one that does, down to single pixels") {
+  for (const auto& [stem, size] :
+       {std::pair{nn::stem::cifar, 2}, {nn::stem::cifar, 8}, {nn::stem::imagenet, 8}}) {
     for (const auto& [block, blocks] :
          {std::pair{nn::block::basic, 1}, {nn::block::basic, 2}, {nn::block::bottleneck, 2}}) {
       INFO(size << " pixels, " << blocks << " blocks");
@@ -93,7 +96,8 @@ TEST_CASE("A pass that keeps nothing for backward encodes as one that does, down
       workbench w = bench_of(r);
       const shape s{4, size, size, 3, 2};
       const numbers x = random_for(s, 3);
-      CHECK(same_bits(encode(r, w.plain(), {s, x.data()}), encode(r, w.recording(), {s, x.data()})));
+      CHECK(
+          same_bits(encode(r, w.plain(), {s, x.data()}), encode(r, w.recording(), {s, x.data()})));
     }
   }
 }

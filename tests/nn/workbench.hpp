@@ -84,8 +84,8 @@ void check_layer(workbench& w, const shape& s, const Forward& forward, const Bac
   numbers x, dx, dy;
   const auto view = [&] { return tensor<const double>{s, x.data()}; };
   w.backend.watching = true;
-  // Images on which no kink lies near: three times all weights at once, and the pixels, go a step of their
-  // own up or down.
+  // Images on which no kink lies near: three times all weights at once, and the pixels, go a step
+  // of their own up or down.
   const auto chosen = [&] {
     const arena_frame scope(w.backend.arena());
     w.backend.choices.clear();

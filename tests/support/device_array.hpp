@@ -15,8 +15,8 @@
 
 namespace triptych::test {
 
-/// `n` numbers, uniform in [low, high), the same for the same seed of the same run; a float holds them
-/// exactly.
+/// `n` numbers, uniform in [low, high), the same for the same seed of the same run; a float holds
+/// them exactly.
 inline std::vector<double> random_numbers(std::int64_t n, std::uint64_t seed, float low = -1,
                                           float high = 1) {
   random_stream random(seeded(seed), stream::evaluate);

@@ -14,8 +14,8 @@ namespace triptych::test {
 
 struct difference_check {
   double tolerance = 1e-6, step = 1e-5;
-  /// Those of the `watched` backend on which f is computed, if it has kinks. An element whose steps lead
-  /// across one is excused, at most every other.
+  /// Those of the `watched` backend on which f is computed, if it has kinks. An element whose steps
+  /// lead across one is excused, at most every other.
   std::vector<int>* choices = nullptr;
   bool may_vanish = false;  ///< the gradient may be zero everywhere: no relu behind x is on
 };
@@ -25,8 +25,8 @@ struct difference_check {
 ///
 /// The difference is divided by the largest element of the gradient, because elements near zero are
 /// differences of nearly equal numbers. At the default step, truncation (step^2 / 6 f''') and
-/// rounding (1e-16 |f| / step) both stay near 1e-11. A gradient that is zero everywhere shows nothing,
-/// and fails.
+/// rounding (1e-16 |f| / step) both stay near 1e-11. A gradient that is zero everywhere shows
+/// nothing, and fails.
 template <class F>
 void check_gradient(const F& f, std::span<double> x, std::span<const double> gradient,
                     const difference_check& check = {}) {

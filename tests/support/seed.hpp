@@ -6,8 +6,8 @@
 
 namespace triptych::test {
 
-/// `seed`, moved by the environment's TRIPTYCH_TEST_SEED (unset: 0), so that one build can be tested on
-/// other inputs: what a test claims holds for all of them.
+/// `seed`, moved by the environment's TRIPTYCH_TEST_SEED (unset: 0), so that one build can be
+/// tested on other inputs: what a test claims holds for all of them.
 inline std::uint64_t seeded(std::uint64_t seed) {
   static const std::uint64_t run = [] {
     const char* text = std::getenv("TRIPTYCH_TEST_SEED");

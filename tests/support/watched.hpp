@@ -1,6 +1,6 @@
 // A backend that writes down what a pass chooses: which relus are on, which pixel of a pool is the
-// largest, which row is the nearest. Numbers are smooth in the weights as long as no choice changes,
-// so two passes can be compared closely where their choices are the same, and only there.
+// largest, which row is the nearest. Numbers are smooth in the weights as long as no choice
+// changes, so two passes can be compared closely where their choices are the same, and only there.
 #pragma once
 
 #include <cstddef>

@@ -108,7 +108,9 @@ TEST_CASE("a monitor of one's own sees the first tensor of its wish that there i
   run r;
   auto plan = run::plan();
   plan.monitor_every = 1;
-  plan.monitors = {{{"z"}, {"missing", "z/2", "p/1"}, [&](const train::glimpse& g) -> train::monitor_values {
+  plan.monitors = {{{"z"},
+                    {"missing", "z/2", "p/1"},
+                    [&](const train::glimpse& g) -> train::monitor_values {
                       CHECK(g.queue.size == 16);
                       CHECK(g.queue.pushed % g.queue.each == 0);
                       CHECK(g.labels.size() == 6);

@@ -38,8 +38,8 @@ using oracle = moved<backend::reference<>>;
 }  // namespace
 
 TEST_CASE("two steps of AdamW are those computed by hand") {
-  // Halves everywhere: m = g / 2, v = g^2 / 2, each divided by 1 - 1/2. So the first step moves by the
-  // rate in the gradient's direction, after a decay of rate * decay = 1/8.
+  // Halves everywhere: m = g / 2, v = g^2 / 2, each divided by 1 - 1/2. So the first step moves by
+  // the rate in the gradient's direction, after a decay of rate * decay = 1/8.
   const adamw optimizer{.beta1 = 0.5, .beta2 = 0.5, .epsilon = 1e-300, .weight_decay = 0.25};
   oracle m({1, -2});
   m.step(optimizer, {0, 2, 0.5, 0}, {4, -8});

@@ -6,4 +6,6 @@ using namespace triptych;
 
 static_assert(WeightUpdate<update::backprop<>>);
 
-TEST_CASE("without a word gradients are not clipped") { CHECK(update::backprop<>{}.clip_norm == 0); }
+TEST_CASE("without a word gradients are not clipped") {
+  CHECK(update::backprop<>{}.clip_norm == 0);
+}

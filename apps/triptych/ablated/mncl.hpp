@@ -1,7 +1,7 @@
 // apps/triptych/ablated/mncl.hpp
 //
-// The method of the paper with the branches that the configuration leaves it: the one template of the
-// app that is compiled again for each configuration, for each backend in a file of its own.
+// The method of the paper with the branches that the configuration leaves it: the one template of
+// the app that is compiled again for each configuration, for each backend in a file of its own.
 #pragma once
 
 #include <cstdint>

@@ -133,7 +133,7 @@ struct frozen_run {
   std::vector<std::string> notices;
   std::vector<std::string> changes;  ///< of the images since training
   trained_run run;
-  Options options;  ///< with the run's images where none were named
+  Options options;                ///< with the run's images where none were named
   train::identified_images data;  ///< normalized as in training
   const data::split& images;      ///< of them
   backend::eigen<> backend;

@@ -32,7 +32,8 @@ train::identified_images load_images(const Options& o, const Run& run, int threa
   return train::load_identified(data_source(o, run), &pool);
 }
 
-/// A line for each reason why files are no images of the set, with the first `most` of them: "3 hidden: a, b, ...".
+/// A line for each reason why files are no images of the set, with the first `most` of them: "3
+/// hidden: a, b, ...".
 inline std::vector<std::string> account_lines(const data::account& skipped, std::size_t most = 3) {
   std::vector<std::string> lines;
   for (const auto& [why, paths] : skipped) {
@@ -74,16 +75,18 @@ inline std::optional<train::data_identity> identity_of(const io::loaded_checkpoi
   return train::read_identity(found->second, (saved.path / "MANIFEST.json, data").string());
 }
 
-/// What normalized the images that a checkpoint was trained on normalizes these. Returns what these have otherwise;
-/// where the checkpoint does not say it and the constants were measured, `notices` gets a warning.
+/// What normalized the images that a checkpoint was trained on normalizes these. Returns what these
+/// have otherwise; where the checkpoint does not say it and the constants were measured, `notices`
+/// gets a warning.
 inline std::vector<std::string> compare_images(const io::loaded_checkpoint& saved,
                                                train::identified_images& data,
                                                std::vector<std::string>& notices) {
   const auto before = identity_of(saved);
   if (!before) {
     if (data::data_set_of(data.identity.name).place == data::place::given) {
-      notices.emplace_back("warning: the run does not say which images it was trained on; these are "
-                           "taken for them, and what normalizes these for what normalized those");
+      notices.emplace_back(
+          "warning: the run does not say which images it was trained on; these are "
+          "taken for them, and what normalizes these for what normalized those");
     }
     return {};
   }
@@ -104,8 +107,8 @@ inline std::string in_words(const std::vector<std::string>& changes) {
 /// The images are not those of the run; `advice` ends the sentence.
 inline error other_images(const std::string& run, const std::vector<std::string>& changes,
                           const std::string& advice) {
-  return error::checkpoint("the images are not those that " + run +
-                           " was trained on: there are " + in_words(changes) + "; " + advice);
+  return error::checkpoint("the images are not those that " + run + " was trained on: there are " +
+                           in_words(changes) + "; " + advice);
 }
 
 inline error no_test_images(const data::image_set& set, const std::string& advice) {

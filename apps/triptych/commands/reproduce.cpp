@@ -220,8 +220,8 @@ class reproduction {
     return keep(how, {}, baselines(c.seed)) ? 0 : stopped();
   }
 
-  /// True if the cell has been trained to this step and, where it has gone no further, its end was written
-  /// as well: the exported encoder, the status.
+  /// True if the cell has been trained to this step and, where it has gone no further, its end was
+  /// written as well: the exported encoder, the status.
   [[nodiscard]] static bool is_trained(const cell& c, std::int64_t step) {
     const fs::path saved = c.directory() / "checkpoints";
     if (!io::is_committed(saved, step)) return false;

@@ -1,7 +1,7 @@
 // apps/triptych/commands/run_target.hpp
 //
-// Into which directory a run goes, and whether what is there belongs to it. The command line decides
-// that, or the place of what --resume was given: never a path that stands in a file.
+// Into which directory a run goes, and whether what is there belongs to it. The command line
+// decides that, or the place of what --resume was given: never a path that stands in a file.
 #pragma once
 
 #include <filesystem>

@@ -55,7 +55,8 @@ class train_run {
     if (options_.knn_every > 0 && images_.test.size() == 0) {
       throw no_test_images(images_.train, "give some, or leave --knn-every out");
     }
-    if (!images_.train.uniform()) recipe_.loader_threads = thread_pool::threads_of(options_.threads);
+    if (!images_.train.uniform())
+      recipe_.loader_threads = thread_pool::threads_of(options_.threads);
   }
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
@@ -355,9 +356,9 @@ class train_run {
     metrics_->append(r.step, row);
   }
 
-  /// Says when the directions of the projections lose their spread, and when they regain it. Half of
-  /// what it was counts as lost: a BatchNorm at the projector's end keeps the rest of it up, even
-  /// where all that is left is noise (SimSiam without a predictor).
+  /// Says when the directions of the projections lose their spread, and when they regain it. Half
+  /// of what it was counts as lost: a BatchNorm at the projector's end keeps the rest of it up,
+  /// even where all that is left is noise (SimSiam without a predictor).
   void watch_for_collapse(std::int64_t step, double spread) {
     const double health = spread * std::sqrt(static_cast<double>(options_.head.projector.back()));
     widest_ = std::max(widest_, health);
@@ -456,9 +457,9 @@ class train_run {
   std::optional<io::metrics_log> metrics_;
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
-  bool continues_ = false;  ///< the run that is there
+  bool continues_ = false;            ///< the run that is there
   std::vector<std::string> notices_;  ///< about resuming
-  double saved_rate_ = 0;   ///< base of the learning rate, as the checkpoint has it
+  double saved_rate_ = 0;             ///< base of the learning rate, as the checkpoint has it
   progress* bar_ = nullptr;
   double before_ = 0;  // seconds of training before this call
 };

@@ -1,4 +1,5 @@
-// The one place where the CUDA backend is compiled, with what methods and optimizers launch themselves.
+// The one place where the CUDA backend is compiled, with what methods and optimizers launch
+// themselves.
 #include <triptych/backend/cuda.cuh>
 #include <triptych/method/all.hpp>
 #include <triptych/update/optimizer/any.hpp>

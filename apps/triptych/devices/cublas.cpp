@@ -1,5 +1,5 @@
-// cuBLAS for our programs, loaded when it is first called. Linked as usual it would take every start of
-// a program a tenth of a second, and 0.5 GB of addresses, also where no GPU is used.
+// cuBLAS for our programs, loaded when it is first called. Linked as usual it would take every
+// start of a program a tenth of a second, and 0.5 GB of addresses, also where no GPU is used.
 #include <string>
 
 #include <dlfcn.h>
@@ -40,7 +40,8 @@ Call* found(const char* name) {
 
 }  // namespace
 
-/// Defines a call of cuBLAS that goes on to the library. `parameters` and `arguments` in parentheses.
+/// Defines a call of cuBLAS that goes on to the library. `parameters` and `arguments` in
+/// parentheses.
 #define TRIPTYCH_CUBLAS(call, parameters, arguments)                                               \
   extern "C" cublasStatus_t call parameters {                                                      \
     static const auto go_on = found<decltype(call)>(TRIPTYCH_TEXT(call));                          \

@@ -1,7 +1,7 @@
 // apps/triptych/devices/cuda.hpp
 //
-// The app's part that needs CUDA. CMake takes its definitions from apps/triptych/devices/cuda.cpp or, in a
-// build without CUDA, from apps/triptych/devices/no_cuda.cpp.
+// The app's part that needs CUDA. CMake takes its definitions from apps/triptych/devices/cuda.cpp
+// or, in a build without CUDA, from apps/triptych/devices/no_cuda.cpp.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,8 @@
 
 namespace triptych::app {
 
-/// What this machine has for CUDA; nothing in a build without it. A close look loads cuBLAS and wakes every device.
+/// What this machine has for CUDA; nothing in a build without it. A close look loads cuBLAS and
+/// wakes every device.
 std::optional<backend::cuda_state> cuda_here(bool closely = false);
 
 /// Trains on the CUDA device of `where`.

@@ -1,7 +1,8 @@
 // apps/triptych/options/command_line.hpp
 //
 // The grammar of the command line: which words are options of which command. Here words become
-// named texts (command_line.cpp, over CLI11); what the texts mean is decided in declared.cpp and sources.cpp.
+// named texts (command_line.cpp, over CLI11); what the texts mean is decided in declared.cpp and
+// sources.cpp.
 #pragma once
 
 #include <optional>
@@ -86,9 +87,9 @@ inline std::string shell_word(const std::string& word) {
       if (byte >= 0x20 && byte < 0x7F) {
         text += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
       } else {
-        for (const char part : {'\\', static_cast<char>('0' + (byte >> 6)),
-                                static_cast<char>('0' + (byte >> 3 & 7)),
-                                static_cast<char>('0' + (byte & 7))}) {
+        for (const char part :
+             {'\\', static_cast<char>('0' + (byte >> 6)), static_cast<char>('0' + (byte >> 3 & 7)),
+              static_cast<char>('0' + (byte & 7))}) {
           text += part;
         }
       }
@@ -106,8 +107,8 @@ inline error with_advice(const error& failure, const std::string& advice) {
   return {failure.kind(), sentence.substr(0, sentence.rfind("; ")) + "; " + advice};
 }
 
-/// The failure in the words of a command line: the library names a setting in backquotes, `batch`, whatever a program
-/// calls it; here it is --batch.
+/// The failure in the words of a command line: the library names a setting in backquotes, `batch`,
+/// whatever a program calls it; here it is --batch.
 error in_flags(const error& failure);
 
 /// " (did you mean lr?)", or nothing if no known name is near.

@@ -348,9 +348,18 @@ const settings<reproduce_options>& reproduce_settings() {
 /// The options of training that the cells of a table can have in common.
 const settings<train_options>& shared_settings() {
   static const settings<train_options> table = [] {
-    constexpr std::string_view others[]{"out",       "seed",      "method",  "resume",
-                                        "json",      "overwrite", "dry-run", "print-config",
-                                        "max-steps", "dump-step", "dump-at", "lr-changes",
+    constexpr std::string_view others[]{"out",
+                                        "seed",
+                                        "method",
+                                        "resume",
+                                        "json",
+                                        "overwrite",
+                                        "dry-run",
+                                        "print-config",
+                                        "max-steps",
+                                        "dump-step",
+                                        "dump-at",
+                                        "lr-changes",
                                         "accept-changed-data"};
     auto shared = train_settings();
     std::erase_if(shared, [&](const setting<train_options>& s) {

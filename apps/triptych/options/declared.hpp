@@ -25,7 +25,8 @@ const settings<reproduce_options>& reproduce_settings();
 /// The options of training that the cells of a table can have in common.
 const settings<train_options>& shared_settings();
 
-/// The values of `layers`, the later over the earlier, over the recipe and the variant that they choose.
+/// The values of `layers`, the later over the earlier, over the recipe and the variant that they
+/// choose.
 train_options merged(const std::vector<std::vector<given_value>>& layers);
 
 /// The values that are those of `reproduce` itself, taken out of `values`.

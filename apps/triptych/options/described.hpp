@@ -1,7 +1,8 @@
 // apps/triptych/options/described.hpp
 //
-// Options of training that structs of the library describe themselves (core/options.hpp): those of methods and
-// optimizers. Until such a struct is made, a value is kept as text, which the struct has accepted.
+// Options of training that structs of the library describe themselves (core/options.hpp): those of
+// methods and optimizers. Until such a struct is made, a value is kept as text, which the struct
+// has accepted.
 #pragma once
 
 #include <algorithm>
@@ -66,7 +67,8 @@ const settings<Part>& settings_of() {
   return table;
 }
 
-/// A method's or optimizer's struct with the values of a run. Throws error::usage for one that it cannot take.
+/// A method's or optimizer's struct with the values of a run. Throws error::usage for one that it
+/// cannot take.
 template <DescribedOptions Part>
 Part part_of(const train_options& o) {
   Part part;
@@ -124,8 +126,8 @@ field<train_options> as_text(const setting<Part>& s) {
           .example = example};
 }
 
-/// Adds every option of the parts of `List`, of which `chosen` names the one of a run. An option that several parts
-/// have is one option, with the limits and the default of the chosen part.
+/// Adds every option of the parts of `List`, of which `chosen` names the one of a run. An option
+/// that several parts have is one option, with the limits and the default of the chosen part.
 template <class List>
 void add_described(settings<train_options>& table, const std::string& group,
                    std::string train_options::*chosen) {

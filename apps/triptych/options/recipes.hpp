@@ -13,10 +13,10 @@ struct preset_value {
   std::string_view option, value;
 };
 
-// Sources: MC is the CIFAR-10 notebook of MoCo's authors; L is lightly's CIFAR-10 benchmark, whose kNN
-// accuracies after 200 epochs at batch 128 are a reference; SS is the code of SimSiam's authors, PH the
-// public CIFAR-10 recipe derived from it; S is solo-learn's CIFAR recipes; F is the code of Fast-MoCo's
-// authors, for ImageNet: they give none for CIFAR.
+// Sources: MC is the CIFAR-10 notebook of MoCo's authors; L is lightly's CIFAR-10 benchmark, whose
+// kNN accuracies after 200 epochs at batch 128 are a reference; SS is the code of SimSiam's
+// authors, PH the public CIFAR-10 recipe derived from it; S is solo-learn's CIFAR recipes; F is the
+// code of Fast-MoCo's authors, for ImageNet: they give none for CIFAR.
 namespace tuned {
 
 inline constexpr preset_value moco[] = {

@@ -1,5 +1,5 @@
-// Where options come from, and which source counts: flags over the environment over a file over the variant over the
-// recipe over the defaults.
+// Where options come from, and which source counts: flags over the environment over a file over the
+// variant over the recipe over the defaults.
 #include <algorithm>
 #include <cctype>
 #include <cstddef>

@@ -152,8 +152,8 @@ class config_line {
 
 }  // namespace detail
 
-/// A string of the file: as in JSON, but for a byte that is not UTF-8 (paths may hold any), which is kept
-/// as \udc80 to \udcff, as Python does (PEP 383).
+/// A string of the file: as in JSON, but for a byte that is not UTF-8 (paths may hold any), which
+/// is kept as \udc80 to \udcff, as Python does (PEP 383).
 inline std::string quoted_text(std::string_view text) {
   std::string quoted = "\"";
   for (std::size_t at = 0; at < text.size();) {

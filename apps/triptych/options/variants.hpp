@@ -1,6 +1,7 @@
 // apps/triptych/options/variants.hpp
 //
-// In what the paper's method and its authors' code differ (docs/method.md, "released"), option by option.
+// In what the paper's method and its authors' code differ (docs/method.md, "released"), option by
+// option.
 #pragma once
 
 #include <string>

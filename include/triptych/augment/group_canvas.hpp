@@ -1,9 +1,9 @@
 // triptych/augment/group_canvas.hpp
 //
-// Views of a batch, each made by a group of lanes (kernels/group.hpp): what a device does with images
-// that lie in its memory. The arithmetic of every pixel is that of the CPU's views, the order of
-// operations is paint.hpp's; alone the mean luma of a contrast is summed in another order, and a
-// device's exponential may end in other bits.
+// Views of a batch, each made by a group of lanes (kernels/group.hpp): what a device does with
+// images that lie in its memory. The arithmetic of every pixel is that of the CPU's views, the
+// order of operations is paint.hpp's; alone the mean luma of a contrast is summed in another order,
+// and a device's exponential may end in other bits.
 //
 // Shapes: images (N, H, W, 3) bytes; views (V n, S, S, 3) floats, view-major.
 // Cost: a launch; 24 bytes a pixel of scratch memory, which a cache holds for small views.
@@ -24,7 +24,7 @@ namespace triptych::augment {
 
 /// The views of a batch, decided: everything but the memory that they are made in.
 struct view_batch {
-  const std::uint8_t* pixels = nullptr;   ///< (N, height, width, 3)
+  const std::uint8_t* pixels = nullptr;  ///< (N, height, width, 3)
   int height = 0, width = 0;
   const std::int64_t* samples = nullptr;  ///< (per_view): indices into the images
   const draw* draws = nullptr;            ///< (views per_view), view-major
@@ -38,8 +38,8 @@ struct view_batch {
   }
 };
 
-/// A canvas (paint.hpp) that the lanes of a group paint together. Between operations each lane waits
-/// for the others: the next one may read what another lane wrote.
+/// A canvas (paint.hpp) that the lanes of a group paint together. Between operations each lane
+/// waits for the others: the next one may read what another lane wrote.
 template <class Group>
 struct group_canvas {
   Group group;

@@ -1,7 +1,8 @@
 // triptych/augment/paint.hpp
 //
 // The operations of a view in their order, on whatever it is painted: on a canvas of one thread
-// (pipeline_inl.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and has
+// (pipeline_inl.hpp) or of a group of lanes (group_canvas.hpp). A canvas holds planes (3, h, w) and
+// has
 //
 //   take(crop, frame, filter)   the planes are the pixels from the frame's corner on of that rectangle of the
 //                      image, resampled to the frame's size, in [0, 1]

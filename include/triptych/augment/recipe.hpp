@@ -92,8 +92,8 @@ inline constexpr std::array<std::string_view, 11> preset_names{
     "plain",  "linear", "mncl", "fast_moco", "simsiam", "moco",
     "simclr", "nnclr",  "byol", "byol_1",    "byol_2"};
 
-/// The recipe of that name for a view, counted from 0: "byol" is its two in turn, all others are the
-/// same for every view. error::usage for a name that there is not.
+/// The recipe of that name for a view, counted from 0: "byol" is its two in turn, all others are
+/// the same for every view. error::usage for a name that there is not.
 recipe preset(std::string_view name, int view = 0);
 
 /// error::usage naming the first parameter that is not a finite number of its range.

@@ -68,11 +68,8 @@ struct sampling {
   int taps;  ///< inputs that an output looks at
 
   TRIPTYCH_HOST_DEVICE sampling(filter f, int inputs, int outputs)
-      : kind(f),
-        in(inputs),
-        scale(static_cast<float>(inputs) / static_cast<float>(outputs)),
-        width(scale > 1 ? scale : 1.0f),
-        support(reach(f) * width),
+      : kind(f), in(inputs), scale(static_cast<float>(inputs) / static_cast<float>(outputs)),
+        width(scale > 1 ? scale : 1.0f), support(reach(f) * width),
         taps(static_cast<int>(std::ceil(2 * support))) {
     if (taps > in) taps = in;
   }
@@ -106,7 +103,8 @@ struct axis {
   std::vector<int> first;      // (count)
   std::vector<float> weights;  // (count, taps)
 
-  /// Prepares the outputs begin ... begin + count - 1 of in -> out; memory is kept for the next call.
+  /// Prepares the outputs begin ... begin + count - 1 of in -> out; memory is kept for the next
+  /// call.
   void prepare(filter f, int in, int out, int begin, int count);
   /// Inputs from the first that is looked at to the last.
   [[nodiscard]] int span() const { return first.back() + taps - first.front(); }
@@ -120,8 +118,8 @@ struct resize_workspace {
 
 /// planes (3, out_h, out_w) <- the rectangle `from` of `image`, scaled to [0, 1] and resampled to
 /// frame.height x frame.width, of which the pixels from (frame.top, frame.left) on are taken;
-/// overwritten. `from` must lie within the image and hold at least a pixel, and the planes within the
-/// frame.
+/// overwritten. `from` must lie within the image and hold at least a pixel, and the planes within
+/// the frame.
 void resize(image_view image, const box& from, filter f, const box& frame, int out_h, int out_w,
             resize_workspace& work, float* planes);
 

@@ -1,8 +1,8 @@
 // triptych/backend/cuda.cuh
 //
 // The CUDA backends, defined (cuda.hpp declares them). Exactly one .cu file of a program includes
-// this. Functors that a method or an optimizer launches itself are compiled there too, for sources that no
-// CUDA compiler sees:
+// this. Functors that a method or an optimizer launches itself are compiled there too, for sources
+// that no CUDA compiler sees:
 //
 //   extern const auto mine = triptych::backend::launched<triptych::backend::cuda>(parts<my_optimizer>{});
 #pragma once
@@ -109,8 +109,9 @@ namespace cuda_detail {
 
 template <class B, class... Functors>
 auto addresses(kernels::launch_list<Functors...>) {
-  return std::make_tuple(static_cast<void (B::*)(std::size_t, const Functors&)>(&B::each)...,
-                         static_cast<void (B::*)(std::size_t, const Functors&)>(&B::commit_each)...);
+  return std::make_tuple(
+      static_cast<void (B::*)(std::size_t, const Functors&)>(&B::each)...,
+      static_cast<void (B::*)(std::size_t, const Functors&)>(&B::commit_each)...);
 }
 
 template <class B, class Part>
@@ -129,8 +130,8 @@ auto addresses_of_all() {
 
 }  // namespace cuda_detail
 
-/// Where each of the backends launches each functor in the `launches` of the parts: an object with external
-/// linkage that holds this makes the compiler emit them.
+/// Where each of the backends launches each functor in the `launches` of the parts: an object with
+/// external linkage that holds this makes the compiler emit them.
 template <class... Backends, template <class...> class List, class... Parts>
 auto launched(List<Parts...>) {
   return std::tuple_cat(cuda_detail::addresses_of_all<Backends, Parts...>()...);

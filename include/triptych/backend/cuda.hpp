@@ -7,14 +7,15 @@
 //   cuda_bf16   feature maps in bf16, and the products of convolutions; all else is float: mixed
 //               precision, on devices of compute capability 8.0 and more
 //
-// Only declarations, no CUDA header: networks, methods and programs over this backend are compiled by an
-// ordinary compiler. Its definitions are compiled once in a program, by nvcc:
+// Only declarations, no CUDA header: networks, methods and programs over this backend are compiled
+// by an ordinary compiler. Its definitions are compiled once in a program, by nvcc:
 //
 //   // cuda.cu
 //   #include <triptych/backend/cuda.cuh>
 //
-// Same bits from run to run on one kind of GPU with one version of the libraries. A backend is used from
-// the thread that made it, and all backends of a thread are on one device: CUDA's choice of a device is a thread's.
+// Same bits from run to run on one kind of GPU with one version of the libraries. A backend is used
+// from the thread that made it, and all backends of a thread are on one device: CUDA's choice of a
+// device is a thread's.
 #pragma once
 
 #include <triptych/backend/device/convolution/cuda_any.hpp>

@@ -1,9 +1,10 @@
 // triptych/backend/eigen.hpp
 //
-// The fast CPU backend, single precision: cpu/operations.hpp, and convolutions by an algorithm that is a policy
-// (backend/cpu/convolution/), of which implicit_gemm uses Eigen's product.
+// The fast CPU backend, single precision: cpu/operations.hpp, and convolutions by an algorithm that
+// is a policy (backend/cpu/convolution/), of which implicit_gemm uses Eigen's product.
 //
-// Same bits for any number of threads: every launch is cut by shapes alone, and Eigen never threads.
+// Same bits for any number of threads: every launch is cut by shapes alone, and Eigen never
+// threads.
 #pragma once
 
 #include <triptych/backend/cpu/convolution/algorithm.hpp>

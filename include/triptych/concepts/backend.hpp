@@ -3,9 +3,10 @@
 // What a backend offers: memory and some forty operations on plain row-major arrays. Networks,
 // losses and methods are written over this list alone, so one text runs on every backend.
 //
-// Two types of numbers: `real`, of weights, statistics, features and losses, and `activation`, of the feature
-// maps of an encoder and their gradients. On a CPU they are the same; an `activation` of fewer bits halves
-// what a GPU moves. Below, x is real and f a map; batch normalization and `add` take either.
+// Two types of numbers: `real`, of weights, statistics, features and losses, and `activation`, of
+// the feature maps of an encoder and their gradients. On a CPU they are the same; an `activation`
+// of fewer bits halves what a GPU moves. Below, x is real and f a map; batch normalization and
+// `add` take either.
 //
 // Conventions, for every operation below:
 //   - matrices and feature maps are row-major; pointers are to the backend's own memory;
@@ -71,30 +72,31 @@ concept Backend = requires { typename B::real; typename B::activation; typename 
   b.convolution_backward_weights(g, cf, cf, x, true);     // x, dy -> dw; last: adds to dw
   b.bias_forward(m, c, cx, true, x);                      // y (m x c, in place) += bias; relu?
   b.bias_backward(m, c, cx, x, x);                        // y or null (relu mask), dy (masked in place), adds to dbias
-  // x, weight, bias, eps, residual or null, relu?, running -> mean, inverse deviation (groups x C), y.
-  // y may be x or the residual.
+  // x, weight, bias, eps, residual or null, relu?, running -> mean, inverse deviation (groups x C),
+  // y. y may be x or the residual.
   b.batch_norm_forward(ns, cx, cx, cx, s, cx, true, rs, x, x, x);
   b.batch_norm_forward(ns, cf, cx, cx, s, cf, true, rs, x, x, f);
   // x, weight, bias, eps, running mean, running variance, residual or null, relu? -> y; y may be x.
   b.batch_norm_evaluate(m, c, cx, cx, cx, s, cx, cx, cx, true, x);
   b.batch_norm_evaluate(m, c, cf, cx, cx, s, cx, cx, cf, true, f);
-  // x, y or null (relu mask), weight, mean, inverse deviation, dy (masked in place), adds to dweight and
-  // dbias; dx, which may be dy or x.
+  // x, y or null (relu mask), weight, mean, inverse deviation, dy (masked in place), adds to
+  // dweight and dbias; dx, which may be dy or x.
   b.batch_norm_backward(ns, cx, cx, cx, cx, cx, x, x, x, x);
   b.batch_norm_backward(ns, cf, cf, cx, cx, cx, f, x, x, f);
   b.max_pool_forward(sh, c, c, c, cf, f, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)
   b.max_pool_backward(sh, c, c, cf, ci, f);               // shape of x, height and width of dy, dy, argmax -> dx
   b.average_pool_forward(sh, cf, x);                      // x (N,H,W,C) -> y (N,C)
   b.average_pool_backward(sh, cx, f);                     // dy (N,C) -> dx (N,H,W,C)
-  // Images (N,H,W,C) -> patches (g*g*N, H/g, W/g, C), patch-major in row-major order of the grid; sh.groups is
-  // ignored. A grid of 1 makes a map of whole images.
+  // Images (N,H,W,C) -> patches (g*g*N, H/g, W/g, C), patch-major in row-major order of the grid;
+  // sh.groups is ignored. A grid of 1 makes a map of whole images.
   b.divide(sh, c, cx, f);
   b.combine_forward(sm, cx, x);                           // patches -> means of subsets
   b.combine_backward(sm, cx, x);                          // d(means) -> d(patches)
 
   // -- what a step does to the state of a run ---------------------------------------------------
-  // A gate, one number in the backend's memory, is closed by the first number that is not finite. While it is
-  // closed, what is below it here changes nothing, so the state stays what it was before that step.
+  // A gate, one number in the backend's memory, is closed by the first number that is not finite.
+  // While it is closed, what is below it here changes nothing, so the state stays what it was
+  // before that step.
   { b.gate() } -> std::same_as<const typename B::real*>;  // 1: open; 0: closed
   b.open_gate();                          // it is open from the start
   b.close_gate_unless_finite(cx, n);      // where any of the numbers is NaN or infinite
@@ -108,16 +110,18 @@ concept Backend = requires { typename B::real; typename B::activation; typename 
 
   b.norm(cx, n, x);                       // x[0] = |cx|
   b.clip(d, cx, x);                       // limit, norm -> x[0] = what the gradient is multiplied by
-  // Whether looking at a number means waiting. Then a step is only launched, and read when somebody asks.
+  // Whether looking at a number means waiting. Then a step is only launched, and read when somebody
+  // asks.
   { B::defers } -> std::convertible_to<bool>;
-  // work(), which looks at nothing, as one launch. Where this throws, nothing of it was launched, though
-  // work() may have run on the host. See docs/design/0009.
+  // work(), which looks at nothing, as one launch. Where this throws, nothing of it was launched,
+  // though work() may have run on the host. See docs/design/0009.
   b.as_graph(work);
 
   // -- losses and memory -----------------------------------------------------------------------
   b.normalize_rows_forward(m, c, cx, x, x);               // x -> y = x / max(|x|, 1e-12), 1 / max(|x|, 1e-12) per row
   b.normalize_rows_backward(m, c, cx, cx, cx, s, x);      // y, inverse norm, dy, scale: adds scale * d to dx
-  // Cross-entropy of softmax(logits): logits become scale * d(sum of row losses)/d(logits); loss per row.
+  // Cross-entropy of softmax(logits): logits become scale * d(sum of row losses)/d(logits); loss
+  // per row.
   b.softmax_cross_entropy(ls, s, x, x);
   b.argmax_rows(m, m, cx, i);                             // rows, columns; ties: the lowest index
   b.gather_rows(cx, ci, m, c, x);                         // x row r = cx row ci[r]

@@ -1,7 +1,7 @@
 // triptych/concepts/rendering_backend.hpp
 //
-// A backend that makes the views of a batch itself, from images that lie in its memory: what crosses
-// to it are the decisions (augment/draw.hpp), not pixels. Elsewhere the loader makes them.
+// A backend that makes the views of a batch itself, from images that lie in its memory: what
+// crosses to it are the decisions (augment/draw.hpp), not pixels. Elsewhere the loader makes them.
 #pragma once
 
 #include <cstddef>

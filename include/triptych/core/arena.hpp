@@ -27,11 +27,11 @@ namespace triptych {
 /// Every allocation starts on a cache line, so that vector loads never straddle two.
 inline constexpr std::size_t arena_alignment = 64;
 
-/// Host memory; a backend with memory of its own supplies a type with the same two functions, and may
-/// add `free_bytes()`. Where there is no memory left, that type throws error::memory with a sentence
-/// that says how much was asked for; whoever asked completes it (`buffer`).
-/// Linux is asked for pages of 2 MiB where they fit: kernels that write many places at once wait less
-/// for addresses (4 to 6 % of a training step).
+/// Host memory; a backend with memory of its own supplies a type with the same two functions, and
+/// may add `free_bytes()`. Where there is no memory left, that type throws error::memory with a
+/// sentence that says how much was asked for; whoever asked completes it (`buffer`).
+/// Linux is asked for pages of 2 MiB where they fit: kernels that write many places at once wait
+/// less for addresses (4 to 6 % of a training step).
 struct host_allocator {
   static void* allocate(std::size_t bytes) {
     void* const p = ::operator new (bytes, std::align_val_t{arena_alignment});
@@ -87,8 +87,8 @@ class stack_arena {
     std::size_t block, offset, taken;
   };
 
-  /// While one lives, no memory goes back to the system: for work that refers to the arena's memory and
-  /// is done later.
+  /// While one lives, no memory goes back to the system: for work that refers to the arena's memory
+  /// and is done later.
   class hold {
    public:
     explicit hold(stack_arena& arena) : arena_(arena) { ++arena_.holds_; }
@@ -159,7 +159,7 @@ class stack_arena {
       blocks_.clear();
       blocks_.emplace_back(peak_);
       ++growths_;
-    } catch (...) {  // bad_alloc, or what a device's memory throws
+    } catch (...) {     // bad_alloc, or what a device's memory throws
       blocks_.clear();  // the next step asks again, block by block
     }
   }

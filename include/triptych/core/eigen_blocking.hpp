@@ -7,8 +7,8 @@
 
 namespace triptych {
 
-/// From now on Eigen cuts products as for caches of 32 KiB, 1 MiB and 32 MiB on every machine. Whatever
-/// of the library multiplies with Eigen calls it first.
+/// From now on Eigen cuts products as for caches of 32 KiB, 1 MiB and 32 MiB on every machine.
+/// Whatever of the library multiplies with Eigen calls it first.
 void fix_eigen_blocking();
 
 }  // namespace triptych

@@ -10,7 +10,8 @@
 
 namespace triptych {
 
-/// The texts of the first `most` of a list with ", " between them, and ", ..." where there are more.
+/// The texts of the first `most` of a list with ", " between them, and ", ..." where there are
+/// more.
 template <class List, class Text>
 std::string first_few(const List& list, std::size_t most, const Text& text) {
   std::string all;

@@ -37,9 +37,9 @@ struct logit_shape {
   std::int64_t positives = 0;
 };
 
-/// Means of subsets of patches: for each of `groups` views, `combinations` subsets of `size` patches
-/// out of `patches`. `table` (host memory) lists patch numbers, view-major, then subset, then member.
-/// Row order: patches ((view, patch), image), combined rows ((view, subset), image).
+/// Means of subsets of patches: for each of `groups` views, `combinations` subsets of `size`
+/// patches out of `patches`. `table` (host memory) lists patch numbers, view-major, then subset,
+/// then member. Row order: patches ((view, patch), image), combined rows ((view, subset), image).
 struct subset_means {
   int groups = 1, patches = 1, combinations = 1, size = 1;
   std::int64_t images = 0;  ///< of one view

@@ -1,7 +1,7 @@
 // triptych/core/options.hpp
 //
-// How a struct of options describes itself: it lists its fields once, with name, limits and help, and every
-// program that offers them to its users follows.
+// How a struct of options describes itself: it lists its fields once, with name, limits and help,
+// and every program that offers them to its users follows.
 //
 //   struct nnclr_options {
 //     double temperature = 1.0;
@@ -15,8 +15,8 @@
 //     }
 //   };
 //
-// A field is a real number with its limits, a whole number with its range, a bool, or an enumeration with a
-// word for each of its values, in their order.
+// A field is a real number with its limits, a whole number with its range, a bool, or an
+// enumeration with a word for each of its values, in their order.
 #pragma once
 
 #include <concepts>
@@ -61,7 +61,7 @@ struct any_field {
   void operator()(std::string_view, Whole Options::*, const allowed::range&, std::string_view) {}
   void operator()(std::string_view, bool Options::*, std::string_view) {}
   template <class Enum>
-    requires std::is_enum_v<Enum>
+  requires std::is_enum_v<Enum>
   void operator()(std::string_view, Enum Options::*, std::initializer_list<std::string_view>,
                   std::string_view) {}
 };
@@ -70,8 +70,9 @@ struct any_field {
 
 /// Options that list their fields.
 template <class Options>
-concept DescribedOptions =
-    std::default_initializable<Options> &&
-    requires(detail::any_field<Options>& visit) { Options::describe(visit); };
+concept DescribedOptions = std::default_initializable<Options> &&
+    requires(detail::any_field<Options>& visit) {
+  Options::describe(visit);
+};
 
 }  // namespace triptych

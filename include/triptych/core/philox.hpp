@@ -52,8 +52,7 @@ class random_stream {
  public:
   constexpr random_stream(std::uint64_t seed, stream purpose, std::uint32_t a = 0,
                           std::uint32_t b = 0, std::uint32_t c = 0)
-      : key0_(static_cast<std::uint32_t>(seed)),
-        key1_(static_cast<std::uint32_t>(seed >> 32)),
+      : key0_(static_cast<std::uint32_t>(seed)), key1_(static_cast<std::uint32_t>(seed >> 32)),
         counter_{0, a, b, (static_cast<std::uint32_t>(purpose) << 8) | (c & 0xFFu)} {}
 
   /// The next 32 random bits.

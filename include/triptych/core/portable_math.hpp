@@ -1,8 +1,8 @@
 // triptych/core/portable_math.hpp
 //
-// Double-precision exponential, logarithm and cosine made of additions and multiplications only. The C
-// library picks other code, and other last bits, for processors with and without FMA; these give
-// the same bits wherever the same binary runs.
+// Double-precision exponential, logarithm and cosine made of additions and multiplications only.
+// The C library picks other code, and other last bits, for processors with and without FMA; these
+// give the same bits wherever the same binary runs.
 //
 // Cost: about 20 multiply-adds for the exponential; the logarithm needs one exponential more.
 #pragma once
@@ -37,8 +37,8 @@ inline double portable_log(double x) {
   return y + 2.0 * (x - e) / (x + e);
 }
 
-/// cos(pi u) for u in [0, 1], within 2 units in the last place of 1: the Taylor series of sin or cos
-/// on the half turn about the nearest of 0, 1/2 and 1.
+/// cos(pi u) for u in [0, 1], within 2 units in the last place of 1: the Taylor series of sin or
+/// cos on the half turn about the nearest of 0, 1/2 and 1.
 constexpr double portable_cos_pi(double u) {
   constexpr double pi = 3.14159265358979323846;
   const bool middle = u > 0.25 && u < 0.75;

@@ -1,7 +1,7 @@
 // triptych/core/tensor.hpp
 //
-// A view of numbers in channels-last order. Nothing here owns memory: activations lie in a backend's
-// stack arena, parameters in a network's flat arena.
+// A view of numbers in channels-last order. Nothing here owns memory: activations lie in a
+// backend's stack arena, parameters in a network's flat arena.
 //
 //   N images, H x W pixels, C channels; row-major (N, H, W, C), so that a feature map is a matrix of
 //   N*H*W rows and C columns, and a feature vector is the case H = W = 1.

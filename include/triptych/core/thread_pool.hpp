@@ -73,9 +73,9 @@ class thread_pool {
 
   [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Runs task(0) ... task(count - 1), each exactly once, and returns when all have ended. The first
-  /// exception thrown by a task is thrown again here. Not reentrant: a task must not call `run`, and
-  /// a pool serves one caller at a time.
+  /// Runs task(0) ... task(count - 1), each exactly once, and returns when all have ended. The
+  /// first exception thrown by a task is thrown again here. Not reentrant: a task must not call
+  /// `run`, and a pool serves one caller at a time.
   template <class Task>
   void run(std::int64_t count, const Task& task) {
     if (count <= 0) return;

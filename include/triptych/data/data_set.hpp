@@ -1,7 +1,7 @@
 // triptych/data/data_set.hpp
 //
-// What is known of a data set before it is read: its name, how its directory is recognized, and who reads it. Each
-// reader's header describes its own; registry.hpp lists them.
+// What is known of a data set before it is read: its name, how its directory is recognized, and who
+// reads it. Each reader's header describes its own; registry.hpp lists them.
 #pragma once
 
 #include <array>
@@ -28,8 +28,8 @@ struct source {
   std::int64_t limit_per_file = 0;  ///< first records of each file, or images of each class; 0: all
   std::uint64_t seed = 1;           ///< of generated images
   std::int64_t procedural_train = 5000, procedural_test = 1000;
-  bool skip_damaged = false;   ///< leave pictures out that cannot be decoded; else they are refused
-  std::uint64_t memory = 0;    ///< bytes for decoded pictures; 0: half of what is free
+  bool skip_damaged = false;  ///< leave pictures out that cannot be decoded; else they are refused
+  std::uint64_t memory = 0;   ///< bytes for decoded pictures; 0: half of what is free
   /// `load` calls it once with every image of either part, each part in its order.
   std::function<void(bool test, augment::image_view)> seen{};
 };

@@ -1,8 +1,8 @@
 // triptych/data/decode.hpp
 //
 // Image files to 8-bit RGB: binary PPM always, JPEG with libjpeg-turbo if TRIPTYCH_HAS_JPEG is
-// defined, PNG with libpng if TRIPTYCH_HAS_PNG is. What a file is, its first bytes say, not its name.
-// The pixels are those of Pillow's convert("RGB") on the picture as it is meant to be seen
+// defined, PNG with libpng if TRIPTYCH_HAS_PNG is. What a file is, its first bytes say, not its
+// name. The pixels are those of Pillow's convert("RGB") on the picture as it is meant to be seen
 // (ImageOps.exif_transpose): docs/images.md has a row for each kind of file.
 //
 // Files are untrusted: memory and work are bounded before they are spent (docs/limits.md), and an
@@ -62,8 +62,8 @@ constexpr bool has_png = true;
 constexpr bool has_png = false;
 #endif
 
-/// Defined by the library alone, for the formats that it reads: a program that was told of others does
-/// not link.
+/// Defined by the library alone, for the formats that it reads: a program that was told of others
+/// does not link.
 template <bool Jpeg, bool Png>
 void compiled_library_with_formats();
 template <>

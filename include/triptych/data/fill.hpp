@@ -3,7 +3,8 @@
 // Chosen images of a set as one view each: what the loader does for a batch, and an evaluation for
 // one pass over a set. The result depends on the arguments alone, never on the number of threads.
 //
-// Shapes: out (N, out_size, out_size, 3) a view, channels last, normalized; N the number of samples.
+// Shapes: out (N, out_size, out_size, 3) a view, channels last, normalized; N the number of
+// samples.
 #pragma once
 
 #include <atomic>
@@ -27,8 +28,8 @@ void fill(const image_set& set, std::span<const std::int64_t> samples,
           const augment::recipe& recipe, const augment::address& at, int out_size, float* out,
           thread_pool* pool = nullptr);
 
-/// The same for several views, view-major, of which `recipes` are those from `first.view` on: each image
-/// is looked up once, and none any more where `stop` has become true.
+/// The same for several views, view-major, of which `recipes` are those from `first.view` on: each
+/// image is looked up once, and none any more where `stop` has become true.
 void fill(const image_set& set, std::span<const std::int64_t> samples,
           std::span<const augment::recipe> recipes, const augment::address& first, int out_size,
           float* out, thread_pool* pool = nullptr, const std::atomic<bool>* stop = nullptr);

@@ -37,13 +37,14 @@ struct image_set {
   std::string name;
   int height = 0, width = 0;  ///< of every image; 0 where each has a size of its own
   int classes = 0;
-  std::vector<std::uint8_t> pixels{};                      ///< one image behind the other
-  std::vector<std::int32_t> labels{};  ///< (N), each below `classes`; -1, of the last ones alone: unknown
+  std::vector<std::uint8_t> pixels{};  ///< one image behind the other
+  std::vector<std::int32_t>
+      labels{};  ///< (N), each below `classes`; -1, of the last ones alone: unknown
   std::array<float, 3> mean{0, 0, 0}, deviation{1, 1, 1};  ///< of pixels scaled to [0, 1]
   std::vector<placed_image> places{};                      ///< (N) where sizes differ, else none
   std::vector<std::string> class_names{};                  ///< (classes), or none
-  /// Image i of a set that does not lie in memory, in the buffer that it is given; called from several
-  /// threads. Else null.
+  /// Image i of a set that does not lie in memory, in the buffer that it is given; called from
+  /// several threads. Else null.
   std::function<augment::image_view(std::int64_t i, std::vector<std::uint8_t>&)> read{};
 
   [[nodiscard]] std::int64_t size() const noexcept {
@@ -58,8 +59,7 @@ struct image_set {
 
   /// Image i. A set that is read as needed puts it into `memory`, where it stays until that is used
   /// again. error::usage if there is no such image.
-  [[nodiscard]] augment::image_view image(std::int64_t i,
-                                          std::vector<std::uint8_t>& memory) const {
+  [[nodiscard]] augment::image_view image(std::int64_t i, std::vector<std::uint8_t>& memory) const {
     if (i >= 0 && i < size() && read) return read(i, memory);
     const auto at = static_cast<std::size_t>(i);
     placed_image p{0, height, width};

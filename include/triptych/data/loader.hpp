@@ -4,8 +4,8 @@
 // A batch is a function of (set, recipes, sizes, seed, epoch, step): a loader that starts anywhere
 // gives what a loader that arrived there gives.
 //
-// Shapes: images (V, N, S, S, 3), view-major, normalized; labels and samples (N). Where a device makes
-// the images, a batch holds what was decided about them instead (`decide_only`).
+// Shapes: images (V, N, S, S, 3), view-major, normalized; labels and samples (N). Where a device
+// makes the images, a batch holds what was decided about them instead (`decide_only`).
 // Every epoch shows the images in the order of shuffle(seed, epoch) and drops the incomplete last
 // batch. Cost in the training thread: the wait, if any; nothing is allocated per batch.
 #pragma once

@@ -4,12 +4,12 @@
 // other file there.
 //
 // A tree has parts: `train` (or `training`), and `test` (`testing`), `val` (`valid`, `validation`,
-// `dev`) or `eval` (`evaluation`), and `unlabeled` (`unsup`), whose pictures are training images, too, the last
-// ones; in any case of letters. A tree without parts is all training images. A directory of a part is a class; its pictures lie in it at any depth, as torchvision's
-// ImageFolder takes them, also behind links. Without directories of classes a part takes its labels
-// from a list beside its pictures or beside the part (`annotations`), or, where there are none
-// anywhere, all of them are one class. Of several test parts the first in the order above that has
-// labels is taken.
+// `dev`) or `eval` (`evaluation`), and `unlabeled` (`unsup`), whose pictures are training images,
+// too, the last ones; in any case of letters. A tree without parts is all training images. A
+// directory of a part is a class; its pictures lie in it at any depth, as torchvision's ImageFolder
+// takes them, also behind links. Without directories of classes a part takes its labels from a list
+// beside its pictures or beside the part (`annotations`), or, where there are none anywhere, all of
+// them are one class. Of several test parts the first in the order above that has labels is taken.
 //
 // Classes are numbered in sorted order; the pictures of a class come in sorted order of directory,
 // then name. What cannot be told apart is refused (error::data), with what to do about it.
@@ -42,7 +42,8 @@ struct picture_tree {
 /// The tree below `root`; at most `limit_per_class` pictures of each class in either part (0: all).
 picture_tree find_pictures(const fs::path& root, std::int64_t limit_per_class = 0);
 
-/// The pictures directly in `directory`, in sorted order; what else lies there is added to `skipped`.
+/// The pictures directly in `directory`, in sorted order; what else lies there is added to
+/// `skipped`.
 std::vector<fs::path> pictures_in(const fs::path& directory, account& skipped);
 
 /// The number of a class among sorted ones; -1 where it is none of them.
@@ -62,8 +63,9 @@ struct annotation {
   std::string file, label;
 };
 
-/// The lines of `path`: a file's name and its class, with tabs, commas, semicolons or blanks between fields;
-/// further fields and empty lines are ignored. error::data for a file beyond the limits above.
+/// The lines of `path`: a file's name and its class, with tabs, commas, semicolons or blanks
+/// between fields; further fields and empty lines are ignored. error::data for a file beyond the
+/// limits above.
 std::vector<annotation> read_annotations(const fs::path& path);
 
 struct numbered_line {

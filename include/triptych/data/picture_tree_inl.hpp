@@ -77,8 +77,8 @@ class tree_walk {
     return found;
   }
 
-  /// All pictures below `directory`, sorted by the path of their directory, then by name. A directory
-  /// that links lead to again, or one of those `above`, is left out.
+  /// All pictures below `directory`, sorted by the path of their directory, then by name. A
+  /// directory that links lead to again, or one of those `above`, is left out.
   [[nodiscard]] std::vector<fs::path>
   pictures_below(const fs::path& directory, const std::vector<fs::path>& above = {}) const {
     std::map<std::string, std::vector<fs::path>> by_directory;
@@ -180,8 +180,9 @@ inline std::optional<fs::path> annotations_of(const fs::path& root, const fs::pa
   return part == root ? std::nullopt : find(beside, part_of(part) == part::train);
 }
 
-/// The label of each picture by `list`, whose lines that name none are a heading or of another part.
-/// For the training part, whose directories have named no class, `classes` become those of the list.
+/// The label of each picture by `list`, whose lines that name none are a heading or of another
+/// part. For the training part, whose directories have named no class, `classes` become those of
+/// the list.
 inline std::vector<labeled_file> annotated(const fs::path& part, const fs::path& list,
                                            const std::vector<fs::path>& pictures, bool training,
                                            std::vector<std::string>& classes) {

@@ -1,8 +1,8 @@
 // triptych/data/pictures.hpp
 //
-// Picture files as the images of a set, each of its own size: decoded once into memory where they fit,
-// else read again whenever they are needed. The images are the same either way, and for any number of
-// threads.
+// Picture files as the images of a set, each of its own size: decoded once into memory where they
+// fit, else read again whenever they are needed. The images are the same either way, and for any
+// number of threads.
 #pragma once
 
 #include <array>

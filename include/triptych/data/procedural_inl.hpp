@@ -87,7 +87,8 @@ inline void paint(int figure, random_stream random, std::span<std::uint8_t> imag
   constexpr float tau = 6.28318530717958647692f;
   std::array<float, side * side * 3> canvas;
 
-  // One draw after the other: the arguments of a call are evaluated in an order that each compiler chooses.
+  // One draw after the other: the arguments of a call are evaluated in an order that each compiler
+  // chooses.
   const float strength = random.uniform(0.08f, 0.28f), cell = random.uniform(3, 9);
   const color_noise noise(random, cell, strength);
   const float direction = random.uniform(0, tau), slope = random.uniform(0, 0.012f);
@@ -174,10 +175,9 @@ TRIPTYCH_INLINE image_set procedural_images(std::int64_t count, std::uint64_t se
   const auto paint_one = [&](std::int64_t i) {
     const int figure = static_cast<int>(i % procedural::classes);
     set.labels[static_cast<std::size_t>(i)] = figure;
-    procedural::paint(
-        figure, random_stream(seed, stream::procedural, static_cast<std::uint32_t>(i), part),
-        std::span(set.pixels)
-            .subspan(static_cast<std::size_t>(i) * bytes, bytes));
+    procedural::paint(figure,
+                      random_stream(seed, stream::procedural, static_cast<std::uint32_t>(i), part),
+                      std::span(set.pixels).subspan(static_cast<std::size_t>(i) * bytes, bytes));
   };
   if (pool != nullptr) {
     pool->run(count, paint_one);

@@ -17,7 +17,8 @@ namespace triptych::data {
 
 namespace fs = std::filesystem;
 
-/// All bytes of a regular file of at most `limit` bytes. Throws error::io where they cannot be read.
+/// All bytes of a regular file of at most `limit` bytes. Throws error::io where they cannot be
+/// read.
 std::vector<std::uint8_t> read_file(const fs::path& path, std::uintmax_t limit);
 
 /// The first bytes of a regular file, at most `count`; none where they cannot be read.

@@ -39,8 +39,8 @@ TRIPTYCH_INLINE std::vector<std::uint8_t> read_beginning(const fs::path& path, s
   try {
     if (io::type_of(path) != fs::file_type::regular) return {};
     const io::input_file file = io::open_input(path);
-    const auto contents = io::read_bytes(
-        file, std::min(count, static_cast<std::size_t>(file.size)));
+    const auto contents =
+        io::read_bytes(file, std::min(count, static_cast<std::size_t>(file.size)));
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(contents.data.get());
     return {bytes, bytes + contents.size};
   } catch (const error&) {

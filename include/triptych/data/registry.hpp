@@ -26,8 +26,8 @@
 namespace triptych::data {
 
 /// All of them; one more is its header above and its name here.
-inline constexpr std::array data_sets{known::cifar10, known::cifar100, known::stl10,
-                                      known::tiny_imagenet, known::folder, known::procedural};
+inline constexpr std::array data_sets{known::cifar10,       known::cifar100, known::stl10,
+                                      known::tiny_imagenet, known::folder,   known::procedural};
 
 inline constexpr auto data_set_names = [] {
   std::array<std::string_view, data_sets.size()> names;
@@ -41,8 +41,8 @@ const data_set& data_set_of(std::string_view name);
 /// Whether its images are made and not read.
 inline bool generated(std::string_view name) { return data_set_of(name).place == place::nowhere; }
 
-/// The directory that holds the set `name`. error::usage for an unknown name, error::data saying where
-/// it looked and how to get it.
+/// The directory that holds the set `name`. error::usage for an unknown name, error::data saying
+/// where it looked and how to get it.
 fs::path locate(const std::string& name, const fs::path& dir);
 
 /// Reads the set. error::usage for an unknown name or wrong number, error::data for missing or

@@ -1,12 +1,13 @@
 // triptych/data/stl10.hpp
 //
-// STL-10 in its binary version: 5,000 + 8,000 labeled images of 96 x 96 and 100,000 without a label, which
-// are training images like the others and come after them. Pixels are stored by channel and column, labels
-// from 1 on. Files may hold fewer images than the originals, never more; without unlabeled_X.bin the labeled
-// ones are all. The normalization is measured on the labeled training images.
+// STL-10 in its binary version: 5,000 + 8,000 labeled images of 96 x 96 and 100,000 without a
+// label, which are training images like the others and come after them. Pixels are stored by
+// channel and column, labels from 1 on. Files may hold fewer images than the originals, never more;
+// without unlabeled_X.bin the labeled ones are all. The normalization is measured on the labeled
+// training images.
 //
-// Source: Coates, Ng, Lee, "An analysis of single-layer networks in unsupervised feature learning" (AISTATS
-// 2011).
+// Source: Coates, Ng, Lee, "An analysis of single-layer networks in unsupervised feature learning"
+// (AISTATS 2011).
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@
 
 namespace triptych::data {
 
-/// Reads the directory that holds the .bin files; how.limit_per_file > 0 takes the first images of each. Images
-/// beyond how.memory are read when they are needed.
+/// Reads the directory that holds the .bin files; how.limit_per_file > 0 takes the first images of
+/// each. Images beyond how.memory are read when they are needed.
 split read_stl10(const fs::path& directory, const source& how = {});
 
 /// Training images, with and without a label, and test images.

@@ -27,8 +27,8 @@ double direction_spread(std::span<const float> z, std::int64_t rows, int dim);
 double effective_rank(std::span<const float> z, std::int64_t rows, int dim);
 
 /// Share, 0 to 1, of look-ups whose neighbor has the label of the row that looked; negative
-/// neighbor labels (rows of the queue that never held an image, or one without a label) count as misses,
-/// rows without a label not at all; 0 where all are such. Labels serve the log only.
+/// neighbor labels (rows of the queue that never held an image, or one without a label) count as
+/// misses, rows without a label not at all; 0 where all are such. Labels serve the log only.
 double same_label_share(std::span<const std::int32_t> labels,
                         std::span<const std::int32_t> neighbor_labels);
 
@@ -42,7 +42,7 @@ struct neighbor_age {
 /// row that the next push will overwrite first, `batch` the rows pushed a step, `pushed` the rows
 /// pushed so far in all.
 neighbor_age queue_age(std::span<const std::int64_t> indices, std::int64_t capacity,
-                        std::int64_t head, std::int64_t batch, std::int64_t pushed);
+                       std::int64_t head, std::int64_t batch, std::int64_t pushed);
 
 }  // namespace triptych::eval
 

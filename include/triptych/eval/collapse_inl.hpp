@@ -48,8 +48,8 @@ TRIPTYCH_INLINE double effective_rank(std::span<const float> z, std::int64_t row
   if (columns.squaredNorm() < 1e-12 * static_cast<double>(rows)) return 0;
   const Eigen::MatrixXd gram = rows < dim ? Eigen::MatrixXd(columns.transpose() * columns)
                                           : Eigen::MatrixXd(columns * columns.transpose());
-  // What SelfAdjointEigenSolver(gram, EigenvaluesOnly) does, less the code of its eigenvectors, which takes
-  // the compiler as long as the rest of the library.
+  // What SelfAdjointEigenSolver(gram, EigenvaluesOnly) does, less the code of its eigenvectors,
+  // which takes the compiler as long as the rest of the library.
   const double scale = gram.cwiseAbs().maxCoeff();
   const Eigen::Tridiagonalization<Eigen::MatrixXd> tridiagonal(gram / scale);
   Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
@@ -80,9 +80,8 @@ TRIPTYCH_INLINE double same_label_share(std::span<const std::int32_t> labels,
   return known > 0 ? static_cast<double>(same) / static_cast<double>(known) : 0;
 }
 
-TRIPTYCH_INLINE neighbor_age queue_age(std::span<const std::int64_t> indices,
-                                        std::int64_t capacity, std::int64_t head,
-                                        std::int64_t batch, std::int64_t pushed) {
+TRIPTYCH_INLINE neighbor_age queue_age(std::span<const std::int64_t> indices, std::int64_t capacity,
+                                       std::int64_t head, std::int64_t batch, std::int64_t pushed) {
   if (capacity < 1 || batch < 1 || head < 0 || head >= capacity) {
     throw error::usage("queue_age: a ring of " + std::to_string(capacity) + " rows with head " +
                        std::to_string(head) + " and batches of " + std::to_string(batch) +

@@ -1,7 +1,7 @@
 // triptych/eval/encode.hpp
 //
-// Features of images under a frozen encoder: running statistics, no gradient, no augmentation unless
-// a recipe asks for it.
+// Features of images under a frozen encoder: running statistics, no gradient, no augmentation
+// unless a recipe asks for it.
 //
 // N images -> (N, D) on the host. Cost: one encoder forward an image.
 #pragma once
@@ -54,8 +54,8 @@ inline feature_set room_for_features(const data::image_set& set, int dim) {
 
 }  // namespace detail
 
-/// The features of the images of a set that have a label (others cannot be judged by), as they are, resized
-/// to `size`; `pool` makes the inputs.
+/// The features of the images of a set that have a label (others cannot be judged by), as they are,
+/// resized to `size`; `pool` makes the inputs.
 template <class Network>
 feature_set encode(Network& network, const data::image_set& set, int size, thread_pool& pool,
                    std::int64_t batch = 256) {
@@ -72,9 +72,10 @@ feature_set encode(Network& network, const data::image_set& set, int size, threa
   return features;
 }
 
-/// Raw pixels of the same images as features, for the baseline: plain views of size x size, normalized as for an encoder.
-/// Cosine kNN on these is the project's raw-pixel number: 35.1 % top-1 on the CIFAR-10 excerpt of
-/// 5,085 training images (pixels merely scaled to [0, 1] give 22.9 %: all images look alike).
+/// Raw pixels of the same images as features, for the baseline: plain views of size x size,
+/// normalized as for an encoder. Cosine kNN on these is the project's raw-pixel number: 35.1 %
+/// top-1 on the CIFAR-10 excerpt of 5,085 training images (pixels merely scaled to [0, 1] give 22.9
+/// %: all images look alike).
 inline feature_set pixel_features(const data::image_set& set, int size, thread_pool& pool) {
   const int dim = size * size * 3;
   feature_set features = detail::room_for_features(set, dim);

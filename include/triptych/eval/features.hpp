@@ -1,6 +1,7 @@
 // triptych/eval/features.hpp
 //
-// Labeled feature vectors on the host, the input of every evaluation, and how they are standardized.
+// Labeled feature vectors on the host, the input of every evaluation, and how they are
+// standardized.
 //
 // N rows, D features. Row-major (N, D) is a column-major D x N matrix: one row is one column there.
 // Cost: O(N D) each, memory-bound.

@@ -1,7 +1,7 @@
 // triptych/io/checkpoint_loading.hpp
 //
-// Loads checkpoints (checkpoint.hpp): all of one, checked, or an error that names a sound one beside
-// it.
+// Loads checkpoints (checkpoint.hpp): all of one, checked, or an error that names a sound one
+// beside it.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ void adopt_checkpoints(const fs::path& directory,
                        const std::function<bool(const checkpoint_note&)>& belongs);
 
 /// Reads a checkpoint: its directory, or a link to it. Throws error::checkpoint if anything about
-/// it is wrong, with `advice`, or else naming the newest sound one beside it, for which those are read;
-/// and error::io if it cannot be read.
+/// it is wrong, with `advice`, or else naming the newest sound one beside it, for which those are
+/// read; and error::io if it cannot be read.
 loaded_checkpoint load_checkpoint(const fs::path& given, const std::string& advice = {});
 
 }  // namespace triptych::io

@@ -39,8 +39,8 @@ TRIPTYCH_INLINE const safetensors_file& loaded_checkpoint::file(const std::strin
 
 namespace detail {
 
-/// Reads one checkpoint and checks everything about it. A refusal ends with `advice`; without, it names a
-/// sound one beside it.
+/// Reads one checkpoint and checks everything about it. A refusal ends with `advice`; without, it
+/// names a sound one beside it.
 class checkpoint_reader {
  public:
   /// The advice of a refusal that nobody reads: no other checkpoint is looked at for it.
@@ -202,7 +202,8 @@ TRIPTYCH_INLINE void adopt_checkpoints(const fs::path& directory,
   std::vector<std::string> names;
   for (const auto& [step, path] : list_checkpoints(directory)) {
     try {
-      const auto [note, files] = detail::checkpoint_reader(path, detail::checkpoint_reader::unsaid).outline();
+      const auto [note, files] =
+          detail::checkpoint_reader(path, detail::checkpoint_reader::unsaid).outline();
       if (note.step != step || !belongs(note)) continue;
       const std::string name = path.filename().string();
       names.push_back(name + "/" + std::string(detail::manifest_name));

@@ -75,8 +75,8 @@ auto repeat_call(std::string_view name, const Call& call) -> decltype(call()) {
 /// Opens `path`; `flags` as for open(2). New files get mode 0666 less the umask.
 descriptor open_file(const fs::path& path, int flags);
 
-/// What lies at a path, links followed; not_found where nothing does. Throws error::io where that cannot be
-/// known: what cannot be looked at is not missing.
+/// What lies at a path, links followed; not_found where nothing does. Throws error::io where that
+/// cannot be known: what cannot be looked at is not missing.
 fs::file_type type_of(const fs::path& path);
 inline bool is_there(const fs::path& path) { return type_of(path) != fs::file_type::not_found; }
 inline bool is_a_directory(const fs::path& path) {
@@ -160,7 +160,8 @@ std::string make_temporary(const std::string& name, const Make& make) {
 std::optional<std::string> name_of_temporary(std::string_view temporary);
 
 /// A file being written that is to take the place of `name`. Until it does it has no name, so that
-/// nothing is left of it whatever happens; where the file system has no such files it has a temporary one.
+/// nothing is left of it whatever happens; where the file system has no such files it has a
+/// temporary one.
 class replacement {
  public:
   /// A file that was there passes on who may read it.

@@ -1,7 +1,8 @@
 // triptych/io/json_text.hpp
 //
-// Text that may come from anywhere, made fit for JSON or for a terminal: always valid UTF-8, with every
-// control character escaped. And the shortest decimal numbers that read back as the same bits.
+// Text that may come from anywhere, made fit for JSON or for a terminal: always valid UTF-8, with
+// every control character escaped. And the shortest decimal numbers that read back as the same
+// bits.
 #pragma once
 
 #include <charconv>
@@ -26,8 +27,8 @@ std::string json_string(std::string_view text);
 /// A name from a file, made fit for a message: quoted, escaped, not too long.
 std::string shown(std::string_view name);
 
-/// `text` as one line that a terminal shows and does not obey: a control character becomes its escape in
-/// JSON, a byte that is not UTF-8 a backslash, x and two digits, and all else stays.
+/// `text` as one line that a terminal shows and does not obey: a control character becomes its
+/// escape in JSON, a byte that is not UTF-8 a backslash, x and two digits, and all else stays.
 std::string printable(std::string_view text);
 
 /// The shortest text that reads back as `number`, also valid JSON; empty if it is NaN or infinite.

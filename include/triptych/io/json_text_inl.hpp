@@ -41,8 +41,8 @@ namespace detail {
 
 inline constexpr std::string_view hex_digits = "0123456789abcdef";
 
-/// The UTF-8 sequence `character`, escaped as in JSON if it is a control character (C0, DEL or C1: a
-/// terminal may obey any of them).
+/// The UTF-8 sequence `character`, escaped as in JSON if it is a control character (C0, DEL or C1:
+/// a terminal may obey any of them).
 inline std::string without_control(std::string_view character) {
   const auto last = static_cast<unsigned char>(character.back());  // the number, also of C1
   const bool control = character.size() == 1 ? last < 0x20 || last == 0x7F

@@ -44,7 +44,7 @@ class run_directory {
  public:
   /// The files that training writes beside checkpoints and the export.
   static std::vector<std::string> files() {
-    return {"config.toml", "data.json",     "environment.json", "status.json",
+    return {"config.toml",   "data.json",   "environment.json", "status.json",
             "metrics.jsonl", "metrics.csv", "train.log"};
   }
 

@@ -30,7 +30,8 @@ struct tensor_info {
   std::uint64_t end = 0;
 };
 
-/// How many numbers a tensor has; from its bytes, for a product of extents may overflow on the way to 0.
+/// How many numbers a tensor has; from its bytes, for a product of extents may overflow on the way
+/// to 0.
 inline std::uint64_t count_of(const tensor_info& tensor) {
   return (tensor.end - tensor.begin) * 8 / bits_of(tensor.type);
 }

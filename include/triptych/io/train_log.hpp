@@ -22,7 +22,8 @@ class train_log {
       : path_(std::move(path)), fd_(open_file(path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW)),
         console_(console) {}
 
-  /// Writes `text`, made printable(), and a line break. Throws error::io if the file cannot take it.
+  /// Writes `text`, made printable(), and a line break. Throws error::io if the file cannot take
+  /// it.
   void line(std::string_view text) const {
     const std::string whole = printable(text) + "\n";
     if (console_ != nullptr) {

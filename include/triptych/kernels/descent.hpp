@@ -1,8 +1,8 @@
 // triptych/kernels/descent.hpp
 //
-// What a step of gradient descent computes: scalars from norms, and the functors that move weights by
-// them. The scalars are plain functions, for the host and for devices: a device keeps them in its own
-// memory, so that nobody has to wait for a norm.
+// What a step of gradient descent computes: scalars from norms, and the functors that move weights
+// by them. The scalars are plain functions, for the host and for devices: a device keeps them in
+// its own memory, so that nobody has to wait for a norm.
 #pragma once
 
 #include <cmath>
@@ -41,8 +41,8 @@ struct sgd {
 
 // -- clipping -------------------------------------------------------------------------------------
 
-/// What a gradient of this norm is multiplied by so that its norm does not exceed `limit`; a limit of 0
-/// is none. As torch.nn.utils.clip_grad_norm_: it divides by norm + 1e-6 and never scales up.
+/// What a gradient of this norm is multiplied by so that its norm does not exceed `limit`; a limit
+/// of 0 is none. As torch.nn.utils.clip_grad_norm_: it divides by norm + 1e-6 and never scales up.
 TRIPTYCH_HOST_DEVICE inline double clip_scale(double limit, double norm) {
   const double factor = limit / (norm + 1e-6);
   return limit > 0 && factor < 1 ? factor : 1.0;
@@ -86,8 +86,8 @@ struct lars_trust {
     return trust_coefficient * weight_norm / (gradient_norm + weight_decay * weight_norm + epsilon);
   }
 
-  /// What a tensor with these norms passes to sgd at learning rate `lr`, where its gradient is to be
-  /// multiplied by `scale`, and its norm is that before.
+  /// What a tensor with these norms passes to sgd at learning rate `lr`, where its gradient is to
+  /// be multiplied by `scale`, and its norm is that before.
   [[nodiscard]] TRIPTYCH_HOST_DEVICE lars_factors factors(double lr, double weight_norm,
                                                           double gradient_norm,
                                                           double scale = 1) const {

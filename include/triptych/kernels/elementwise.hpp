@@ -74,8 +74,9 @@ struct gated {
   }
 };
 
-/// Functors that a part of the library launches itself, for the one source that a CUDA compiler sees: such a part
-/// has `template <class T> using launches = launch_list<...>`, T being the backend's real. See backend/cuda.cuh.
+/// Functors that a part of the library launches itself, for the one source that a CUDA compiler
+/// sees: such a part has `template <class T> using launches = launch_list<...>`, T being the
+/// backend's real. See backend/cuda.cuh.
 template <class... Functors>
 struct launch_list {};
 

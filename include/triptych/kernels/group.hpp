@@ -9,8 +9,8 @@
 //   g.sync()                               all lanes have come here
 //
 // A lane may read in one phase what the same lane wrote in an earlier `each` over the same range;
-// what another lane wrote it may read only after a reduction or `sync`. `combine` must be associative up to
-// rounding.
+// what another lane wrote it may read only after a reduction or `sync`. `combine` must be
+// associative up to rounding.
 //
 // `lanes<W>` is one thread that does the work of W lanes, in their order: lanes<16> for CPUs, whose
 // vector units follow it; lanes<32> gives the sums of a GPU's warp, so that tests on a CPU see

@@ -46,7 +46,8 @@ struct dictionary_info_nce {
     backend.gemm(transpose::no, transpose::yes, n, columns, features, inverse_t, q.data, candidates,
                  real(0), logits);
     backend.softmax_cross_entropy({.rows = n, .columns = columns, .positives = n},
-                                  static_cast<real>(weight / static_cast<double>(n)), logits, losses);
+                                  static_cast<real>(weight / static_cast<double>(n)), logits,
+                                  losses);
     backend.mean(losses, static_cast<std::size_t>(n), real(1), value);
     if (dq == nullptr) return;
     backend.gemm(transpose::no, transpose::no, n, features, columns, inverse_t, logits, candidates,

@@ -5,9 +5,9 @@
 //   k (s N, P) unit rows in s groups, p (N, P) unit rows, temperature t
 //   L(k, p) = mean over groups g, images n of -log softmax_m(k_gn . p_m / t)[n]
 //
-// Anchors are the targets, as printed; `anchor::prediction` takes the predictions as anchors instead,
-// -log softmax_m(p_n . k_gm / t)[n], as the authors' code does for its local loss. Where p has the s
-// groups and k the N rows, every group of p meets the same k (Fast-MoCo).
+// Anchors are the targets, as printed; `anchor::prediction` takes the predictions as anchors
+// instead, -log softmax_m(p_n . k_gm / t)[n], as the authors' code does for its local loss. Where p
+// has the s groups and k the N rows, every group of p meets the same k (Fast-MoCo).
 // The gradient goes to p alone: targets never carry any. Starts near ln N.
 // Cost: two products s N x N x P.
 #pragma once
@@ -37,17 +37,19 @@ struct info_nce {
     const auto [n, rows] = std::minmax(k.shape.images, p.shape.images);
     const int d = p.shape.channels;
     if (k.shape.channels != d || n == 0 || rows % n != 0) {
-      throw error::usage("info_nce: targets (" + std::to_string(k.shape.images) + "," +
-                         std::to_string(k.shape.channels) + "), predictions (" +
-                         std::to_string(p.shape.images) + "," + std::to_string(d) +
-                         "): features must match, and the rows of one be a multiple of the other's");
+      throw error::usage(
+          "info_nce: targets (" + std::to_string(k.shape.images) + "," +
+          std::to_string(k.shape.channels) + "), predictions (" + std::to_string(p.shape.images) +
+          "," + std::to_string(d) +
+          "): features must match, and the rows of one be a multiple of the other's");
     }
     const arena_frame scope(backend.arena());
     real* logits = backend.arena().template take<real>(static_cast<std::size_t>(rows * n));
     real* losses = backend.arena().template take<real>(static_cast<std::size_t>(rows));
     const real inverse_t = static_cast<real>(1.0 / temperature);
 
-    // One product where all anchors meet the same candidates, else one for each group of candidates.
+    // One product where all anchors meet the same candidates, else one for each group of
+    // candidates.
     const bool p_asks = anchor == anchor::prediction;
     const auto anchors = p_asks ? p : k, candidates = p_asks ? k : p;
     const std::int64_t products = candidates.shape.images / n, asking = rows / products;

@@ -2,8 +2,8 @@
 //
 // Negative cosine similarity between targets k and predictions p, unit rows (N, P):
 //   L(k, p) = -mean over n of k_n . p_n        in [-1, 1]
-// The gradient goes to p alone. Source: Chen, He, "Exploring simple Siamese representation learning"
-// (SimSiam, 2021), eq. 1; BYOL's 2 - 2 cos is 2 + 2 L. Cost: one pass.
+// The gradient goes to p alone. Source: Chen, He, "Exploring simple Siamese representation
+// learning" (SimSiam, 2021), eq. 1; BYOL's 2 - 2 cos is 2 + 2 L. Cost: one pass.
 #pragma once
 
 #include <string>

@@ -18,8 +18,8 @@ namespace triptych::loss {
 struct nt_xent {
   double temperature = 1.0;
 
-  /// Writes L(a, b) to `value` (one number); adds weight * dL/da and weight * dL/db, with respect to
-  /// the unit rows, to those of `da` and `db` that are not null.
+  /// Writes L(a, b) to `value` (one number); adds weight * dL/da and weight * dL/db, with respect
+  /// to the unit rows, to those of `da` and `db` that are not null.
   template <class B>
   void operator()(B& backend, tensor<const typename B::real> a, tensor<const typename B::real> b,
                   double weight, typename B::real* value, typename B::real* da,

@@ -1,17 +1,18 @@
 // triptych/memory/queue.hpp
 //
-// The queue of past projections in which positives are looked up, or which are the negatives: K unit
-// vectors of P numbers, a ring that takes any batch size.
+// The queue of past projections in which positives are looked up, or which are the negatives: K
+// unit vectors of P numbers, a ring that takes any batch size.
 //
 // A batch must be compared before it enters, or every vector finds itself. So there is no `push` on
-// the set: `look_up` and `look` return a `reading`, and only a reading can push, once, ending itself.
+// the set: `look_up` and `look` return a `reading`, and only a reading can push, once, ending
+// itself.
 //
 //   auto reading = queue.look_up(z);            // z (n, P), unit rows
 //   use(reading.neighbors, reading.indices);   // (n, P) and their positions
 //   std::move(reading).push(rows);              // (m, P), unit rows
 //
-// Sources: He et al., "Momentum contrast" (MoCo, 2020), for the queue; Dwibedi et al., "With a little
-// help from my friends" (NNCLR, 2021), for the neighbors; method.md section 2.
+// Sources: He et al., "Momentum contrast" (MoCo, 2020), for the queue; Dwibedi et al., "With a
+// little help from my friends" (NNCLR, 2021), for the neighbors; method.md section 2.
 // Cost: one product n x K x P and one pass over its n x K results.
 #pragma once
 
@@ -38,9 +39,7 @@ class queue {
   using real = typename B::real;
 
   queue(B& backend, std::int64_t size, int features)
-      : backend_(&backend),
-        size_(size),
-        features_(features),
+      : backend_(&backend), size_(size), features_(features),
         rows_(numbers_of(size, features), "the queue") {
     backend_->fill(rows_.data(), rows_.size(), real(0));
   }
@@ -67,9 +66,9 @@ class queue {
   /// What a look-up found; lives in the arena of the running step.
   class reading {
    public:
-    tensor<const real> rows;        ///< (K, P), the queue as it is until the push
+    tensor<const real> rows;       ///< (K, P), the queue as it is until the push
     tensor<const real> neighbors;  ///< (n, P), unit rows; empty after `look`
-    const int* indices;             ///< (n), positions in the queue, in backend memory
+    const int* indices;            ///< (n), positions in the queue, in backend memory
 
     /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading.
     void push(tensor<const real> unit_rows) && {
@@ -80,27 +79,23 @@ class queue {
     }
 
     reading(reading&& other) noexcept
-        : rows(other.rows),
-          neighbors(other.neighbors),
-          indices(other.indices),
+        : rows(other.rows), neighbors(other.neighbors), indices(other.indices),
           set_(std::exchange(other.set_, nullptr)) {}
     reading& operator=(reading&&) = delete;
 
    private:
     friend queue;
     reading(queue& set, tensor<const real> found, const int* at)
-        : rows{triptych::features(set.size_, set.features_), set.rows_.data()},
-          neighbors(found),
-          indices(at),
-          set_(&set) {}
+        : rows{triptych::features(set.size_, set.features_), set.rows_.data()}, neighbors(found),
+          indices(at), set_(&set) {}
     queue* set_;
   };
 
   /// The queue itself: MoCo's negatives.
   [[nodiscard]] reading look() { return {*this, {}, nullptr}; }
 
-  /// The next look-up answers with these positions (n) instead of the nearest: for a comparison with a
-  /// step elsewhere, where another rounding must not make another choice.
+  /// The next look-up answers with these positions (n) instead of the nearest: for a comparison
+  /// with a step elsewhere, where another rounding must not make another choice.
   void impose(std::vector<int> positions) { imposed_ = std::move(positions); }
 
   /// The nearest row by cosine of every row of `unit_rows` (n, P); ties: the lowest position.
@@ -159,8 +154,8 @@ class queue {
 
   void answer_as_told(std::int64_t n, int* indices) {
     const auto told = std::exchange(imposed_, {});
-    const bool inside = std::all_of(told.begin(), told.end(),
-                                    [this](int at) { return at >= 0 && at < size_; });
+    const bool inside =
+        std::all_of(told.begin(), told.end(), [this](int at) { return at >= 0 && at < size_; });
     if (static_cast<std::int64_t>(told.size()) != n || !inside) {
       throw error::usage("queue: " + std::to_string(told.size()) +
                          " positions were imposed on a look-up of " + std::to_string(n) +
@@ -180,9 +175,9 @@ class queue {
     const std::int64_t first = std::min(n, size_ - head_);  // rows before the ring's end
     const auto width = static_cast<std::size_t>(features_);
     backend_->commit(rows.data, static_cast<std::size_t>(first) * width,
-           rows_.data() + static_cast<std::size_t>(head_) * width);
+                     rows_.data() + static_cast<std::size_t>(head_) * width);
     backend_->commit(rows.data + static_cast<std::size_t>(first) * width,
-           static_cast<std::size_t>(n - first) * width, rows_.data());
+                     static_cast<std::size_t>(n - first) * width, rows_.data());
     head_ = (head_ + n) % size_;
     pushed_ += n;
   }

@@ -1,7 +1,7 @@
 // triptych/method/all.hpp
 //
-// Every method, for programs and tests that take all of them. One more is one more line here: the options of a
-// header of this folder.
+// Every method, for programs and tests that take all of them. One more is one more line here: the
+// options of a header of this folder.
 #pragma once
 
 #include <triptych/core/part_list.hpp>

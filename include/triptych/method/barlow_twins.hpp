@@ -1,7 +1,7 @@
 // triptych/method/barlow_twins.hpp
 //
-// Barlow Twins (Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins: self-supervised learning via redundancy
-// reduction", 2021), algorithm 1:
+// Barlow Twins (Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins: self-supervised learning via
+// redundancy reduction", 2021), algorithm 1:
 //
 //   z1, z2   = online(x1), online(x2)                     encoder and projector, no predictor
 //   y1, y2   = z1, z2 with mean 0 and variance 1 in every column of a batch
@@ -9,7 +9,8 @@
 //   minimize   sum_i (1 - C_ii)^2  +  lambda sum_{i != j} C_ij^2      invariance + lambda redundancy
 //
 // Both views carry gradient. The authors' projector has no BatchNorm behind its last layer
-// (nn::head_norm::hidden). Cost: 6 encoder forwards an image, and three products with a P x P matrix.
+// (nn::head_norm::hidden). Cost: 6 encoder forwards an image, and three products with a P x P
+// matrix.
 #pragma once
 
 #include <array>

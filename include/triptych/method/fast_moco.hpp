@@ -30,8 +30,12 @@ template <Backend B, class Policies>
 class fast_moco;
 
 struct fast_moco_options {
-  static constexpr traits about{
-      .name = "fast_moco", .title = "Fast-MoCo", .views = 2, .cost = 8, .patches = true, .terms = {"1", "2"}};
+  static constexpr traits about{.name = "fast_moco",
+                                .title = "Fast-MoCo",
+                                .views = 2,
+                                .cost = 8,
+                                .patches = true,
+                                .terms = {"1", "2"}};
   template <class B, class Policies = policies>
   using method = fast_moco<B, Policies>;
 

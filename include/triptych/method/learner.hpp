@@ -41,13 +41,14 @@ class learner {
   learner& operator=(const learner&) = delete;
 
   /// One training step on x (V N, H, W, 3): views 1, 2, ... one after another, groups = V. Throws
-  /// error::non_finite, naming step and tensor, before any weight has changed. With `options.read` false it
-  /// returns an empty report and throws nothing of the kind: `synchronize` tells.
+  /// error::non_finite, naming step and tensor, before any weight has changed. With `options.read`
+  /// false it returns an empty report and throws nothing of the kind: `synchronize` tells.
   virtual step_report step(tensor<const real> x, const step_options& options,
                            const trace<real>& watch = {}) = 0;
 
-  /// What the steps since the last call did, or since the last step with `options.read`. After one that
-  /// was not finite the state is that before it, but for running statistics and the queue's counters.
+  /// What the steps since the last call did, or since the last step with `options.read`. After one
+  /// that was not finite the state is that before it, but for running statistics and the queue's
+  /// counters.
   step_status synchronize() {
     backend_->download(record_.data(), record_.size(), host_record_.data());
     backend_->fill(record_.data() + finite_at, 2, real(0));
@@ -127,9 +128,9 @@ class learner {
     keep("queue", {queue.size(), queue.features()}, queue.data(), arena_role::memory);
   }
 
-  /// An array of the method's own, such as a centre: row-major, in the backend's memory as long as the method lives.
-  /// A step changes it only by the backend's `commit`, `commit_each` or `interpolate`, so that a step that is not finite
-  /// leaves it as it was.
+  /// An array of the method's own, such as a centre: row-major, in the backend's memory as long as
+  /// the method lives. A step changes it only by the backend's `commit`, `commit_each` or
+  /// `interpolate`, so that a step that is not finite leaves it as it was.
   void keep(const std::string& name, std::vector<std::int64_t> shape, real* data,
             arena_role role = arena_role::model) {
     lists_.emplace_back().add({name, std::move(shape)});
@@ -161,8 +162,8 @@ class learner {
   }
 
  private:
-  // Where the numbers of a step lie in `record_`. Steps are counted where they are made: one that was recorded
-  // and not launched is none.
+  // Where the numbers of a step lie in `record_`. Steps are counted where they are made: one that
+  // was recorded and not launched is none.
   static constexpr std::size_t norm_at = 0, finite_at = 1, made_at = 2, one_at = 3, losses_at = 4;
 
   /// Room for so many losses; more than these are known at the first step.
@@ -197,8 +198,8 @@ class learner {
     throw error::non_finite(diagnosis(step, x));
   }
 
-  /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here, as
-  /// in the log.
+  /// Which tensor made a step non-finite: input, then every arena. Steps are counted from 1 here,
+  /// as in the log.
   [[nodiscard]] std::string diagnosis(std::int64_t step, tensor<const real> x) const {
     const std::string at = "step " + std::to_string(step + 1) + " is not finite: ";
     if (!backend_->all_finite(x.data, x.size())) {
@@ -223,7 +224,7 @@ class learner {
   named_arena<real> gradients_;
 
   buffer<real, typename B::allocator> record_;  ///< of the last step, in backend memory
-  std::vector<real> host_record_;            ///< as it was when it was last read
+  std::vector<real> host_record_;               ///< as it was when it was last read
   std::vector<double> losses_;
   step_report last_;
 };

@@ -12,7 +12,8 @@
 //
 // The gaps of the paper are closed as docs/method.md says; what its authors' code does otherwise is
 // here as options, all of them together as `mncl_options::released()`.
-// Cost: 13 encoder forwards an image (a backward counts two): 9 online, 2 momentum, 2 stop-gradient.
+// Cost: 13 encoder forwards an image (a backward counts two): 9 online, 2 momentum, 2
+// stop-gradient.
 #pragma once
 
 #include <array>
@@ -52,8 +53,12 @@ enum class enqueue { z1, z2, both };
 
 /// What is decided at run time. The defaults are the paper's.
 struct mncl_options {
-  static constexpr traits about{
-      .name = "mncl", .title = "MNCL", .views = 3, .cost = 13, .patches = true, .terms = {"m", "s"}};
+  static constexpr traits about{.name = "mncl",
+                                .title = "MNCL",
+                                .views = 3,
+                                .cost = 13,
+                                .patches = true,
+                                .terms = {"m", "s"}};
   template <class B, class Policies = mncl_policies>
   using method = mncl<B, Policies>;
 
@@ -182,8 +187,8 @@ class mncl : public learner<B, typename Policies::architecture> {
     }
     if constexpr (Policies::local_branch) {
       forward_options draw;
-      draw.random = random_stream(options.seed, stream::combine,
-                                  static_cast<std::uint32_t>(options.step));
+      draw.random =
+          random_stream(options.seed, stream::combine, static_cast<std::uint32_t>(options.step));
       const auto c = stop_gradient_->forward(x, std::array{0, 2}, draw).projection;
       watch.rows("c", std::array{1, 3}, c);
       const auto unit_c = normalized(backend, c);
@@ -216,21 +221,11 @@ class mncl : public learner<B, typename Policies::architecture> {
   }
 
   [[nodiscard]] online_type& online() { return online_; }
-  [[nodiscard]] momentum_type& momentum()
-    requires(Policies::global_branch)
-  {
-    return *momentum_;
-  }
-  [[nodiscard]] stop_gradient_type& stop_gradient()
-    requires(Policies::local_branch)
-  {
+  [[nodiscard]] momentum_type& momentum() requires(Policies::global_branch) { return *momentum_; }
+  [[nodiscard]] stop_gradient_type& stop_gradient() requires(Policies::local_branch) {
     return *stop_gradient_;
   }
-  [[nodiscard]] memory::queue<B>& queue()
-    requires(Policies::global_branch)
-  {
-    return *queue_;
-  }
+  [[nodiscard]] memory::queue<B>& queue() requires(Policies::global_branch) { return *queue_; }
 
  protected:
   [[nodiscard]] step_report reported(const loss_list& t) const override {
@@ -247,9 +242,12 @@ class mncl : public learner<B, typename Policies::architecture> {
 
   // View 2 meets the global branch alone, view 3 the local one.
   static constexpr auto online_views = [] {
-    if constexpr (!Policies::local_branch) return std::array{0, 1};
-    else if constexpr (!Policies::global_branch) return std::array{0, 2};
-    else return std::array{0, 1, 2};
+    if constexpr (!Policies::local_branch)
+      return std::array{0, 1};
+    else if constexpr (!Policies::global_branch)
+      return std::array{0, 2};
+    else
+      return std::array{0, 1, 2};
   }();
   /// Where view 1, 2 or 3 lies among the online network's.
   static constexpr int place(int view) {

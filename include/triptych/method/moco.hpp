@@ -8,13 +8,14 @@
 //   minimize   -log softmax([q1 . k2, q1 . queue] / t), the key's own column first
 //   enqueue k2, then the momentum network moves after the online one
 //
-// Symmetric: also q2 with k1, the mean of both directions against one snapshot of the queue, and both
-// views' keys enqueued. A key is never its own negative: nothing enters the queue before the losses.
+// Symmetric: also q2 with k1, the mean of both directions against one snapshot of the queue, and
+// both views' keys enqueued. A key is never its own negative: nothing enters the queue before the
+// losses.
 //
 // BatchNorm would give positives away, for it makes every image of a batch depend on all others.
-// Many devices hide that by normalizing parts of a batch apart and shuffling the keys between them; on
-// one device `bn_splits` and `shuffle` do the same in both networks (as the authors' CIFAR-10 demo).
-// Cost: 4 encoder forwards an image, symmetric 8.
+// Many devices hide that by normalizing parts of a batch apart and shuffling the keys between them;
+// on one device `bn_splits` and `shuffle` do the same in both networks (as the authors' CIFAR-10
+// demo). Cost: 4 encoder forwards an image, symmetric 8.
 #pragma once
 
 #include <array>
@@ -117,7 +118,8 @@ class moco : public learner<B, typename Policies::architecture> {
     const auto k = encoded_keys(x, answers(places), options, watch);
     watch.rows("z", answers(names), k);
     const auto z = normalized(backend, k);
-    const auto q = online_.forward(x, asks(places), {.record = true, .view_parts = parts()}).projection;
+    const auto q =
+        online_.forward(x, asks(places), {.record = true, .view_parts = parts()}).projection;
     watch.rows("q", asks(names), q);
     const unit_rows<B> unit_q(backend, q, directions);
 
@@ -188,7 +190,8 @@ class moco : public learner<B, typename Policies::architecture> {
     backend.upload_indices(order.data(), order.size(), indices);
     const tensor<real> moved{rows.shape, arena.template take<real>(rows.size())};
     for (std::int64_t v = 0; v < views; ++v) {
-      watch.indices("shuffle", std::span(names).subspan(static_cast<std::size_t>(v), 1), n, indices);
+      watch.indices("shuffle", std::span(names).subspan(static_cast<std::size_t>(v), 1), n,
+                    indices);
       const auto from = rows.images(v * n, n);
       backend.gather_rows(from.data, indices, n, static_cast<int>(from.size() / order.size()),
                           moved.images(v * n, n).data);

@@ -5,8 +5,8 @@
 //   z1, z2, p1, p2 = online(x1), online(x2)          projections, and predictions from them
 //   minimize 1/2 [ D(p1, z2) + D(p2, z1) ]           D = -cosine, no gradient through z
 //
-// Without negatives or a momentum network: the predictor and the stopped gradient alone keep it from
-// collapse. Its own recipe has no weight and bias in the projector's last BatchNorm
+// Without negatives or a momentum network: the predictor and the stopped gradient alone keep it
+// from collapse. Its own recipe has no weight and bias in the projector's last BatchNorm
 // (nn::head_norm::plain) and a constant rate for the predictor. Cost: 6 encoder forwards an image.
 #pragma once
 

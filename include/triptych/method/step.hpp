@@ -28,10 +28,10 @@ struct traits {
 
 /// What the schedule decides for one step.
 struct step_options {
-  std::int64_t step = 0;      ///< counted from 0 over the whole run
+  std::int64_t step = 0;       ///< counted from 0 over the whole run
   double learning_rate = 0.1;  ///< of encoder and projector
   double predictor_learning_rate = 0.1;
-  std::uint64_t seed = 0;     ///< of the run; for combinators that draw
+  std::uint64_t seed = 0;  ///< of the run; for combinators that draw
   /// False: nobody looks at what the step did; learner::synchronize says it later.
   bool read = true;
 };
@@ -45,10 +45,11 @@ struct step_report {
 
 /// What the steps did that nobody has looked at yet.
 struct step_status {
-  step_report last;        ///< of the last one, if `finite`
-  std::int64_t made = 0;   ///< how many
+  step_report last;               ///< of the last one, if `finite`
+  std::int64_t made = 0;          ///< how many
   std::int64_t finite_steps = 0;  ///< of them, in order, were finite and moved the weights
-  bool finite = true;  ///< all of them; else the one after `finite_steps`, and none since, moved any
+  /// All of them; else the one after `finite_steps`, and none since, moved any.
+  bool finite = true;
 };
 
 /// What a method keeps an array for: each kind is a file of a checkpoint.
@@ -85,8 +86,7 @@ struct trace {
     const auto count = static_cast<std::int64_t>(views.size());
     const std::int64_t each = t.shape.images / count;
     for (std::int64_t v = 0; v < count; ++v) {
-      on_tensor(numbered(name, views[static_cast<std::size_t>(v)]),
-                t.images(v * each, each));
+      on_tensor(numbered(name, views[static_cast<std::size_t>(v)]), t.images(v * each, each));
     }
   }
   void indices(const char* name, std::span<const int> views, std::int64_t rows,
@@ -94,8 +94,8 @@ struct trace {
     if (!on_indices) return;
     const auto count = static_cast<std::int64_t>(views.size());
     for (std::int64_t v = 0; v < count; ++v) {
-      on_indices(numbered(name, views[static_cast<std::size_t>(v)]),
-                 at + v * (rows / count), rows / count);
+      on_indices(numbered(name, views[static_cast<std::size_t>(v)]), at + v * (rows / count),
+                 rows / count);
     }
   }
 

@@ -43,9 +43,7 @@ class unit_rows {
 
   unit_rows(B& backend, tensor<const real> x, int views)
       : backend_(&backend),
-        views_(views),
-        unit_{x.shape, take(x.size())},
-        gradient_{x.shape, take(x.size())},
+        views_(views), unit_{x.shape, take(x.size())}, gradient_{x.shape, take(x.size())},
         inverse_norms_(take(static_cast<std::size_t>(x.shape.images))) {
     backend.normalize_rows_forward(x.shape.images, x.shape.channels, x.data, unit_.data,
                                    inverse_norms_);
@@ -69,9 +67,7 @@ class unit_rows {
   }
 
  private:
-  [[nodiscard]] real* take(std::size_t n) const {
-    return backend_->arena().template take<real>(n);
-  }
+  [[nodiscard]] real* take(std::size_t n) const { return backend_->arena().template take<real>(n); }
 
   B* backend_;
   int views_;

@@ -9,10 +9,10 @@
 #pragma once
 
 #include <triptych/network/network.hpp>
+#include <triptych/patches/combinator.hpp>
 #include <triptych/update/backprop.hpp>
 #include <triptych/update/copy.hpp>
 #include <triptych/update/ema.hpp>
-#include <triptych/patches/combinator.hpp>
 
 namespace triptych {
 

@@ -9,7 +9,8 @@
 //   x (V N, H, W, 3) --divide--> (V g*g N, H/g, W/g, 3) --encoder--> h (V g*g N, D)
 //     --combine--> (V s N, D) --projector--> z (V s N, P) --predictor--> p (V s N, P)
 //
-// Source: method.md section 1 (the paper, section 3). Every view is a batch of its own for BatchNorm.
+// Source: method.md section 1 (the paper, section 3). Every view is a batch of its own for
+// BatchNorm.
 #pragma once
 
 #include <algorithm>
@@ -23,15 +24,15 @@
 #include <triptych/concepts/backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
+#include <triptych/nn/architecture.hpp>
 #include <triptych/nn/encoder.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
-#include <triptych/nn/architecture.hpp>
+#include <triptych/patches/combinator.hpp>
 #include <triptych/update/backprop.hpp>
 #include <triptych/update/copy.hpp>
 #include <triptych/update/ema.hpp>
 #include <triptych/update/policy.hpp>
-#include <triptych/patches/combinator.hpp>
 
 namespace triptych {
 
@@ -57,7 +58,8 @@ struct forward_options {
   int view_parts = 1;  ///< BatchNorm takes a view in so many equal parts (MoCo's split BatchNorm)
 };
 
-template <class B, class Update, class Patches = patches::whole, class Architecture = nn::architecture<>>
+template <class B, class Update, class Patches = patches::whole,
+          class Architecture = nn::architecture<>>
 class network {
   static_assert(Backend<B>, "B must be a backend; see docs/policies/backend.md");
   static_assert(WeightUpdate<Update>,
@@ -83,9 +85,7 @@ class network {
   static constexpr bool owns_gradients = Update::from == update::source::gradient;
 
   network(B& backend, Architecture architecture, Update update = {}, Patches patches = Patches())
-      : backend_(&backend),
-        architecture_(std::move(architecture)),
-        update_(std::move(update)),
+      : backend_(&backend), architecture_(std::move(architecture)), update_(std::move(update)),
         patches_(std::move(patches)) {
     nn::declaration d;
     predictor_begin_ = architecture_.declare(d);
@@ -106,27 +106,21 @@ class network {
   // -- weights ----------------------------------------------------------------------------------
 
   /// Fresh weights from a seed (method.md section 1: He for convolutions, PyTorch's for linear).
-  void initialize(std::uint64_t seed)
-    requires owns_weights
-  {
+  void initialize(std::uint64_t seed) requires owns_weights {
     const auto values = nn::initial_values<real>(weight_list_, seed);
     backend_->upload(values.data(), values.size(), weights_.data());
   }
 
   /// The weights of a peer whose arena begins with this network's tensors.
   template <class Peer>
-  void copy_weights(const Peer& peer)
-    requires owns_weights
-  {
+  void copy_weights(const Peer& peer) requires owns_weights {
     expect_prefix(peer);
     backend_->copy(peer.weights(), weight_list_.size(), weights_.data());
   }
 
   /// Reads its weights from `peer` from now on; the peer must outlive this network.
   template <class Peer>
-  void alias(const Peer& peer)
-    requires(!owns_weights)
-  {
+  void alias(const Peer& peer) requires(!owns_weights) {
     expect_prefix(peer);
     peer_weights_ = peer.weights();
   }
@@ -141,20 +135,10 @@ class network {
     if constexpr (owns_weights) return weights_.data();
     return peer_weights_;
   }
-  [[nodiscard]] real* weights()
-    requires owns_weights
-  {
-    return weights_.data();
-  }
-  [[nodiscard]] real* gradients()
-    requires owns_gradients
-  {
-    return gradients_.data();
-  }
+  [[nodiscard]] real* weights() requires owns_weights { return weights_.data(); }
+  [[nodiscard]] real* gradients() requires owns_gradients { return gradients_.data(); }
   /// The optimizer's arrays, in the order of state_names(optimizer), each as long as the weights.
-  [[nodiscard]] update::optimizer::state_of<B> optimizer_state()
-    requires owns_gradients
-  {
+  [[nodiscard]] update::optimizer::state_of<B> optimizer_state() requires owns_gradients {
     return optimizer_state_;
   }
   [[nodiscard]] real* statistics() {
@@ -176,7 +160,8 @@ class network {
                         const forward_options& options = {}) {
     const std::int64_t n = images.shape.images / images.shape.groups;
     if (n % options.view_parts != 0) {
-      throw error::usage("network: " + std::to_string(n) + " images of a view cannot be normalized in " +
+      throw error::usage("network: " + std::to_string(n) +
+                         " images of a view cannot be normalized in " +
                          std::to_string(options.view_parts) +
                          " equal parts; choose a batch divisible by `bn-splits`");
     }
@@ -208,9 +193,7 @@ class network {
   }
 
   /// Adds to the gradients those of the last recorded forward run.
-  void backward(const output_gradients<real>& d)
-    requires owns_gradients
-  {
+  void backward(const output_gradients<real>& d) requires owns_gradients {
     if (tape_.empty()) {
       throw error::usage("network: backward without a recorded forward; pass .record = true");
     }
@@ -226,20 +209,17 @@ class network {
     architecture_.encoder.backward(p, separated(p, dcombined));
   }
 
-  void zero_gradients()
-    requires owns_gradients
-  {
+  void zero_gradients() requires owns_gradients {
     backend_->fill(gradients_.data(), gradients_.size(), real(0));
   }
 
   // -- update -----------------------------------------------------------------------------------
 
-  /// One step of the optimizer, number `step` of the run, counted from 0. The gradient's norm before
-  /// clipping goes to `norm`, one number in backend memory; where it is not finite the gate closes and no
-  /// weight moves.
-  void update(double learning_rate, double predictor_learning_rate, std::int64_t step, real* norm)
-    requires owns_gradients
-  {
+  /// One step of the optimizer, number `step` of the run, counted from 0. The gradient's norm
+  /// before clipping goes to `norm`, one number in backend memory; where it is not finite the gate
+  /// closes and no weight moves.
+  void update(double learning_rate, double predictor_learning_rate, std::int64_t step,
+              real* norm) requires owns_gradients {
     const arena_frame scope(backend_->arena());
     real* const scale = backend_->arena().template take<real>(1);
     backend_->norm(gradients_.data(), gradients_.size(), norm);
@@ -251,8 +231,8 @@ class network {
           group_type{predictor_begin_, weight_list_.size(), predictor_learning_rate, step}}) {
       if (group.begin == group.end) continue;
       update_.optimizer.step(*backend_, weight_list_, group, static_cast<const real*>(scale),
-                        static_cast<const real*>(gradients_.data()), optimizer_state(),
-                        weights_.data());
+                             static_cast<const real*>(gradients_.data()), optimizer_state(),
+                             weights_.data());
     }
   }
 
@@ -266,9 +246,7 @@ class network {
 
   /// Moves the weights after those of a peer.
   template <class Peer>
-  void update(const Peer& peer, std::int64_t step)
-    requires(Update::from == update::source::peer)
-  {
+  void update(const Peer& peer, std::int64_t step) requires(Update::from == update::source::peer) {
     expect_prefix(peer);
     update_(*backend_, peer.weights(), weight_list_.size(), weights_.data(), step);
   }
@@ -297,8 +275,9 @@ class network {
   }
 
   nn::pass<B> run(const forward_options& options) {
-    return {*backend_, weights(), statistics(), options.mode,
-            options.record ? &tape_ : nullptr, nullptr, options.view_parts};
+    return {
+        *backend_, weights(),         statistics(), options.mode, options.record ? &tape_ : nullptr,
+        nullptr,   options.view_parts};
   }
 
   template <class Peer>
@@ -309,8 +288,8 @@ class network {
     if (peer.weight_list().tensors() < weight_list_.tensors() ||
         !std::equal(weight_list_.begin(), weight_list_.end(), peer.weight_list().begin(),
                     matches)) {
-      throw error::usage(
-          "network: the peer's weights do not begin with this network's; build both from one architecture");
+      throw error::usage("network: the peer's weights do not begin with this network's; build both "
+                         "from one architecture");
     }
   }
 

@@ -39,8 +39,8 @@ struct architecture {
     }
   }
 
-  /// With heads of any layers; an empty one is the identity. Throws error::usage where a head's input size is not the
-  /// output size of what is before it.
+  /// With heads of any layers; an empty one is the identity. Throws error::usage where a head's
+  /// input size is not the output size of what is before it.
   architecture(Encoder e, mlp project, mlp predict)
       : encoder(std::move(e)), projector(std::move(project)), predictor(std::move(predict)) {
     expect("the projector", projector, encoder.out(), "the encoder");

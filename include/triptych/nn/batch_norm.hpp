@@ -4,8 +4,8 @@
 //   y = relu(weight * (x - mean) / sqrt(variance + 1e-5) + bias + residual)
 // The statistics are those of each group (view) by itself. Running statistics follow group after
 // group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).
-// A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move the
-// running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
+// A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move
+// the running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
 // It takes features (numbers of type `real`) and maps (`activation`) alike: T is either.
 // Backward takes no map: the gradient of x is written over x, which nobody but this layer reads.
 #pragma once
@@ -20,8 +20,8 @@
 
 namespace triptych::nn {
 
-/// What backward leaves: the gradient of x, in x's place, and the place of y, which is free now (null
-/// where there was no relu).
+/// What backward leaves: the gradient of x, in x's place, and the place of y, which is free now
+/// (null where there was no relu).
 template <class T>
 struct normed_gradient {
   tensor<T> dx, y;
@@ -44,8 +44,8 @@ struct batch_norm {
     running_variance = d.statistic(name + ".running_var", channels, initial::one);
   }
 
-  /// x -> y; y may be x when nothing is recorded. Keeps x, y if relu, and the batch statistics; backward
-  /// writes over x, and y is the caller's to write over then.
+  /// x -> y; y may be x when nothing is recorded. Keeps x, y if relu, and the batch statistics;
+  /// backward writes over x, and y is the caller's to write over then.
   template <class B, class T = typename B::real>
   void forward(const pass<B>& p, tensor<std::type_identity_t<T>> x,
                const std::type_identity_t<T>* residual, bool relu, tensor<T> y) const {
@@ -53,8 +53,9 @@ struct batch_norm {
     const real eps = static_cast<real>(epsilon);
     const auto [scale, shift] = coefficients(p);
     if (p.running == mode::evaluate) {
-      p.backend.batch_norm_evaluate(x.shape.rows(), channels, x.data, scale, shift, eps, p.statistics + running_mean,
-                                    p.statistics + running_variance, residual, relu, y.data);
+      p.backend.batch_norm_evaluate(x.shape.rows(), channels, x.data, scale, shift, eps,
+                                    p.statistics + running_mean, p.statistics + running_variance,
+                                    residual, relu, y.data);
       return;
     }
     running_statistics<real> running;
@@ -78,8 +79,8 @@ struct batch_norm {
     }
   }
 
-  /// Masks dy by relu in place (it is then the residual's gradient) and adds to the gradients of weight
-  /// and bias.
+  /// Masks dy by relu in place (it is then the residual's gradient) and adds to the gradients of
+  /// weight and bias.
   template <class B, class T = typename B::real>
   normed_gradient<T> backward(const pass<B>& p, tensor<T> dy) const {
     using real = typename B::real;
@@ -89,10 +90,9 @@ struct batch_norm {
     const auto inverse_deviation = p.tape->template pop<real>();
     const auto mean = p.tape->template pop<real>();
     const auto x = p.tape->template pop<T>();
-    p.backend.batch_norm_backward(extents(p, x.shape), x.data, y.data, scale, mean.data,
-                                  inverse_deviation.data, dy.data,
-                                  affine ? p.gradients + weight : unused,
-                                  affine ? p.gradients + bias : unused, x.data);
+    p.backend.batch_norm_backward(
+        extents(p, x.shape), x.data, y.data, scale, mean.data, inverse_deviation.data, dy.data,
+        affine ? p.gradients + weight : unused, affine ? p.gradients + bias : unused, x.data);
     return {x, y};
   }
 

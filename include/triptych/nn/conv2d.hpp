@@ -1,7 +1,7 @@
 // triptych/nn/conv2d.hpp
 //
-// Convolution without bias: (N,H,W,in) -> (N,H',W',out), H' = (H + 2 padding - kernel) / stride + 1.
-// Starts Kaiming normal, fan-out (method.md section 1).
+// Convolution without bias: (N,H,W,in) -> (N,H',W',out), H' = (H + 2 padding - kernel) / stride +
+// 1. Starts Kaiming normal, fan-out (method.md section 1).
 #pragma once
 
 #include <string>

@@ -1,12 +1,12 @@
 // triptych/nn/encoder.hpp
 //
-// What an encoder is: a constant description of layers that makes of images features, and of the features'
-// gradient that of its weights. nn::resnet is one; docs/own_encoder.md makes another.
+// What an encoder is: a constant description of layers that makes of images features, and of the
+// features' gradient that of its weights. nn::resnet is one; docs/own_encoder.md makes another.
 //
 //   N images of all views, D features
 //
-// An encoder whose type is its own may say more: `metadata()` gives what an exported file says of it
-// (train/encoder_export.hpp).
+// An encoder whose type is its own may say more: `metadata()` gives what an exported file says of
+// it (train/encoder_export.hpp).
 #pragma once
 
 #include <concepts>

@@ -43,7 +43,8 @@ struct linear {
     }
   }
 
-  /// Adds to the gradients of weight and bias; dy is masked by relu in place; writes dx unless null.
+  /// Adds to the gradients of weight and bias; dy is masked by relu in place; writes dx unless
+  /// null.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dy, typename B::real* dx) const {
     using real = typename B::real;

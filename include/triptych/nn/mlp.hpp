@@ -22,8 +22,8 @@ struct mlp_layer {
   bool affine = true;  ///< its BatchNorm has weight and bias
 };
 
-/// Where a projector has BatchNorm: after every layer; after every layer, the last without weight and
-/// bias (SimSiam); after all but the last (BYOL); nowhere (MoCo v2).
+/// Where a projector has BatchNorm: after every layer; after every layer, the last without weight
+/// and bias (SimSiam); after all but the last (BYOL); nowhere (MoCo v2).
 enum class head_norm { all, plain, hidden, none };
 
 /// Hidden layers with relu, the last one without, BatchNorm where `norm` says.
@@ -49,7 +49,8 @@ class mlp {
   mlp() = default;
   mlp(int in, const std::vector<mlp_layer>& layers) : in_(in), out_(in) {
     for (const auto& layer : layers) {
-      stages_.push_back({{.in = out_, .out = layer.out}, {.channels = layer.out, .affine = layer.affine}, layer});
+      stages_.push_back(
+          {{.in = out_, .out = layer.out}, {.channels = layer.out, .affine = layer.affine}, layer});
       out_ = layer.out;
     }
   }

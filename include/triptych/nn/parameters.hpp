@@ -1,8 +1,8 @@
 // triptych/nn/parameters.hpp
 //
-// What a network's flat arenas hold: one list of weights and one of running statistics, in the order
-// the layers were declared. SGD, EMA, LARS, clipping, checkpoints and copies are passes over these
-// arenas; this list gives the numbers their names and shapes.
+// What a network's flat arenas hold: one list of weights and one of running statistics, in the
+// order the layers were declared. SGD, EMA, LARS, clipping, checkpoints and copies are passes over
+// these arenas; this list gives the numbers their names and shapes.
 //
 // Names and shapes are PyTorch's; the order in memory is ours:
 //   convolution  named (out, in, kh, kw), stored (kh, kw, in, out)
@@ -128,10 +128,18 @@ std::vector<T> initial_values(const parameter_list& list, std::uint64_t seed) {
     const float bound = 1.0f / std::sqrt(static_cast<float>(p.fan));
     in_torch_order(p, [&](std::size_t, std::size_t i) {
       switch (p.start) {
-        case initial::zero: at[i] = T(0); break;
-        case initial::one: at[i] = T(1); break;
-        case initial::kaiming_normal: at[i] = static_cast<T>(deviation * random.normal()); break;
-        case initial::uniform: at[i] = static_cast<T>(random.uniform(-bound, bound)); break;
+      case initial::zero:
+        at[i] = T(0);
+        break;
+      case initial::one:
+        at[i] = T(1);
+        break;
+      case initial::kaiming_normal:
+        at[i] = static_cast<T>(deviation * random.normal());
+        break;
+      case initial::uniform:
+        at[i] = static_cast<T>(random.uniform(-bound, bound));
+        break;
       }
     });
   }

@@ -1,8 +1,8 @@
 // triptych/nn/pass.hpp
 //
-// One run of a network over a batch: the arenas it reads, and the tape on which a forward run leaves
-// what its backward run needs. Layers are constant descriptions; all that changes is here, because
-// the same weights run three views and their patches.
+// One run of a network over a batch: the arenas it reads, and the tape on which a forward run
+// leaves what its backward run needs. Layers are constant descriptions; all that changes is here,
+// because the same weights run three views and their patches.
 #pragma once
 
 #include <cstddef>

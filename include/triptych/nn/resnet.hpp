@@ -1,15 +1,16 @@
 // triptych/nn/resnet.hpp
 //
-// ResNet: stem, four stages of widths w, 2w, 4w, 8w, global average pool. Of basic blocks, with w = 64, it is
-// ResNet-18 with {2, 2, 2, 2}, -34 with {3, 4, 6, 3} (-10 with {1, 1, 1, 1}); of bottleneck blocks, whose outputs have
-// four times as many channels, -50 with {3, 4, 6, 3} and -101 with {3, 4, 23, 3}.
+// ResNet: stem, four stages of widths w, 2w, 4w, 8w, global average pool. Of basic blocks, with w =
+// 64, it is ResNet-18 with {2, 2, 2, 2}, -34 with {3, 4, 6, 3} (-10 with {1, 1, 1, 1}); of
+// bottleneck blocks, whose outputs have four times as many channels, -50 with {3, 4, 6, 3} and -101
+// with {3, 4, 23, 3}.
 //
 //   x (N,H,W,3) -> stem -> stage 1 (H,W) -> 2 (/2) -> 3 (/4) -> 4 (/8) -> mean -> h (N, 8w or 32w)
 //
 // The cifar stem is a 3x3 convolution with stride 1 and padding 1; the imagenet stem a 7x7 with
 // stride 2 and a 3x3 max-pool with stride 2, for images of 64 pixels and more.
-// Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's, and so is the place of a
-// bottleneck's stride: its 3x3 convolution.
+// Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's, and so is
+// the place of a bottleneck's stride: its 3x3 convolution.
 // Memory of a recorded pass: two maps a convolution (its output and that normalized).
 #pragma once
 
@@ -91,8 +92,8 @@ class residual_block {
     }
   }
 
-  /// dy (overwritten) -> dx, which is dy where the block does not project. Gradients within the block
-  /// take the places of forward's maps where they have room.
+  /// dy (overwritten) -> dx, which is dy where the block does not project. Gradients within the
+  /// block take the places of forward's maps where they have room.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::activation> dy,
                 tensor<typename B::activation> dx) const {
@@ -117,8 +118,9 @@ class residual_block {
     batch_norm norm;
   };
 
-  /// relu(bn(conv(x)) + residual), the relu where it is asked for. The result goes to `y`, or to new memory where y is
-  /// empty; where nothing is recorded, it overwrites the convolution's output.
+  /// relu(bn(conv(x)) + residual), the relu where it is asked for. The result goes to `y`, or to
+  /// new memory where y is empty; where nothing is recorded, it overwrites the convolution's
+  /// output.
   template <class B>
   static tensor<typename B::activation>
   normalized(const pass<B>& p, const layer& l, tensor<const typename B::activation> x,
@@ -205,8 +207,8 @@ class resnet {
     return h;
   }
 
-  /// dh (N, out); the gradient of the images is not wanted. Takes a map for each shape there is, and one more
-  /// for each bottleneck with a stride.
+  /// dh (N, out); the gradient of the images is not wanted. Takes a map for each shape there is,
+  /// and one more for each bottleneck with a stride.
   template <class B>
   void backward(const pass<B>& p, tensor<typename B::real> dh) const {
     const arena_frame scope(p.backend.arena());

@@ -7,8 +7,8 @@
 //   grid g, choose k  all k-subsets of the g*g patches, in lexicographic order  s = C(g*g, k)
 //   ... one at random one of them per view and step (Table 3)                 s = 1
 //
-// A combinator of your own is any type with the four members of the concept PatchCombinator; gradients
-// flow through all of them, because the mean of a subset knows its own backward.
+// A combinator of your own is any type with the four members of the concept PatchCombinator;
+// gradients flow through all of them, because the mean of a subset knows its own backward.
 #pragma once
 
 #include <concepts>
@@ -22,8 +22,9 @@
 namespace triptych {
 
 template <class C>
-concept PatchCombinator = requires(const C& c, int views, random_stream random, std::vector<int>& table) {
-  { c.side() } -> std::convertible_to<int>;          // g: patches are cut g x g; 1 is the whole image
+concept PatchCombinator = requires(const C& c, int views, random_stream random,
+                                   std::vector<int>& table) {
+  { c.side() } -> std::convertible_to<int>;  // g: patches are cut g x g; 1 is the whole image
   { c.combinations() } -> std::convertible_to<int>;  // s: combined embeddings per image
   { c.size() } -> std::convertible_to<int>;          // k: patches in each
   // Fills the table: for each view, s subsets of k patch numbers (row-major in the grid).

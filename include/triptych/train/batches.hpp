@@ -1,7 +1,8 @@
 // triptych/train/batches.hpp
 //
-// The batches of a run, found from the step's number, and their views in the backend's memory: made by the loader's
-// threads and uploaded, or, where the backend renders, made there from images that lie in its memory.
+// The batches of a run, found from the step's number, and their views in the backend's memory: made
+// by the loader's threads and uploaded, or, where the backend renders, made there from images that
+// lie in its memory.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,9 @@ class batches {
  public:
   using real = typename B::real;
 
-  /// `options.batch_size` is from 1 to the set's size (the trainer checks it), `image_size` the side of a view; `start`
-  /// and `decide_only` are set here. The set must outlive this. `resident`: rendered where the backend can
-  /// and the images lie in memory and have one size. Begins at
+  /// `options.batch_size` is from 1 to the set's size (the trainer checks it), `image_size` the
+  /// side of a view; `start` and `decide_only` are set here. The set must outlive this. `resident`:
+  /// rendered where the backend can and the images lie in memory and have one size. Begins at
   /// step `first` of the run.
   batches(B& backend, const data::image_set& set, data::loader_options options, bool resident,
           std::int64_t first)
@@ -51,7 +52,8 @@ class batches {
     loader_.emplace(*set_, options_);
   }
 
-  /// The views (V N, S, S, 3) of a batch in the backend's memory, until the caller's frame of its arena ends.
+  /// The views (V N, S, S, 3) of a batch in the backend's memory, until the caller's frame of its
+  /// arena ends.
   [[nodiscard]] tensor<const real> views(const data::batch& batch) {
     const int side = options_.image_size;
     const shape s{std::int64_t{batch.views} * batch.size, side, side, 3, batch.views};

@@ -41,9 +41,9 @@ inline std::string file_of(method::arena_role role) {
 
 }  // namespace detail
 
-/// Saves method and trainer after `trainer.step()` steps, with `more` in the manifest; returns the checkpoint's path. Throws
-/// error::io, and error::non_finite, naming the tensor, for a state that is not worth keeping; what
-/// was saved before then stays.
+/// Saves method and trainer after `trainer.step()` steps, with `more` in the manifest; returns the
+/// checkpoint's path. Throws error::io, and error::non_finite, naming the tensor, for a state that
+/// is not worth keeping; what was saved before then stays.
 template <class Method, class Trainer>
 std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Method& method,
                                       Trainer& trainer, const std::string& config,
@@ -68,8 +68,8 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
   const auto& labels = trainer.queue_labels();
   for (auto& file : files) {
     if (file.name != "queue") continue;
-    file.tensors.push_back(io::tensor_of<std::int32_t>(
-        "labels", {static_cast<std::int64_t>(labels.size())}, labels));
+    file.tensors.push_back(
+        io::tensor_of<std::int32_t>("labels", {static_cast<std::int64_t>(labels.size())}, labels));
   }
   io::checkpoint_note note{trainer.step(), trainer.epoch(), config, more};
   const auto counters = method.counters();
@@ -100,7 +100,8 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
     }
   }
   if (expected.contains("queue")) {
-    expected["queue"].push_back({"labels", io::dtype_of<std::int32_t>(), {static_cast<std::int64_t>(queue_labels.size())}});
+    expected["queue"].push_back(
+        {"labels", io::dtype_of<std::int32_t>(), {static_cast<std::int64_t>(queue_labels.size())}});
   }
   std::string problems;
   for (const auto& [file, list] : expected) {

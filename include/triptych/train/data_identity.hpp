@@ -1,12 +1,12 @@
 // triptych/train/data_identity.hpp
 //
 // Which images a run was trained on: names and numbers of classes and images, a checksum of their
-// contents, and the constants that normalize them. Run, checkpoints and exported encoders carry it, so
-// that features mean the same wherever they are computed and other images are noticed.
+// contents, and the constants that normalize them. Run, checkpoints and exported encoders carry it,
+// so that features mean the same wherever they are computed and other images are noticed.
 //
-// The checksum (XXH64) of a part is that of its pixels in their order, of the sizes (height, width) where
-// there are several, and of the labels, both as 32-bit little-endian numbers. It is taken while images
-// are read.
+// The checksum (XXH64) of a part is that of its pixels in their order, of the sizes (height, width)
+// where there are several, and of the labels, both as 32-bit little-endian numbers. It is taken
+// while images are read.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +48,9 @@ struct identified_images {
 /// data::load, looking at every image once.
 identified_images load_identified(data::source s, thread_pool* pool = nullptr);
 
-/// What an exported encoder says of it: all as JSON (`triptych.data`), and by themselves the constants of
-/// pixels scaled to [0, 1], as "0.4914, 0.4822, 0.4465" (`triptych.mean`, `triptych.deviation`).
+/// What an exported encoder says of it: all as JSON (`triptych.data`), and by themselves the
+/// constants of pixels scaled to [0, 1], as "0.4914, 0.4822, 0.4465" (`triptych.mean`,
+/// `triptych.deviation`).
 io::metadata_map metadata_of(const data_identity& identity);
 
 /// One JSON object.

@@ -17,8 +17,8 @@
 
 namespace triptych::train {
 
-/// Writes a method's encoder; `batches` is what num_batches_tracked becomes, `metadata` is added to the file's: which
-/// images it was trained on and what normalizes them (data_identity.hpp).
+/// Writes a method's encoder; `batches` is what num_batches_tracked becomes, `metadata` is added to
+/// the file's: which images it was trained on and what normalizes them (data_identity.hpp).
 template <class B, class Architecture>
 void export_encoder(const std::filesystem::path& path, method::learner<B, Architecture>& method,
                     std::int64_t batches, io::metadata_map metadata = {}) {

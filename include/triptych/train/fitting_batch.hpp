@@ -1,8 +1,8 @@
 // triptych/train/fitting_batch.hpp
 //
-// What batch would fit, after a step has run out of memory: half of it is tried, half of that, and so
-// on, until a step fits. Two steps that fit say what an image needs, and, where the memory tells what
-// is free, how many images it would hold:
+// What batch would fit, after a step has run out of memory: half of it is tried, half of that, and
+// so on, until a step fits. Two steps that fit say what an image needs, and, where the memory tells
+// what is free, how many images it would hold:
 //
 //   bytes of a step = fixed + batch * per image
 //
@@ -67,9 +67,9 @@ class kept_state {
 
 }  // namespace detail
 
-/// Tries steps with fewer than `batch` images of size `one` (1, H, W, 3), at the place in the run that
-/// `options` names. Nothing where it cannot tell: memory of the arena is in use, or a step fails for
-/// another reason. Gives back all memory of the arena before and after.
+/// Tries steps with fewer than `batch` images of size `one` (1, H, W, 3), at the place in the run
+/// that `options` names. Nothing where it cannot tell: memory of the arena is in use, or a step
+/// fails for another reason. Gives back all memory of the arena before and after.
 template <class B, class Architecture>
 std::optional<fitting_batch> find_fitting_batch(method::learner<B, Architecture>& method,
                                                 const shape& one, std::int64_t batch,

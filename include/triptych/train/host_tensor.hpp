@@ -38,8 +38,9 @@ std::vector<io::tensor_source> sources(const std::vector<host_tensor<T>>& tensor
 
 /// The arena's tensors, each named `prefix` + the arena's prefix + its own name.
 template <class B>
-std::vector<host_tensor<typename B::real>> download(
-    B& backend, const method::named_arena<typename B::real>& arena, const std::string& prefix = "") {
+std::vector<host_tensor<typename B::real>>
+download(B& backend, const method::named_arena<typename B::real>& arena,
+         const std::string& prefix = "") {
   using real = typename B::real;
   std::vector<real> all(arena.list->size());
   backend.download(arena.data, all.size(), all.data());

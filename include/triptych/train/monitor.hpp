@@ -1,7 +1,8 @@
 // triptych/train/monitor.hpp
 //
-// What looks at training and takes no part in it: a monitor names the tensor of a step that it wants and the
-// columns of the log that it fills, and makes of the one the others. Labels serve monitors alone.
+// What looks at training and takes no part in it: a monitor names the tensor of a step that it
+// wants and the columns of the log that it fills, and makes of the one the others. Labels serve
+// monitors alone.
 //
 //   trainer_options options{...};
 //   options.monitors.push_back({{"my_column"}, {"z/1"}, [](const glimpse& g) { ... }});
@@ -21,7 +22,8 @@
 
 namespace triptych::train {
 
-/// A tensor of a step on the host, row-major; without rows where the method has none of the wanted names.
+/// A tensor of a step on the host, row-major; without rows where the method has none of the wanted
+/// names.
 struct seen_rows {
   std::vector<float> values;
   std::int64_t rows = 0;
@@ -30,21 +32,22 @@ struct seen_rows {
 
 /// The queue as the step found it.
 struct seen_queue {
-  std::int64_t size = 0, head = 0;  ///< rows, and which of them the step has overwritten first
-  std::int64_t pushed = 0;          ///< rows since the start, before this step's
-  std::int64_t each = 0;            ///< rows that a step pushes
+  std::int64_t size = 0, head = 0;       ///< rows, and which of them the step has overwritten first
+  std::int64_t pushed = 0;               ///< rows since the start, before this step's
+  std::int64_t each = 0;                 ///< rows that a step pushes
   std::span<const std::int32_t> labels;  ///< of its rows, -1 where unknown
 };
 
 /// What a monitor sees of one step.
 struct glimpse {
-  const seen_rows& rows;                   ///< what it wanted
-  std::span<const std::int64_t> neighbors; ///< of view 1 in the queue; empty without a look-up
-  std::span<const std::int32_t> labels;    ///< of the batch's images
-  seen_queue queue;                        ///< of size 0 without one
+  const seen_rows& rows;                    ///< what it wanted
+  std::span<const std::int64_t> neighbors;  ///< of view 1 in the queue; empty without a look-up
+  std::span<const std::int32_t> labels;     ///< of the batch's images
+  seen_queue queue;                         ///< of size 0 without one
 };
 
-using monitor_values = std::vector<std::optional<double>>;  ///< nothing: not to be said of this method
+/// Nothing where it is not to be said of this method.
+using monitor_values = std::vector<std::optional<double>>;
 
 struct monitor {
   std::vector<std::string> columns;  ///< as the log has them, one for each value

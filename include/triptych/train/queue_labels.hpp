@@ -24,14 +24,16 @@ class queue_labels {
   /// -1 where unknown: part of a checkpoint.
   [[nodiscard]] std::vector<std::int32_t>& rows() { return rows_; }
 
-  /// The queue as it was before the last step, which has pushed `pushed` rows. To be called before `push`.
+  /// The queue as it was before the last step, which has pushed `pushed` rows. To be called before
+  /// `push`.
   [[nodiscard]] seen_queue before(std::int64_t pushed) const {
     if (queue_ == nullptr) return {};
     const std::int64_t size = queue_->size();
     return {size, first(pushed) % size, queue_->pushed() - pushed, pushed, rows_};
   }
 
-  /// Gives the rows that the last step has pushed their labels: they are the batch's images, one view after another.
+  /// Gives the rows that the last step has pushed their labels: they are the batch's images, one
+  /// view after another.
   void push(std::int64_t pushed, std::span<const std::int32_t> batch) {
     if (queue_ == nullptr) return;
     for (std::int64_t i = 0; i < pushed; ++i) {

@@ -23,7 +23,7 @@ struct schedule {
   double base = 0.1;
   std::int64_t steps = 1;
   std::int64_t warmup = 0;
-  bool constant = false;  ///< stay at base after the warm-up
+  bool constant = false;                  ///< stay at base after the warm-up
   std::vector<rate_change> changes = {};  ///< of the base, by ascending step
 
   /// The base that holds at a step.

@@ -47,14 +47,16 @@ struct trainer_options {
   int monitor_every = 10;  ///< steps between looks of the monitors
   std::vector<monitor> monitors = standard_monitors();
   /// Steps between looks at what a backend that defers has computed; whoever needs it sooner calls
-  /// trainer::report. A step that is not finite is noticed then. On other backends every step is read.
+  /// trainer::report. A step that is not finite is noticed then. On other backends every step is
+  /// read.
   int read_every = 1;
   /// On a backend that renders views: the images lie in its memory and views are made there. They
   /// are the loader's but for rounding (docs/design/0008).
   bool resident = true;
   /// Threads that make views ahead of the step: more than one where images are decoded as needed.
   int loader_threads = 1;
-  /// On a backend that defers: the launches of a step are made as one graph. The same bits either way.
+  /// On a backend that defers: the launches of a step are made as one graph. The same bits either
+  /// way.
   bool graph = true;
 };
 
@@ -76,8 +78,8 @@ inline std::int64_t total_steps(const trainer_options& options, const data::imag
 }
 
 struct step_record {
-  std::int64_t step = 0;   ///< steps done, this one included
-  std::int64_t epoch = 0;  ///< epochs done before this step
+  std::int64_t step = 0;       ///< steps done, this one included
+  std::int64_t epoch = 0;      ///< epochs done before this step
   method::step_report report;  ///< of the last step that was read
   double learning_rate = 0;
   /// What the monitors saw, in the order of columns_of(monitors); empty where they have not looked.
@@ -114,8 +116,8 @@ class trainer {
 
   /// One step. `watch` sees what the monitors see; they share the trace. Throws
   /// error::non_finite, naming step and tensor, or error::memory, saying what batch would fit; both
-  /// before any weight has changed. The step named is that of `step() + 1`. Throws error::usage where a monitor gives
-  /// another number of values than it has columns; the step is done then.
+  /// before any weight has changed. The step named is that of `step() + 1`. Throws error::usage
+  /// where a monitor gives another number of values than it has columns; the step is done then.
   step_record advance(const method::trace<real>& watch = {}) {
     try {
       return take_step(watch);
@@ -123,8 +125,8 @@ class trainer {
       if (e.kind() != error_kind::memory) throw;
       report();  // steps before this one that were not finite matter more
       const shape one{1, options_.image_size, options_.image_size, 3};
-      throw error::memory(e.what() + to_advice(find_fitting_batch(*method_, one, options_.batch,
-                                                                  planned())));
+      throw error::memory(e.what() +
+                          to_advice(find_fitting_batch(*method_, one, options_.batch, planned())));
     }
   }
 
@@ -166,8 +168,8 @@ class trainer {
             options_.seed};
   }
 
-  /// Step number `step` was not finite and no weight has moved since: the same step again, which says
-  /// what it was.
+  /// Step number `step` was not finite and no weight has moved since: the same step again, which
+  /// says what it was.
   [[noreturn]] void repeat(std::int64_t step) {
     step_ = step;
     batches_.go_to(step);
@@ -201,8 +203,8 @@ class trainer {
     return r;
   }
 
-  /// The next step, which is read at once where that means no waiting; what it holds of the arena it has
-  /// given back.
+  /// The next step, which is read at once where that means no waiting; what it holds of the arena
+  /// it has given back.
   void launch(const data::batch& batch, const method::trace<real>& trace, bool graph) {
     auto& backend = method_->backend();
     const arena_frame scope(backend.arena());

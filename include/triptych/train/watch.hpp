@@ -1,7 +1,7 @@
 // triptych/train/watch.hpp
 //
-// Looks at a step for the monitors (monitor.hpp): copies the tensors that they want while the step runs, and asks
-// them afterwards.
+// Looks at a step for the monitors (monitor.hpp): copies the tensors that they want while the step
+// runs, and asks them afterwards.
 #pragma once
 
 #include <algorithm>
@@ -28,8 +28,8 @@ class watch {
   watch(B& backend, std::vector<monitor> monitors)
       : backend_(&backend), monitors_(std::move(monitors)) {}
 
-  /// To be given to the step that is looked at; passes everything on to `also`. Forgets what was seen before; this object
-  /// must outlive the step.
+  /// To be given to the step that is looked at; passes everything on to `also`. Forgets what was
+  /// seen before; this object must outlive the step.
   [[nodiscard]] method::trace<real> trace(const method::trace<real>& also) {
     seen_.assign(monitors_.size(), {});
     neighbors_.clear();

@@ -12,7 +12,8 @@ template <class Optimizer = optimizer::sgd>
 struct backprop {
   static constexpr source from = source::gradient;
   Optimizer optimizer = {};
-  double clip_norm = 0;  ///< gradients of a larger norm are scaled to it (kernels::clip_scale); 0: never
+  /// Gradients of a larger norm are scaled to it (kernels::clip_scale); 0: never.
+  double clip_norm = 0;
 };
 
 }  // namespace triptych::update

@@ -30,19 +30,21 @@ namespace triptych {
 template <class U>
 concept WeightUpdate = requires {
   { U::from } -> std::convertible_to<update::source>;
-} && std::copyable<U>;
+}
+&&std::copyable<U>;
 
 /// A policy that moves a network's weights after those of a peer, on backend B.
 template <class U, class B>
-concept PeerUpdate =
-    WeightUpdate<U> && (U::from == update::source::peer) &&
-    requires(const U& u, B& b, const typename B::real* peer, typename B::real* own, std::size_t n,
-             std::int64_t step) { u(b, peer, n, own, step); };
+concept PeerUpdate = WeightUpdate<U> &&(U::from == update::source::peer) &&
+                     requires(const U& u, B& b, const typename B::real* peer, typename B::real* own,
+                              std::size_t n, std::int64_t step) {
+  u(b, peer, n, own, step);
+};
 
 /// A policy that has what a step from a network's own gradient needs on backend B, or needs none.
 template <class U, class B>
-concept DescentUpdate =
-    WeightUpdate<U> && ((U::from != update::source::gradient) || requires(const U& u) {
+concept DescentUpdate = WeightUpdate<U> &&
+    ((U::from != update::source::gradient) || requires(const U& u) {
       requires Optimizer<std::remove_cvref_t<decltype(u.optimizer)>, B>;
       { u.clip_norm } -> std::convertible_to<double>;
     });

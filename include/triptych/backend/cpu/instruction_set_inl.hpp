@@ -15,8 +15,8 @@
 
 #include <cpuid.h>
 
-// What cmake/TriptychInstructionSets.cmake writes: the sets, from the smallest, and the table through which
-// each call of a kernel jumps.
+// What cmake/TriptychInstructionSets.cmake writes: the sets, from the smallest, and the table
+// through which each call of a kernel jumps.
 extern "C" {
 [[gnu::visibility("hidden")]] extern const void* const* triptych_kernels;
 }

@@ -1,8 +1,8 @@
 // triptych/backend/cpu/operations.hpp
 //
-// What the fast CPU backend does whatever its algorithm of convolution: the functors of kernels/ launched over
-// the library's own thread pool, matrix products by a register-blocked kernel (matrix_product.hpp). What each
-// operation computes is said in concepts/backend.hpp.
+// What the fast CPU backend does whatever its algorithm of convolution: the functors of kernels/
+// launched over the library's own thread pool, matrix products by a register-blocked kernel
+// (matrix_product.hpp). What each operation computes is said in concepts/backend.hpp.
 //
 // Same bits for any number of threads: every launch is cut by shapes alone.
 #pragma once

@@ -54,9 +54,9 @@ inline constexpr int most_rows(int vectors) {
   std::memcpy(p, &v, sizeof v);
 }
 
-/// sum + a b, rounded once where the machine can. Were it written with + and *, the compiler would choose
-/// for every loop by itself: g++ -march=znver3 rounds twice in a block of one sum and once in wider ones, and
-/// a pixel's bits would depend on the block that it falls into.
+/// sum + a b, rounded once where the machine can. Were it written with + and *, the compiler would
+/// choose for every loop by itself: g++ -march=znver3 rounds twice in a block of one sum and once
+/// in wider ones, and a pixel's bits would depend on the block that it falls into.
 [[gnu::always_inline]] inline vector multiply_add(const vector& a, const vector& b,
                                                   const vector& sum) {
 #if defined(__FMA__) && defined(__AVX512F__)

@@ -1,7 +1,8 @@
 // triptych/backend/cpu/steps_at_once.hpp
 //
-// The gate and the scalars of a step (concepts/backend.hpp) for a backend whose numbers the host can read: whatever
-// it computes is there at once, and a graph is a call. A backend derives from it, as its argument B.
+// The gate and the scalars of a step (concepts/backend.hpp) for a backend whose numbers the host
+// can read: whatever it computes is there at once, and a graph is a call. A backend derives from
+// it, as its argument B.
 #pragma once
 
 #include <cmath>

@@ -44,8 +44,8 @@ void for_each_tile(thread_pool& pool, stack_arena<>& scratch, std::int64_t count
   });
 }
 
-/// Numbers begin to end of the first of `count` arrays of `size` numbers, one after the other, become the
-/// sums over all of them: added pairwise, in a binary tree. The others are overwritten.
+/// Numbers begin to end of the first of `count` arrays of `size` numbers, one after the other,
+/// become the sums over all of them: added pairwise, in a binary tree. The others are overwritten.
 inline void sum_partial(float* partial, std::int64_t count, std::int64_t size, std::int64_t begin,
                         std::int64_t end) {
   for (std::int64_t step = 1; step < count; step *= 2) {

@@ -17,11 +17,11 @@
 //   Activation    what feature maps are in memory: float, or bf16 (core/bf16.hpp), which halves what
 //                 most launches move; all else is float, sums over maps too
 //
-// Operations are declared here and defined in thrust_definitions.hpp, for a system that launches by Thrust: whoever
-// only calls a backend that was compiled elsewhere (cuda.hpp) needs neither Thrust nor a CUDA
-// compiler. Operations on features and on maps alike are member templates, T being real or activation.
-// Same bits from run to run, and for any number of threads: launches are cut by shapes alone, sums
-// have a fixed order.
+// Operations are declared here and defined in thrust_definitions.hpp, for a system that launches by
+// Thrust: whoever only calls a backend that was compiled elsewhere (cuda.hpp) needs neither Thrust
+// nor a CUDA compiler. Operations on features and on maps alike are member templates, T being real
+// or activation. Same bits from run to run, and for any number of threads: launches are cut by
+// shapes alone, sums have a fixed order.
 #pragma once
 
 #include <concepts>
@@ -93,7 +93,8 @@ class thrust_algorithms {
   [[nodiscard]] bool all_finite(const real* x, std::size_t n);
   void mean(const real* x, std::size_t n, real scale, real* y);
 
-  // -- what a step does to the state of a run: it is read later ------------------------------------
+  // -- what a step does to the state of a run: it is read later
+  // ------------------------------------
 
   static constexpr bool defers = true;
 
@@ -108,8 +109,9 @@ class thrust_algorithms {
   void lars(std::size_t n, const kernels::lars_trust& trust, const real* gradient,
             double learning_rate, real momentum, const real* gradient_scale, real* momentum_buffer,
             real* weight);
-  /// Throws error::usage where work() looks at a number, records a graph itself, or, on a GPU, uploads more
-  /// than 64 times 256 KiB; error::memory or error::runtime where the device does not take it.
+  /// Throws error::usage where work() looks at a number, records a graph itself, or, on a GPU,
+  /// uploads more than 64 times 256 KiB; error::memory or error::runtime where the device does not
+  /// take it.
   void as_graph(const std::function<void()>& work);
 
   // -- matrix product, convolution, linear layers -----------------------------------------------

@@ -1,15 +1,15 @@
 // triptych/update/optimizer/adamw.hpp
 //
-// AdamW (Loshchilov, Hutter, "Decoupled weight decay regularization", 2019, algorithm 2), as torch.optim.AdamW
-// computes it:
+// AdamW (Loshchilov, Hutter, "Decoupled weight decay regularization", 2019, algorithm 2), as
+// torch.optim.AdamW computes it:
 //
 //   w <- w - lr decay w                         decay is no part of the gradient
 //   m <- beta1 m + (1 - beta1) g                mean of gradients, torch's exp_avg
 //   v <- beta2 v + (1 - beta2) g^2              mean of their squares, torch's exp_avg_sq
 //   w <- w - lr m' / (sqrt(v') + epsilon)       m' = m / (1 - beta1^t), v' = v / (1 - beta2^t)
 //
-// w weights, g gradient, t steps of the run, this one included. Its rates are some hundred times smaller than
-// those of sgd. Cost: one pass over weights, gradients and both means.
+// w weights, g gradient, t steps of the run, this one included. Its rates are some hundred times
+// smaller than those of sgd. Cost: one pass over weights, gradients and both means.
 #pragma once
 
 #include <array>
@@ -64,8 +64,8 @@ struct adamw {
 
   template <class B>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
-            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& means,
-            typename B::real* weights) const {
+            const typename B::real* gradient_scale, const typename B::real* gradient,
+            const state_of<B>& means, typename B::real* weights) const {
     using real = typename B::real;
     const auto as_real = [](double x) { return static_cast<real>(x); };
     const auto t = static_cast<double>(group.step + 1);

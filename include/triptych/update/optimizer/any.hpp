@@ -1,7 +1,7 @@
 // triptych/update/optimizer/any.hpp
 //
-// One of several optimizers, chosen at run time: for programs that take the choice from an option. One more
-// optimizer is one more name in the last line.
+// One of several optimizers, chosen at run time: for programs that take the choice from an option.
+// One more optimizer is one more name in the last line.
 #pragma once
 
 #include <span>
@@ -30,8 +30,8 @@ struct any_of {
 
   template <class B>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& state,
-            typename B::real* weights) const {
+            const typename B::real* gradient_scale, const typename B::real* gradient,
+            const state_of<B>& state, typename B::real* weights) const {
     std::visit(
         [&](const auto& one) {
           one.step(backend, list, group, gradient_scale, gradient, state, weights);

@@ -73,8 +73,8 @@ struct lars {
   /// One step of the tensors of a group, each scaled by itself.
   template <class B>
   void step(B& backend, const nn::parameter_list& list, const parameter_group& group,
-            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
-            typename B::real* weights) const {
+            const typename B::real* gradient_scale, const typename B::real* gradient,
+            const state_of<B>& buffers, typename B::real* weights) const {
     for (const auto& p : list) {
       if (p.offset < group.begin || p.offset >= group.end) continue;
       const auto* const g = gradient + p.offset;

@@ -1,7 +1,7 @@
 // triptych/update/optimizer/optimizer.hpp
 //
-// What an optimizer is: an aggregate of hyper-parameters that moves weights by their gradient and says what it
-// has to remember for that.
+// What an optimizer is: an aggregate of hyper-parameters that moves weights by their gradient and
+// says what it has to remember for that.
 //
 //   static constexpr traits about{.name = "sgd"};
 //   static constexpr std::array<std::string_view, 1> state{"momentum_buffer"};
@@ -9,10 +9,11 @@
 //   void step(B&, const nn::parameter_list&, const parameter_group&, const real* gradient_scale,
 //             const real* gradient, const state_of<B>& state, real* weights) const;
 //
-// `state` names, as PyTorch does, arrays of a number for each weight, zero before the first step: they belong
-// to the network, files hold them under these names, and `step` gets them in this order. `step` works on the
-// tensors of the group alone. The gradient is to be multiplied by *gradient_scale, a number in the backend's memory.
-// Weights and state are moved through the gate: by the backend's `sgd` or `lars`, or its `commit_each`.
+// `state` names, as PyTorch does, arrays of a number for each weight, zero before the first step:
+// they belong to the network, files hold them under these names, and `step` gets them in this
+// order. `step` works on the tensors of the group alone. The gradient is to be multiplied by
+// *gradient_scale, a number in the backend's memory. Weights and state are moved through the gate:
+// by the backend's `sgd` or `lars`, or its `commit_each`.
 #pragma once
 
 #include <concepts>
@@ -57,14 +58,13 @@ namespace triptych {
 
 /// An optimizer on backend B.
 template <class R, class B>
-concept Optimizer =
-    std::copyable<R> &&
+concept Optimizer = std::copyable<R> &&
     requires(const R& optimizer, B& b, const nn::parameter_list& list,
              const update::optimizer::parameter_group& group, const typename B::real* scale,
              const typename B::real* gradient, const update::optimizer::state_of<B>& state,
              typename B::real* weights) {
-      update::optimizer::state_names(optimizer);
-      optimizer.step(b, list, group, scale, gradient, state, weights);
-    };
+  update::optimizer::state_names(optimizer);
+  optimizer.step(b, list, group, scale, gradient, state, weights);
+};
 
 }  // namespace triptych

@@ -28,8 +28,8 @@ struct sgd {
 
   template <class B>
   void step(B& backend, const nn::parameter_list&, const parameter_group& group,
-            const typename B::real* gradient_scale, const typename B::real* gradient, const state_of<B>& buffers,
-            typename B::real* weights) const {
+            const typename B::real* gradient_scale, const typename B::real* gradient,
+            const state_of<B>& buffers, typename B::real* weights) const {
     using real = typename B::real;
     backend.sgd(group.end - group.begin, gradient + group.begin,
                 static_cast<real>(group.learning_rate), static_cast<real>(momentum),

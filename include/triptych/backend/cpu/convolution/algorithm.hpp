@@ -1,8 +1,8 @@
 // triptych/backend/cpu/convolution/algorithm.hpp
 //
-// What an algorithm of convolution is on the CPU: three static functions, one for each pass, that divide their work
-// among threads by shapes alone (the same bits for any number of threads). They take memory from `scratch` inside an
-// arena_frame; `accumulate` adds to what is there.
+// What an algorithm of convolution is on the CPU: three static functions, one for each pass, that
+// divide their work among threads by shapes alone (the same bits for any number of threads). They
+// take memory from `scratch` inside an arena_frame; `accumulate` adds to what is there.
 #pragma once
 
 #include <triptych/core/arena.hpp>

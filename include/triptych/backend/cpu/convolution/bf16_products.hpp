@@ -1,8 +1,8 @@
 // triptych/backend/cpu/convolution/bf16_products.hpp
 //
 // Direct convolution with products of bf16 numbers and sums in f32, for processors with a matrix
-// unit (AMX: 16 times the multiply-adds of AVX-512). Maps, weights and gradients stay f32 in memory;
-// what is multiplied is rounded to 8 bits of mantissa on its way into the cache.
+// unit (AMX: 16 times the multiply-adds of AVX-512). Maps, weights and gradients stay f32 in
+// memory; what is multiplied is rounded to 8 bits of mantissa on its way into the cache.
 //
 // The unit multiplies blocks of 32 x 32 (bf16_block.hpp), and 32 images always fill one side of
 // a block: the same pixel of 32 images shares its taps, so nothing is multiplied with padding and
@@ -20,13 +20,13 @@
 //
 // and for every 32 target channels and every target pixel adds up a block over taps and channels.
 // A task of the third takes a shard of the images and some output channels; for 32 images and a
-// band of rows at a time it lays out x with the images innermost and dy in pairs of images, and adds
-// to each block of its partial gradient the products of all pixels of the band.
+// band of rows at a time it lays out x with the images innermost and dy in pairs of images, and
+// adds to each block of its partial gradient the products of all pixels of the band.
 //
 // Taken where both sides have a multiple of 32 channels; `fast` does the rest. Same bits for any
 // number of threads; the bits of an image do not depend on its batch.
-// Cost: 2 N H' W' in out kernel² operations less those on padding. Scratch: some 2 MiB a thread (a few
-// rows of 32 images at least), rounded weights, and up to 16 partial weight gradients.
+// Cost: 2 N H' W' in out kernel² operations less those on padding. Scratch: some 2 MiB a thread (a
+// few rows of 32 images at least), rounded weights, and up to 16 partial weight gradients.
 #pragma once
 
 #include <triptych/core/arena.hpp>

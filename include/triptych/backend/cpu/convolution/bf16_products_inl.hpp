@@ -190,8 +190,8 @@ struct gradient_band {
         high(std::min(g.height, (end - 1) * g.stride - g.padding + g.kernel)) {}
 };
 
-/// x of a band with the images innermost: operands A, 32 channels x 32 images. `pixel` has room for one
-/// pixel of 32 images.
+/// x of a band with the images innermost: operands A, 32 channels x 32 images. `pixel` has room for
+/// one pixel of 32 images.
 inline void lay_out_x(const geometry& g, const gradient_band& b, const float* x, float* pixel,
                       bf16* tile) {
   const std::int64_t size = std::int64_t{g.in} * block_side,
@@ -204,8 +204,8 @@ inline void lay_out_x(const geometry& g, const gradient_band& b, const float* x,
   }
 }
 
-/// `blocks` x 32 channels of dy of a band from `channel` on, in pairs of images: operands B, 32 images x
-/// 32 channels.
+/// `blocks` x 32 channels of dy of a band from `channel` on, in pairs of images: operands B, 32
+/// images x 32 channels.
 inline void lay_out_dy(const geometry& g, const gradient_band& b, std::int64_t channel,
                        std::int64_t blocks, const float* dy, bf16* tile) {
   const std::int64_t pixels = std::int64_t{b.end - b.first} * g.out_width();

@@ -42,8 +42,8 @@ void cuda_allocator::deallocate(void* p) noexcept { static_cast<void>(cudaFree(p
 
 namespace cuda_detail {
 
-/// Page-locked host memory, by way of which an upload leaves the host without waiting for the device.
-/// What a graph uploads stays in it until the graph has been launched and is behind it.
+/// Page-locked host memory, by way of which an upload leaves the host without waiting for the
+/// device. What a graph uploads stays in it until the graph has been launched and is behind it.
 class upload_ring {
  public:
   upload_ring() = default;

@@ -1,6 +1,7 @@
 // triptych/backend/device/cuda/options.hpp
 //
-// What the CUDA backend can be told and what can be learned of the machine: plain data, needs nothing.
+// What the CUDA backend can be told and what can be learned of the machine: plain data, needs
+// nothing.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +40,8 @@ struct cuda_device {
   int multiprocessors = 0;
 };
 
-/// What there is of CUDA. Versions as the libraries print them (13000 is 13.0), 0 where there is none.
+/// What there is of CUDA. Versions as the libraries print them (13000 is 13.0), 0 where there is
+/// none.
 struct cuda_state {
   int driver = 0, runtime = 0, cublas = 0, cudnn = 0;
   std::string problem{};  ///< why no device can be used, one clause; empty where one can
@@ -48,8 +50,8 @@ struct cuda_state {
 };
 
 /// Looks; never throws. Defined where the CUDA backend is compiled (backend/cuda.cuh).
-/// Only a close look finds cuBLAS's version and free memory; it loads the one, which takes 0.1 s, and
-/// makes a context on every device, which stays.
+/// Only a close look finds cuBLAS's version and free memory; it loads the one, which takes 0.1 s,
+/// and makes a context on every device, which stays.
 cuda_state look_for_cuda(bool closely = false);
 
 }  // namespace triptych::backend

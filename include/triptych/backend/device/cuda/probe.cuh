@@ -1,7 +1,7 @@
 // triptych/backend/device/cuda/probe.cuh
 //
-// What there is: the driver, the libraries, the devices, and the devices that this build has code for.
-// Included by cuda.cuh alone: these are definitions.
+// What there is: the driver, the libraries, the devices, and the devices that this build has code
+// for. Included by cuda.cuh alone: these are definitions.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // triptych/backend/device/cuda/system.cuh
 //
-// The system of the CUDA backends: one stream of a device, on which Thrust, cuBLAS and graphs launch.
-// Included by cuda.cuh alone: these are definitions.
+// The system of the CUDA backends: one stream of a device, on which Thrust, cuBLAS and graphs
+// launch. Included by cuda.cuh alone: these are definitions.
 #pragma once
 
 #include <algorithm>
@@ -169,7 +169,8 @@ void cuda_system::as_graph(const std::function<void()>& work) const {
     }
   } const scope{h};
   cudaGraph_t made = nullptr;
-  // Relaxed: memory may be asked for meanwhile, and libraries may look at what is not this stream's.
+  // Relaxed: memory may be asked for meanwhile, and libraries may look at what is not this
+  // stream's.
   check(cudaStreamBeginCapture(h.stream, cudaStreamCaptureModeRelaxed), "the begin of a graph");
   h.recording = true;
   try {

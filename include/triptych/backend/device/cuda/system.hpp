@@ -43,8 +43,8 @@ class cuda_system {
   void copy(const void* from, std::size_t bytes, void* to) const;
   void upload(const void* host, std::size_t bytes, void* to) const;
   void download(const void* from, std::size_t bytes, void* host) const;
-  /// As a CUDA graph. The one before it takes the new arguments where its launches are the same, and is
-  /// made anew where they are not.
+  /// As a CUDA graph. The one before it takes the new arguments where its launches are the same,
+  /// and is made anew where they are not.
   void as_graph(const std::function<void()>& work) const;
   template <class T, class Result>
   void gemm(transpose ta, transpose tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,

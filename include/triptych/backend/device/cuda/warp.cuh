@@ -1,6 +1,7 @@
 // triptych/backend/device/cuda/warp.cuh
 //
-// A warp as a group of lanes (kernels/group.hpp), and the kernel that gives each warp a functor to run.
+// A warp as a group of lanes (kernels/group.hpp), and the kernel that gives each warp a functor to
+// run.
 #pragma once
 
 #include <cstdint>
