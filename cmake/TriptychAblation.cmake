@@ -12,7 +12,7 @@ endfunction()
 # triptych_link_app(<target> <app>): links the code of <app>, and what all apps share.
 function(triptych_link_app target app)
   target_link_libraries(${target} PRIVATE
-    ${app}_ablated triptych_app_shared triptych_build_info $<TARGET_NAME_IF_EXISTS:triptych_cuda>)
+    triptych_app_shared ${app}_ablated triptych_build_info $<TARGET_NAME_IF_EXISTS:triptych_cuda>)
 endfunction()
 
 # triptych_add_app(<target> <file name> <header>): the common part of the app and its ablations. All of

@@ -4,7 +4,7 @@
 add_library(triptych_flags INTERFACE)
 add_library(triptych_program INTERFACE)
 target_link_libraries(triptych_program INTERFACE triptych_flags)
-foreach(library IN ITEMS triptych_compiled triptych_compiled_io)
+foreach(library IN ITEMS triptych_compiled_io triptych_compiled)
   if(TARGET ${library})
     target_link_libraries(${library} PRIVATE $<BUILD_INTERFACE:triptych_flags>)
     target_link_libraries(triptych_program INTERFACE ${library})
@@ -26,6 +26,20 @@ if(TRIPTYCH_SANITIZE)
   target_compile_options(triptych_flags INTERFACE
     -fsanitize=${TRIPTYCH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(triptych_flags INTERFACE -fsanitize=${TRIPTYCH_SANITIZE})
+  # clang takes many minutes for checks of every address in the kernels; AddressSanitizer has its own.
+  if(TRIPTYCH_SANITIZE MATCHES undefined AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    set(kernels $<STREQUAL:$<TARGET_PROPERTY:NAME>,triptych_compiled>)
+    target_compile_options(triptych_flags INTERFACE
+      $<${kernels}:-fno-sanitize=undefined>
+      $<${kernels}:-fsanitize=signed-integer-overflow,shift,integer-divide-by-zero,bounds>)
+  endif()
+endif()
+
+# What reads files is instrumented for fuzzing. What it shares with other code, such as the members of
+# std::vector, comes from whichever is linked first.
+if(TRIPTYCH_FUZZ)
+  set(TRIPTYCH_FUZZ_FLAGS -fsanitize=fuzzer-no-link)
+  target_compile_options(triptych_compiled_io PRIVATE ${TRIPTYCH_FUZZ_FLAGS})
 endif()
 
 # The build type Check is for seeing soon whether all is well: our programs, whose time is the compiler's, are

@@ -29,6 +29,8 @@ set(TRIPTYCH_INSTRUCTION_SETS "" CACHE STRING
     "Instruction sets that the compiled library has kernels for, chosen when a program starts, instead of TRIPTYCH_ARCH: any of sse2;avx2;avx512;amx")
 set(TRIPTYCH_SANITIZE "" CACHE STRING
     "Value of -fsanitize for our own programs: address,undefined or thread; empty for none")
+option(TRIPTYCH_FUZZ
+  "Build tests/fuzz as fuzzers, with what reads files instrumented for them (clang)" OFF)
 
 if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

@@ -37,7 +37,7 @@ static const char* const names[] = {"open", "read", "write", "sync", "rename", "
                                     "realpath", "chmod", "cwd", "malloc", "thread", "any"};
 
 #define LINES 8192
-#define WIDTH 128
+#define WIDTH 512
 struct shared {
   _Atomic uint32_t count[32];  // by kind; [31] the hits
   char hit[512];

@@ -1,0 +1,3 @@
+#include "fuzz/picture.hpp"
+
+FUZZ(input) { triptych::fuzz::decode(input); }

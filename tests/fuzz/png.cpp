@@ -1,0 +1,85 @@
+// PNG files, whose checksums are set right, so that what they guard is read.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include <zlib.h>
+
+#include "fuzz/picture.hpp"
+
+namespace {
+
+constexpr std::size_t signature = 8, frame = 12;  // bytes: of the file; length, name and checksum
+
+std::size_t number(const std::uint8_t* at) {
+  return std::size_t{at[0]} << 24 | std::size_t{at[1]} << 16 | std::size_t{at[2]} << 8 | at[3];
+}
+
+void put(std::uint8_t* at, std::size_t value) {
+  for (int i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+}
+
+/// Calls visit(chunk, bytes of its data) for each whole chunk.
+template <class Visit>
+void each_chunk(std::uint8_t* file, std::size_t size, const Visit& visit) {
+  for (std::size_t at = signature; at + frame <= size;) {
+    const std::size_t length = number(file + at);
+    if (length > size - at - frame) return;
+    visit(file + at, length);
+    at += frame + length;
+  }
+}
+
+void set_checksums(std::uint8_t* file, std::size_t size) {
+  each_chunk(file, size, [](std::uint8_t* chunk, std::size_t length) {
+    put(chunk + 8 + length, crc32(0, chunk + 4, static_cast<uInt>(length + 4)));
+  });
+}
+
+}  // namespace
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
+
+/// Now and then changes what is compressed instead of how it is.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  std::uint8_t* packed = nullptr;
+  std::size_t packed_size = 0;
+  if (seed % 2 == 0) {
+    each_chunk(data, size, [&](std::uint8_t* chunk, std::size_t length) {
+      if (packed == nullptr && std::memcmp(chunk + 4, "IDAT", 4) == 0) {
+        packed = chunk;
+        packed_size = length;
+      }
+    });
+  }
+  if (packed == nullptr) {
+    size = LLVMFuzzerMutate(data, size, most);
+  } else {
+    std::vector<std::uint8_t> plain(1 << 16);
+    uLongf count = static_cast<uLongf>(plain.size());
+    uncompress(plain.data(), &count, packed + 8, static_cast<uLong>(packed_size));
+    count = std::min<uLongf>(count, static_cast<uLongf>(plain.size()));
+    const std::size_t changed = LLVMFuzzerMutate(plain.data(), count, plain.size());
+    std::vector<std::uint8_t> again(compressBound(static_cast<uLong>(changed)));
+    uLongf again_size = static_cast<uLongf>(again.size());
+    compress2(again.data(), &again_size, plain.data(), static_cast<uLong>(changed), 1);
+    const std::vector<std::uint8_t> behind(packed + 8 + packed_size, data + size);
+    if (size - packed_size + again_size <= most) {
+      put(packed, again_size);
+      std::copy_n(again.data(), again_size, packed + 8);
+      std::copy(behind.begin(), behind.end(), packed + 8 + again_size);
+      size += again_size - packed_size;
+    }
+  }
+  set_checksums(data, size);
+  return size;
+}
+
+FUZZ(input) {
+  std::vector<std::uint8_t> file(input.begin(), input.end());
+  set_checksums(file.data(), file.size());
+  triptych::fuzz::decode(file);
+}
