@@ -13,6 +13,7 @@
 #endif
 #if defined(TRIPTYCH_HAS_PNG)
 #include <png.h>
+#include <zlib.h>
 #endif
 
 using byte_vector = std::vector<std::uint8_t>;
@@ -201,19 +202,35 @@ inline byte_vector png_file(int height, int width, const png_form& form) {
   return bytes;
 }
 
+// The chunks of a PNG file lie behind its signature of 8 bytes: length, name, data, checksum.
+
+inline void put_number(std::uint8_t* at, std::size_t value) {
+  for (int i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+}
+
+/// Calls visit(chunk, bytes of its data) for each whole chunk.
+template <class Visit>
+void each_chunk(std::uint8_t* file, std::size_t size, const Visit& visit) {
+  constexpr std::size_t frame = 12;  // bytes around the data
+  for (std::size_t at = 8; at + frame <= size;) {
+    const std::size_t length = png_get_uint_32(file + at);
+    if (length > size - at - frame) return;
+    visit(file + at, length);
+    at += frame + length;
+  }
+}
+
+/// Makes every chunk's checksum that of its name and data.
+inline void set_checksums(std::uint8_t* file, std::size_t size) {
+  each_chunk(file, size, [](std::uint8_t* chunk, std::size_t length) {
+    put_number(chunk + 8 + length, crc32(0, chunk + 4, static_cast<uInt>(length + 4)));
+  });
+}
+
 /// The same file saying that it has `height` rows.
 inline byte_vector with_height(byte_vector png, std::uint32_t height) {
-  const auto put = [&](std::size_t at, std::uint32_t number) {
-    for (std::size_t i = 0; i < 4; ++i)
-      png[at + i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
-  };
-  put(20, height);
-  std::uint32_t crc = 0xFFFFFFFF;  // of the first chunk's name and content
-  for (std::size_t i = 12; i < 29; ++i) {
-    crc ^= png[i];
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xEDB88320 : 0);
-  }
-  put(29, ~crc);
+  put_number(png.data() + 20, height);
+  set_checksums(png.data(), png.size());
   return png;
 }
 #endif

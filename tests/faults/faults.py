@@ -470,14 +470,14 @@ class Bed:
             lines = min(struct.unpack("<I", f.read(4))[0], LINES)
             f.seek(TRACE_AT)
             trace = f.read(lines * WIDTH)
-        volatile = unsynced([trace[i * WIDTH:(i + 1) * WIDTH].split(b"\0")[0].decode(errors="replace")
-                             for i in range(lines)])
+        calls = [trace[i * WIDTH:(i + 1) * WIDTH].split(b"\0")[0].decode(errors="replace")
+                 for i in range(lines)]
+        volatile = unsynced(calls)
         if volatile:
             sys.exit(f"{command.name}: a crash of the system could lose " + ", ".join(volatile))
         command.sites = collections.defaultdict(list)  # by kind: a site for each call
-        for i in range(lines):
-            text = trace[i * WIDTH:(i + 1) * WIDTH].split(b"\0")[0].decode(errors="replace")
-            kind, _, rest = text.partition(" ")
+        for call in calls:
+            kind, _, rest = call.partition(" ")
             site = re.sub(r"\d+", "N", rest.replace(self.out, ""))
             command.sites[kind].append(site)
             command.sites["any"].append(site)

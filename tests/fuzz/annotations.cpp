@@ -4,22 +4,15 @@
 #include <triptych/data/picture_tree.hpp>
 
 #include "fuzz/fuzz.hpp"
-#include "support/temporary_directory.hpp"
 
 using namespace triptych;
 
 FUZZ(input) {
-  static const temporary_directory set(fuzz::in_memory());
-  static const bool pictures = [] {
-    for (const char* part : {"train", "test"}) {
-      fuzz::fs::create_directory(set.path() / part);
-      for (const char* name : {"a.png", "b.png", "c.png"}) {
-        set.write(std::string(part) + "/" + name, std::string());
-      }
+  static const fuzz::directory set([](const fuzz::directory& made) {
+    for (const std::string part : {"train/", "test/"}) {
+      for (const char* name : {"a.png", "b.png", "c.png"}) made.write(part + name, std::string());
     }
-    return true;
-  }();
-  static_cast<void>(pictures);
+  });
   const auto [train, test] = fuzz::halves(input);
   set.write("train/labels.csv", train);
   set.write("test/labels.csv", test);

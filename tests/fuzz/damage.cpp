@@ -12,7 +12,6 @@
 #include <triptych/io/file.hpp>
 
 #include "fuzz/fuzz.hpp"
-#include "support/temporary_directory.hpp"
 
 using namespace triptych;
 
@@ -22,7 +21,7 @@ constexpr std::array<const char*, 3> names{"MANIFEST.json", "model.safetensors",
                                            "state.safetensors"};
 
 struct checkpoint {
-  temporary_directory root{fuzz::in_memory()};
+  fuzz::directory root;
   fuzz::fs::path path;
   std::array<std::string, names.size()> sound;
 

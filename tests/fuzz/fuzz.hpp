@@ -21,6 +21,8 @@
 
 #include <triptych/core/error.hpp>
 
+#include "support/temporary_directory.hpp"
+
 namespace triptych::fuzz {
 
 namespace fs = std::filesystem;
@@ -65,11 +67,17 @@ inline fs::path as_file(bytes input) {
   return "/proc/self/fd/" + std::to_string(fd);
 }
 
-/// Where a target's files are made: in memory, where the system has such a place.
-inline fs::path in_memory() {
-  const fs::path memory = "/dev/shm";
-  return fs::is_directory(memory) ? memory : fs::temp_directory_path();
-}
+/// A directory in memory, where the system has such a place, and what `fill(directory)` puts there
+/// once.
+struct directory : temporary_directory {
+  directory()
+      : temporary_directory(fs::is_directory("/dev/shm") ? "/dev/shm" : fs::temp_directory_path()) {
+  }
+  template <class Fill>
+  explicit directory(const Fill& fill) : directory() {
+    fill(*this);
+  }
+};
 
 /// What stands before the first byte 0, and what follows it: inputs of two files.
 inline std::pair<bytes, bytes> halves(bytes input) {

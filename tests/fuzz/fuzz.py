@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs the fuzz targets of a build, and says what was executed and found.
 
-    fuzz.py BUILD [--seconds 20 | --runs N] [--jobs 2] [--seed N] [--out DIR] [--only TARGET,...]
+    fuzz.py BUILD [--seconds 20 | --hours N | --runs N] [--jobs 2] [--seed N] [--out DIR] [--only TARGET,...]
 
 BUILD is a folder built with the preset `asan`. Each target begins with its seeds, the past finds in
 regressions/, and what an earlier call has left in DIR/corpus (default: BUILD/fuzz). An input may take
-10 seconds and 2 GiB. Finds lie in DIR/finds/<target>; `fuzz_TARGET FILE` repeats one. The exit code is 1
+10 seconds and 2 GiB. --hours is for all targets together. Finds lie in DIR/finds/<target>; `fuzz_TARGET FILE` repeats one. The exit code is 1
 where there is a find.
 """
 import argparse
@@ -26,8 +26,8 @@ def fuzz(program, target, options, seeds):
     corpus.mkdir(parents=True, exist_ok=True)
     finds.mkdir(parents=True, exist_ok=True)
     limit = f"-runs={options.runs}" if options.runs else f"-max_total_time={options.seconds}"
-    words = [program, limit, f"-seed={options.seed}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-close_fd_mask=1",
-             f"-max_len={LONGEST.get(target, 4096)}", f"-artifact_prefix={finds}/", corpus,
+    words = [program, limit, f"-seed={options.seed}", "-timeout=10", "-rss_limit_mb=2048",
+             "-print_final_stats=1", "-close_fd_mask=1", f"-max_len={LONGEST.get(target, 4096)}", f"-artifact_prefix={finds}/", corpus,
              *(d for d in (seeds / target, HERE / "regressions" / target) if d.is_dir())]
     begun = time.monotonic()
     done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, errors="replace")
@@ -42,10 +42,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--hours", type=float, help="for all targets, instead of seconds for each")
     parser.add_argument("--runs", type=int, help="inputs for each target, instead of a time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=0, help="of libFuzzer's random numbers; 0: another one each time")
+    parser.add_argument("--seed", type=int, default=0, help="of random numbers; 0: another one each time")
     parser.add_argument("--only", type=lambda names: names.split(","))
     options = parser.parse_args()
     options.out = options.out or options.build / "fuzz"
@@ -55,6 +56,8 @@ def main():
     targets = sorted(programs if options.only is None else set(programs) & set(options.only))
     if not targets:
         sys.exit("no such target; there are " + ", ".join(sorted(programs)))
+    if options.hours:
+        options.seconds = int(options.hours * 3600 * options.jobs / len(targets))
 
     print("| target | executions | per second | edges | corpus | peak MiB |\n|---|---|---|---|---|---|", flush=True)
     failed, total = [], 0

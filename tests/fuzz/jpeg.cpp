@@ -1,3 +1,4 @@
+// JPEG files, baseline and progressive.
 #include "fuzz/picture.hpp"
 
 FUZZ(input) { triptych::fuzz::decode(input); }

@@ -8,19 +8,15 @@
 #include <triptych/io/safetensors_writing.hpp>
 
 #include "fuzz/fuzz.hpp"
-#include "support/temporary_directory.hpp"
 
 using namespace triptych;
 
 FUZZ(input) {
-  static const temporary_directory checkpoint(fuzz::in_memory());
-  static const bool beside = [] {
+  static const fuzz::directory checkpoint([](const fuzz::directory& made) {
     const std::vector<float> weights{1, 2, 3, 4};
-    io::save_safetensors(checkpoint.path() / "model.safetensors",
+    io::save_safetensors(made.path() / "model.safetensors",
                          {io::tensor_of("w", {2, 2}, std::span(weights))});
-    return true;
-  }();
-  static_cast<void>(beside);
+  });
   std::string text(fuzz::text_of(input));
   text += io::detail::manifest_seal(text);
   checkpoint.write("MANIFEST.json", text);

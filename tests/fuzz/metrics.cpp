@@ -6,13 +6,12 @@
 #include <triptych/io/metrics_log.hpp>
 
 #include "fuzz/fuzz.hpp"
-#include "support/temporary_directory.hpp"
 #include "triptych/commands/metrics_file.hpp"
 
 using namespace triptych;
 
 FUZZ(input) {
-  static const temporary_directory run(fuzz::in_memory());
+  static const fuzz::directory run;
   constexpr std::int64_t step = 3;
   const auto [json, csv] = fuzz::halves(input);
   run.write("metrics.jsonl", json);

@@ -7,38 +7,8 @@
 
 #include <zlib.h>
 
+#include "data/image_fixture.hpp"
 #include "fuzz/picture.hpp"
-
-namespace {
-
-constexpr std::size_t signature = 8, frame = 12;  // bytes: of the file; length, name and checksum
-
-std::size_t number(const std::uint8_t* at) {
-  return std::size_t{at[0]} << 24 | std::size_t{at[1]} << 16 | std::size_t{at[2]} << 8 | at[3];
-}
-
-void put(std::uint8_t* at, std::size_t value) {
-  for (int i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
-}
-
-/// Calls visit(chunk, bytes of its data) for each whole chunk.
-template <class Visit>
-void each_chunk(std::uint8_t* file, std::size_t size, const Visit& visit) {
-  for (std::size_t at = signature; at + frame <= size;) {
-    const std::size_t length = number(file + at);
-    if (length > size - at - frame) return;
-    visit(file + at, length);
-    at += frame + length;
-  }
-}
-
-void set_checksums(std::uint8_t* file, std::size_t size) {
-  each_chunk(file, size, [](std::uint8_t* chunk, std::size_t length) {
-    put(chunk + 8 + length, crc32(0, chunk + 4, static_cast<uInt>(length + 4)));
-  });
-}
-
-}  // namespace
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
@@ -68,7 +38,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
     compress2(again.data(), &again_size, plain.data(), static_cast<uLong>(changed), 1);
     const std::vector<std::uint8_t> behind(packed + 8 + packed_size, data + size);
     if (size - packed_size + again_size <= most) {
-      put(packed, again_size);
+      put_number(packed, again_size);
       std::copy_n(again.data(), again_size, packed + 8);
       std::copy(behind.begin(), behind.end(), packed + 8 + again_size);
       size += again_size - packed_size;

@@ -23,10 +23,9 @@ FUZZ(input) {
     input = with_length;
   }
   const auto file = fuzz::as_file(input);
-  bool header = false, whole = false;
-  header = fuzz::takes({error_kind::checkpoint},
-                       [&] { static_cast<void>(io::read_safetensors_header(file)); });
-  whole = fuzz::takes({error_kind::checkpoint}, [&] {
+  const bool header = fuzz::takes({error_kind::checkpoint},
+                                  [&] { static_cast<void>(io::read_safetensors_header(file)); });
+  const bool whole = fuzz::takes({error_kind::checkpoint}, [&] {
     const auto read = io::safetensors_file::open(file);
     std::vector<io::tensor_source> tensors;
     std::uint64_t numbers = 0, sum = 0;

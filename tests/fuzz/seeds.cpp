@@ -16,16 +16,17 @@
 
 #include <triptych/data/cifar.hpp>
 #include <triptych/io/checkpoint_manifest.hpp>
-#include <triptych/io/file.hpp>
 #include <triptych/io/metrics_log.hpp>
 #include <triptych/io/safetensors_writing.hpp>
 #include <triptych/train/data_identity.hpp>
 
 #include "data/image_fixture.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/text_of.hpp"
 #include "triptych/options/options.hpp"
 
 using namespace triptych;
+using triptych::test::text_of;
 namespace fs = std::filesystem;
 
 namespace {
@@ -46,8 +47,6 @@ class seeds {
   fs::path root_;
   int count_ = 0;
 };
-
-std::string text_of(const fs::path& file) { return std::string(io::read_file(file).text()); }
 
 void tensors(seeds& to, const temporary_directory& work) {
   const std::vector<float> numbers{1, 2, 3, 4, 5, 6};

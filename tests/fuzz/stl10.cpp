@@ -2,12 +2,11 @@
 #include <triptych/data/stl10.hpp>
 
 #include "fuzz/fuzz.hpp"
-#include "support/temporary_directory.hpp"
 
 using namespace triptych;
 
 FUZZ(input) {
-  static const temporary_directory set(fuzz::in_memory());
+  static const fuzz::directory set;
   const auto [labels, pixels] = fuzz::halves(input);
   set.write("train_X.bin", pixels);
   set.write("train_y.bin", labels);

@@ -32,8 +32,8 @@ train::identified_images load_images(const Options& o, const Run& run, int threa
   return train::load_identified(data_source(o, run), &pool);
 }
 
-/// A line for each reason why files are no images of the set, with the first `most` of them: "3
-/// hidden: a, b, ...".
+/// A line for each reason why files are no images of the set, with the first `most` of them:
+/// "3 hidden: a, b, ...".
 inline std::vector<std::string> account_lines(const data::account& skipped, std::size_t most = 3) {
   std::vector<std::string> lines;
   for (const auto& [why, paths] : skipped) {
