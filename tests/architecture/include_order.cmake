@@ -2,7 +2,7 @@
 #
 # Fails on an #include of a triptych header that points up in order.txt, on one that names no file,
 # on a folder that order.txt does not know, on a header that does not reach config.hpp, on one that speaks
-# of the app's flags, and on a test that includes the umbrella header.
+# of the app's flags, on one whose products Eigen cuts as it likes, and on a test that includes the umbrella header.
 cmake_minimum_required(VERSION 3.25)
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/order.txt order REGEX "^[a-z]")
 set(include ${ROOT}/include)
@@ -80,6 +80,14 @@ foreach(header IN LISTS headers)
       complain("${header} names a flag of the app: ${line}; write `batch` for --batch")
     endif()
   endforeach()
+endforeach()
+
+# The bits of Eigen's products follow the caches of the machine, unless they are told (design record 2).
+foreach(header IN LISTS headers)
+  file(STRINGS ${include}/${header} lines REGEX "Eigen::.*(Matrix|Array)|fix_eigen_blocking\\(\\);")
+  if(lines AND NOT lines MATCHES "fix_eigen_blocking")
+    complain("${header} has matrices of Eigen's and does not call fix_eigen_blocking(); call it where they are multiplied")
+  endif()
 endforeach()
 
 file(GLOB_RECURSE tests RELATIVE ${ROOT} ${ROOT}/tests/*.cpp)

@@ -26,6 +26,7 @@
 #include <triptych/backend/device/thrust_definitions.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/bf16.hpp>
+#include <triptych/core/eigen_blocking.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/kernels/group.hpp>
 
@@ -38,7 +39,7 @@ class host_system {
   static constexpr std::size_t workspace = std::size_t{1} << 16;
 
   /// `threads` is there for likeness with other backends: OpenMP has its own ways of setting it.
-  explicit host_system(int /*threads*/ = 0) {}
+  explicit host_system(int /*threads*/ = 0) { fix_eigen_blocking(); }
 
   template <class Functor>
   void each(std::int64_t n, const Functor& f) const {

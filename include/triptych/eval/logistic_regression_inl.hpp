@@ -15,6 +15,7 @@
 #include <Eigen/Core>
 
 #include <triptych/config.hpp>
+#include <triptych/core/eigen_blocking.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/eval/accuracy.hpp>
@@ -29,6 +30,7 @@ namespace detail {
 
 /// Accuracy of the linear classifier `x` (as in softmax_objective) on `set`.
 inline accuracy linear_accuracy(const Eigen::VectorXd& x, const feature_set& set) {
+  fix_eigen_blocking();
   constexpr std::int64_t block = 256;
   const Eigen::Map<const Eigen::MatrixXd> weights(x.data(), set.dim, set.classes);
   const auto bias = x.tail(set.classes);
