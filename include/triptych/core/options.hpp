@@ -51,6 +51,11 @@ constexpr range at_least(std::int64_t low) { return {low}; }
 
 namespace triptych {
 
+/// A setting's value as text: what recipes are made of.
+struct preset_value {
+  std::string_view option, value;
+};
+
 namespace detail {
 
 /// Takes whatever a field may be described by.

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 
+#include <triptych/core/options.hpp>
 #include <triptych/loss/negative_cosine.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
@@ -32,6 +33,20 @@ struct byol_options {
 
   template <class Visit>
   static void describe(Visit&&) {}
+
+  static constexpr preset_value tuned[]{
+      // lightly's CIFAR-10 benchmark
+      {"batch", "128"},
+      {"lr", "0.06"},
+      {"weight-decay", "5e-4"},
+      // solo-learn's CIFAR recipe
+      {"head", "4096,256"},
+      {"head-norm", "hidden"},
+      {"predictor-hidden", "4096"},
+      {"momentum-m", "0.99"},
+      {"momentum-schedule", "cosine"},
+      {"augment", "byol"},
+  };
 };
 
 template <Backend B, class Policies = policies>

@@ -76,6 +76,13 @@ struct moco_options {
     option("bn-splits", &moco_options::bn_splits, allowed::range{1, 1 << 16},
            "parts of a batch with BatchNorm statistics of their own, keys shuffled between them");
   }
+
+  static constexpr preset_value tuned[]{
+      // the CIFAR-10 notebook of MoCo's authors
+      {"batch", "512"},      {"lr", "0.06"},     {"weight-decay", "5e-4"}, {"head", "512,128"},
+      {"head-norm", "none"}, {"queue", "4096"},  {"temperature", "0.1"},   {"momentum-m", "0.99"},
+      {"symmetric", "off"},  {"bn-splits", "8"}, {"augment", "moco"},
+  };
 };
 
 template <Backend B, class Policies = policies>

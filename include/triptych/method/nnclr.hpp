@@ -46,6 +46,19 @@ struct nnclr_options {
     option("temperature", &nnclr_options::temperature, allowed::positive, "of the losses");
     option("queue", &nnclr_options::queue, memory::queue_sizes, "projections in the queue");
   }
+
+  static constexpr preset_value tuned[]{
+      // lightly's CIFAR-10 benchmark
+      {"batch", "128"},
+      {"lr", "0.06"},
+      {"weight-decay", "5e-4"},
+      {"augment", "nnclr"},
+      // solo-learn's CIFAR recipe; the queue is the paper's of the protocol
+      {"head", "2048,2048,256"},
+      {"predictor-hidden", "4096"},
+      {"temperature", "0.2"},
+      {"queue", "16384"},
+  };
 };
 
 template <Backend B, class Policies = policies>

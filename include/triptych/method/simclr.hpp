@@ -38,6 +38,12 @@ struct simclr_options {
   static void describe(Visit&& option) {
     option("temperature", &simclr_options::temperature, allowed::positive, "of the losses");
   }
+
+  static constexpr preset_value tuned[]{
+      // lightly's CIFAR-10 benchmark
+      {"batch", "128"},     {"lr", "0.06"},         {"weight-decay", "5e-4"}, {"head", "512,128"},
+      {"head-norm", "all"}, {"temperature", "0.5"}, {"augment", "simclr"},
+  };
 };
 
 template <Backend B, class Policies = policies>

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 
+#include <triptych/core/options.hpp>
 #include <triptych/loss/negative_cosine.hpp>
 #include <triptych/method/learner.hpp>
 #include <triptych/method/loss_values.hpp>
@@ -33,6 +34,20 @@ struct simsiam_options {
 
   template <class Visit>
   static void describe(Visit&&) {}
+
+  static constexpr preset_value tuned[]{
+      // lightly's CIFAR-10 benchmark
+      {"batch", "128"},
+      {"lr", "0.06"},
+      {"weight-decay", "5e-4"},
+      {"augment", "simsiam"},
+      // the authors' code, and the public CIFAR-10 recipe derived from it
+      {"head", "2048,2048"},
+      {"head-norm", "plain"},
+      {"predictor-hidden", "512"},
+      {"warmup-epochs", "10"},
+      {"predictor-lr", "constant"},
+  };
 };
 
 template <Backend B, class Policies = policies>
