@@ -12,10 +12,12 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <triptych/concepts/backend.hpp>
+#include <triptych/kernels/codes.hpp>
 
 #include "support/catch.hpp"
 #include "support/device_array.hpp"
@@ -443,6 +445,41 @@ void losses(const Visit& visit) {
   }
 }
 
+/// Row functors that methods launch themselves.
+template <class Fast, class Visit>
+void codes(const Visit& visit) {
+  using within = tolerance<Fast>;
+  for (const auto& [rows, columns] :
+       {std::pair<std::int64_t, int>{1, 1}, {3, 17}, {31, 257}, {257, 2053}}) {
+    const auto size = " (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+    const numbers x = random_numbers(rows * columns, 1, -10, 10);
+    const numbers of_columns = random_numbers(columns, 2, -3, 3), of_rows(rows, 20);
+    const numbers target = random_numbers(rows * columns, 3, 0, 2.0f / columns);
+    const numbers gradient = random_numbers(rows * columns, 4);
+    visit("each_row of log_sum_exp_row" + size, within::softmax, [&](auto& b) {
+      using T = typename std::remove_cvref_t<decltype(b)>::real;
+      device_array from(b, x), offset(b, of_columns), to(b, unwritten(rows));
+      b.each_row(rows, columns, kernels::log_sum_exp_row<T>{from, columns, offset, to});
+      return numbers_of(to);
+    });
+    visit("each_row of exp_row" + size, within::softmax, [&](auto& b) {
+      using T = typename std::remove_cvref_t<decltype(b)>::real;
+      device_array from(b, x), own(b, of_rows), offset(b, of_columns);
+      device_array to(b, unwritten(rows * columns));
+      b.each_row(rows, columns, kernels::exp_row<T>{from, columns, own, offset, to});
+      return numbers_of(to);
+    });
+    visit("each_row of soft_cross_entropy_row" + size, within::softmax, [&](auto& b) {
+      using T = typename std::remove_cvref_t<decltype(b)>::real;
+      device_array from(b, x), wanted(b, target), d(b, gradient), loss(b, unwritten(rows));
+      b.each_row(
+          rows, columns,
+          kernels::soft_cross_entropy_row<T>{from, wanted, columns, T(0.7), T(0.5), loss, d});
+      return numbers_of(d, loss);
+    });
+  }
+}
+
 template <class Fast, class Visit>
 void every_operation(const Visit& visit) {
   flat_vectors<Fast>(visit);
@@ -454,6 +491,7 @@ void every_operation(const Visit& visit) {
   patches<Fast>(visit);
   rows_of_features<Fast>(visit);
   losses<Fast>(visit);
+  codes<Fast>(visit);
 }
 
 /// Visits experiments and checks that a backend agrees with the oracle within the tolerance.

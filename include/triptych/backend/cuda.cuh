@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <tuple>
+#include <type_traits>
 
 #include <triptych/backend/cuda.hpp>
 #if defined(TRIPTYCH_HAS_CUDNN)
@@ -107,11 +108,20 @@ TRIPTYCH_INSTANTIATE(cuda_bf16, bf16)
 
 namespace cuda_detail {
 
+template <class B, class Functor>
+auto addresses_of_one() {
+  if constexpr (std::is_invocable_v<const Functor&, std::size_t>) {
+    return std::make_tuple(static_cast<void (B::*)(std::size_t, const Functor&)>(&B::each),
+                           static_cast<void (B::*)(std::size_t, const Functor&)>(&B::commit_each));
+  } else {
+    return std::make_tuple(
+        static_cast<void (B::*)(std::int64_t, std::int64_t, const Functor&)>(&B::each_row));
+  }
+}
+
 template <class B, class... Functors>
 auto addresses(kernels::launch_list<Functors...>) {
-  return std::make_tuple(
-      static_cast<void (B::*)(std::size_t, const Functors&)>(&B::each)...,
-      static_cast<void (B::*)(std::size_t, const Functors&)>(&B::commit_each)...);
+  return std::tuple_cat(addresses_of_one<B, Functors>()...);
 }
 
 template <class B, class Part>

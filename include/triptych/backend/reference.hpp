@@ -24,6 +24,7 @@
 #include <triptych/core/error.hpp>
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
+#include <triptych/kernels/group.hpp>
 
 namespace triptych::backend {
 
@@ -51,6 +52,11 @@ class reference : public steps_at_once<reference<T>, T> {
   template <class Functor>
   void each(std::size_t n, const Functor& f) {
     for (std::size_t i = 0; i < n; ++i) f(i);
+  }
+
+  template <class Functor>
+  void each_row(std::int64_t rows, std::int64_t /*numbers*/, const Functor& f) {
+    for (std::int64_t r = 0; r < rows; ++r) f(kernels::lanes<1>{}, r);
   }
 
   // -- flat vectors -----------------------------------------------------------------------------

@@ -26,6 +26,7 @@
 #include <triptych/core/tensor.hpp>
 #include <triptych/kernels/descent.hpp>
 #include <triptych/kernels/elementwise.hpp>
+#include <triptych/kernels/rows.hpp>
 
 namespace triptych {
 
@@ -52,6 +53,8 @@ concept Backend = requires { typename B::real; typename B::activation; typename 
   b.fill(x, n, s);
 
   b.each(n, kernels::fill<typename B::real>{s, x});  // f(i) for 0 <= i < n: a functor as in kernels/elementwise.hpp
+  // f(g, r) for 0 <= r < m, a row having m numbers: a functor as in kernels/rows.hpp
+  b.each_row(m, m, kernels::argmax_row<typename B::real>{cx, m, i});
 
   // -- flat vectors ----------------------------------------------------------------------------
   b.add(cx, n, x);           // x += cx

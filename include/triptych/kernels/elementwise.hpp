@@ -74,10 +74,16 @@ struct gated {
   }
 };
 
-/// Functors that a part of the library launches itself, for the one source that a CUDA compiler
-/// sees: such a part has `template <class T> using launches = launch_list<...>`, T being the
+/// Functors of elements (backend `each`, `commit_each`) and of rows (`each_row`) that a part of the
+/// library launches itself, for the one source that a CUDA compiler sees: such a part has `template <class T> using launches = launch_list<...>`, T being the
 /// backend's real. See backend/cuda.cuh.
 template <class... Functors>
 struct launch_list {};
+
+/// Two such lists as one.
+template <class... Some, class... Others>
+launch_list<Some..., Others...> operator+(launch_list<Some...>, launch_list<Others...>) {
+  return {};
+}
 
 }  // namespace triptych::kernels

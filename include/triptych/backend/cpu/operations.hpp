@@ -18,6 +18,8 @@
 #include <triptych/core/operands.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/core/thread_pool.hpp>
+#include <triptych/kernels/group.hpp>
+#include <triptych/kernels/row_chunks.hpp>
 
 namespace triptych::backend::inline TRIPTYCH_ISA {
 
@@ -57,6 +59,18 @@ class cpu_operations : public steps_at_once<cpu_operations, float> {
       const Functor local = functor;
       TRIPTYCH_INDEPENDENT
       for (std::size_t i = begin; i < end; ++i) local(i);
+    });
+  }
+
+  template <class Functor>
+  void each_row(std::int64_t rows, std::int64_t numbers, const Functor& functor) {
+    const kernels::row_chunks chunks{
+        rows, static_cast<int>(std::min<std::int64_t>(numbers, launches::chunk))};
+    pool_.run(chunks.count(), [&](std::int64_t task) {
+      const Functor local = functor;
+      for (std::int64_t r = chunks.begin(task); r < chunks.end(task); ++r) {
+        local(kernels::lanes<16>{}, r);
+      }
     });
   }
 

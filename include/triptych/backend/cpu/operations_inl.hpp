@@ -26,18 +26,6 @@ namespace triptych::backend::inline TRIPTYCH_ISA {
 
 namespace launches {
 
-/// functor(lanes, r) for 0 <= r < rows, a row costing about `numbers` operations.
-template <class Functor>
-void each_row(thread_pool& pool, std::int64_t rows, std::int64_t numbers, const Functor& functor) {
-  const kernels::row_chunks chunks{rows, static_cast<int>(std::min<std::int64_t>(numbers, chunk))};
-  pool.run(chunks.count(), [&](std::int64_t task) {
-    const Functor local = functor;
-    for (std::int64_t r = chunks.begin(task); r < chunks.end(task); ++r) {
-      local(kernels::lanes<16>{}, r);
-    }
-  });
-}
-
 /// One chunk of rows, all its channels: 64 at a time while there are as many, because
 /// neighboring cache lines come faster than lines far apart; then 16.
 template <class Functor>
@@ -317,78 +305,73 @@ TRIPTYCH_INLINE void cpu_operations::max_pool_forward(const shape& in, int kerne
                                                       int* argmax) {
   const int height = (in.height + 2 * padding - kernel) / step + 1;
   const int width = (in.width + 2 * padding - kernel) / step + 1;
-  launches::each_row(
-      pool_, in.images * height * width, in.channels * kernel * kernel,
-      kernels::max_pool_pixel<real>{in, kernel, step, padding, height, width, x, y, argmax});
+  each_row(in.images * height * width, in.channels * kernel * kernel,
+           kernels::max_pool_pixel<real>{in, kernel, step, padding, height, width, x, y, argmax});
 }
 
 TRIPTYCH_INLINE void cpu_operations::max_pool_backward(const shape& in, int out_height,
                                                        int out_width, const real* dy,
                                                        const int* argmax, real* dx) {
-  launches::each_row(pool_, in.images, in.height * in.width * in.channels,
-                     kernels::max_pool_gradient<real>{in, out_height * out_width, dy, argmax, dx});
+  each_row(in.images, in.height * in.width * in.channels,
+           kernels::max_pool_gradient<real>{in, out_height * out_width, dy, argmax, dx});
 }
 
 TRIPTYCH_INLINE void cpu_operations::average_pool_forward(const shape& in, const real* x, real* y) {
-  launches::each_row(pool_, in.images, in.height * in.width * in.channels,
-                     kernels::average_pool_image<real>{in, x, y});
+  each_row(in.images, in.height * in.width * in.channels,
+           kernels::average_pool_image<real>{in, x, y});
 }
 
 TRIPTYCH_INLINE void cpu_operations::average_pool_backward(const shape& in, const real* dy,
                                                            real* dx) {
-  launches::each_row(pool_, in.images, in.height * in.width * in.channels,
-                     kernels::average_pool_gradient<real>{in, dy, dx});
+  each_row(in.images, in.height * in.width * in.channels,
+           kernels::average_pool_gradient<real>{in, dy, dx});
 }
 
 TRIPTYCH_INLINE void cpu_operations::divide(const shape& in, int grid, const real* x,
                                             real* patches) {
-  launches::each_row(pool_, std::int64_t{grid} * grid * in.images * (in.height / grid),
-                     in.width / grid * in.channels,
-                     kernels::divide_row<real>{in, grid, x, patches});
+  each_row(std::int64_t{grid} * grid * in.images * (in.height / grid),
+           in.width / grid * in.channels, kernels::divide_row<real>{in, grid, x, patches});
 }
 
 TRIPTYCH_INLINE void cpu_operations::combine_forward(const subset_means& s, const real* patches,
                                                      real* means) {
-  launches::each_row(pool_, s.groups * s.combinations * s.images, s.channels * s.size,
-                     kernels::combine_row<real>{s, patches, means});
+  each_row(s.groups * s.combinations * s.images, s.channels * s.size,
+           kernels::combine_row<real>{s, patches, means});
 }
 
 TRIPTYCH_INLINE void cpu_operations::combine_backward(const subset_means& s, const real* dmeans,
                                                       real* dpatches) {
-  launches::each_row(pool_, s.groups * s.patches * s.images, s.channels * s.combinations,
-                     kernels::combine_gradient_row<real>{s, dmeans, dpatches});
+  each_row(s.groups * s.patches * s.images, s.channels * s.combinations,
+           kernels::combine_gradient_row<real>{s, dmeans, dpatches});
 }
 
 TRIPTYCH_INLINE void cpu_operations::normalize_rows_forward(std::int64_t rows, int columns,
                                                             const real* x, real* y,
                                                             real* inverse_norm) {
-  launches::each_row(pool_, rows, columns,
-                     kernels::normalize_row<real>{x, columns, y, inverse_norm});
+  each_row(rows, columns, kernels::normalize_row<real>{x, columns, y, inverse_norm});
 }
 
 TRIPTYCH_INLINE void cpu_operations::normalize_rows_backward(std::int64_t rows, int columns,
                                                              const real* y,
                                                              const real* inverse_norm,
                                                              const real* dy, real scale, real* dx) {
-  launches::each_row(
-      pool_, rows, columns,
-      kernels::normalize_row_gradient<real>{y, inverse_norm, dy, columns, scale, dx});
+  each_row(rows, columns,
+           kernels::normalize_row_gradient<real>{y, inverse_norm, dy, columns, scale, dx});
 }
 
 TRIPTYCH_INLINE void cpu_operations::softmax_cross_entropy(const logit_shape& s, real scale,
                                                            real* logits, real* row_loss) {
-  launches::each_row(pool_, s.rows, s.columns,
-                     kernels::softmax_cross_entropy_row<real>{s, scale, logits, row_loss});
+  each_row(s.rows, s.columns, kernels::softmax_cross_entropy_row<real>{s, scale, logits, row_loss});
 }
 
 TRIPTYCH_INLINE void cpu_operations::argmax_rows(std::int64_t rows, std::int64_t columns,
                                                  const real* x, int* index) {
-  launches::each_row(pool_, rows, columns, kernels::argmax_row<real>{x, columns, index});
+  each_row(rows, columns, kernels::argmax_row<real>{x, columns, index});
 }
 
 TRIPTYCH_INLINE void cpu_operations::gather_rows(const real* x, const int* index, std::int64_t rows,
                                                  int columns, real* y) {
-  launches::each_row(pool_, rows, columns, kernels::gather_row<real>{x, index, columns, y});
+  each_row(rows, columns, kernels::gather_row<real>{x, index, columns, y});
 }
 
 }  // namespace triptych::backend::inline TRIPTYCH_ISA

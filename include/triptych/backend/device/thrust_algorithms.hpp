@@ -79,6 +79,8 @@ class thrust_algorithms {
 
   template <class Functor>
   void each(std::size_t n, const Functor& functor);
+  template <class Functor>
+  void each_row(std::int64_t rows, std::int64_t numbers, const Functor& functor);
 
   // -- flat vectors -----------------------------------------------------------------------------
 

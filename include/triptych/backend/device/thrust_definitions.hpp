@@ -102,6 +102,12 @@ template <class Functor>
 void thrust_algorithms<Parts>::each(std::size_t n, const Functor& functor) {
   system_.each(thrust_detail::signed_size(n), functor);
 }
+template <class Parts>
+template <class Functor>
+void thrust_algorithms<Parts>::each_row(std::int64_t rows, std::int64_t /*numbers*/,
+                                        const Functor& functor) {
+  system_.each_group(rows, functor);
+}
 
 // -- flat vectors ---------------------------------------------------------------------------------
 
