@@ -73,6 +73,8 @@ TEST_CASE("the share of neighbors with the same label is counted") {
   // Rows without a label are not counted.
   CHECK(same_label_share(std::vector<std::int32_t>{0, -1, 2, -1}, neighbors) == 0.5);
   CHECK(same_label_share(std::vector<std::int32_t>{-1, -1, -1, -1}, neighbors) == 0);
+  // Two neighbors of each of two rows: the first ones are 0 and 1, the second ones 0 and -1.
+  CHECK(same_label_share(std::vector<std::int32_t>{0, 1}, neighbors) == 0.75);
 }
 
 TEST_CASE("the age of neighbors is counted in steps from the head of the ring") {
@@ -92,5 +94,8 @@ TEST_CASE("monitors refuse shapes that do not fit") {
   CHECK_THROWS_AS(direction_spread(z, 3, 4), triptych::error);
   CHECK_THROWS_AS(effective_rank(z, 0, 4), triptych::error);
   CHECK_THROWS_AS(same_label_share({}, {}), triptych::error);
+  CHECK_THROWS_AS(
+      same_label_share(std::vector<std::int32_t>{0, 1}, std::vector<std::int32_t>{0, 1, 0}),
+      triptych::error);
   CHECK_THROWS_AS(queue_age({}, 8, 8, 2, 0), triptych::error);
 }

@@ -118,6 +118,27 @@ TEST_CASE("a look-up finds the row of the largest cosine, its position and its n
         std::vector<double>{0.6, 0.8, -1, 0, 0, 1});
 }
 
+TEST_CASE("the nearest rows are found in their order, rank by rank") {
+  oracle b;
+  set s(b, 4, 2);
+  push(s, {1, 0, 0, 1, -1, 0, 0.6, 0.8});
+  const std::vector<double> z = {0.8, 0.6, -1, 0};
+  for (const int count : {1, 2, 3, 4}) {
+    const auto found = s.look_up(pairs(z), count);
+    const std::vector<int> all{3, 2, 0, 1, 1, 3, 2, 0};  // both rows' first, both rows' second, ...
+    CHECK(std::vector<int>(found.indices, found.indices + 2 * count) ==
+          std::vector<int>(all.begin(), all.begin() + 2 * count));
+    CHECK(found.neighbors.shape == features(2 * count, 2));
+    CHECK(found.neighbors.data[0] == 0.6);
+    CHECK(found.neighbors.data[2] == -1);
+  }
+  for (const int count : {0, 5}) {
+    const auto refused = thrown_by([&] { static_cast<void>(s.look_up(pairs(z), count)); });
+    CHECK(refused.kind == error_kind::usage);
+    CHECK(refused.says("`queue`"));
+  }
+}
+
 TEST_CASE("of equal neighbors the one in the lowest position is found") {
   oracle b;
   set s(b, 5, 2);

@@ -26,7 +26,8 @@ double direction_spread(std::span<const float> z, std::int64_t rows, int dim);
 /// the rounding of floats.
 double effective_rank(std::span<const float> z, std::int64_t rows, int dim);
 
-/// Share, 0 to 1, of look-ups whose neighbor has the label of the row that looked; negative
+/// Share, 0 to 1, of neighbors that have the label of the row that looked them up. A row may have
+/// several: then the first ones of all rows stand before the second ones of all rows. Negative
 /// neighbor labels (rows of the queue that never held an image, or one without a label) count as
 /// misses, rows without a label not at all; 0 where all are such. Labels serve the log only.
 double same_label_share(std::span<const std::int32_t> labels,

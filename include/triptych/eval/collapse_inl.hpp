@@ -67,15 +67,16 @@ TRIPTYCH_INLINE double effective_rank(std::span<const float> z, std::int64_t row
 
 TRIPTYCH_INLINE double same_label_share(std::span<const std::int32_t> labels,
                                         std::span<const std::int32_t> neighbor_labels) {
-  if (labels.empty() || labels.size() != neighbor_labels.size()) {
+  if (labels.empty() || neighbor_labels.empty() || neighbor_labels.size() % labels.size() != 0) {
     throw error::usage("same_label_share: " + std::to_string(labels.size()) + " labels and " +
                        std::to_string(neighbor_labels.size()) +
-                       " neighbors: give one neighbor to each of at least one row");
+                       " neighbors: give as many neighbors to each of at least one row");
   }
   std::int64_t same = 0, known = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    known += labels[i] >= 0;
-    same += labels[i] >= 0 && labels[i] == neighbor_labels[i];
+  for (std::size_t i = 0; i < neighbor_labels.size(); ++i) {
+    const std::int32_t own = labels[i % labels.size()];
+    known += own >= 0;
+    same += own >= 0 && own == neighbor_labels[i];
   }
   return known > 0 ? static_cast<double>(same) / static_cast<double>(known) : 0;
 }

@@ -13,7 +13,7 @@
 //
 // Sources: He et al., "Momentum contrast" (MoCo, 2020), for the queue; Dwibedi et al., "With a
 // little help from my friends" (NNCLR, 2021), for the neighbors; method.md section 2.
-// Cost: one product n x K x P and one pass over its n x K results.
+// Cost: one product n x K x P and one pass over its n x K results, of several neighbors one each.
 #pragma once
 
 #include <algorithm>
@@ -32,6 +32,18 @@ namespace triptych::memory {
 
 /// Rows that a queue may be asked to have.
 inline constexpr allowed::range queue_sizes{1, std::int64_t{1} << 32};
+
+/// The cosines (n, K) of n rows with the rows that they have found are none any more; for row i.
+template <class T>
+struct struck_out {
+  const int* found;
+  std::int64_t columns;
+  T* cosines;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
+    cosines[static_cast<std::int64_t>(i) * columns + found[i]] = T(-2);  // below every cosine
+  }
+};
 
 template <class B>
 class queue {
@@ -100,25 +112,20 @@ class queue {
 
   /// The nearest row by cosine of every row of `unit_rows` (n, P); ties: the lowest position.
   [[nodiscard]] reading look_up(tensor<const real> unit_rows) {
+    return look_up(unit_rows, 1, [](real*, const int*) {});
+  }
+
+  /// The `count` nearest of every row, the nearest first: neighbors (count n, P), those of rank 1
+  /// of all rows before those of rank 2.
+  [[nodiscard]] reading look_up(tensor<const real> unit_rows, int count) {
+    if (count < 1 || count > size_) {
+      throw error::usage("queue: " + std::to_string(count) + " neighbors among " +
+                         std::to_string(size_) + " rows; ask for at least 1, or raise `queue`");
+    }
     const std::int64_t n = unit_rows.shape.images;
-    if (unit_rows.shape.channels != features_) {
-      throw error::usage("queue: look-up of " + to_string(unit_rows.shape) + " in rows of " +
-                         std::to_string(features_) + " features; give projections of that size");
-    }
-    auto& arena = backend_->arena();
-    real* found = arena.template take<real>(unit_rows.size());
-    int* indices = arena.template take<int>(static_cast<std::size_t>(n));
-    const arena_frame scope(arena);
-    if (imposed_.empty()) {
-      real* cosines = arena.template take<real>(static_cast<std::size_t>(n * size_));
-      backend_->gemm(transpose::no, transpose::yes, n, size_, features_, real(1), unit_rows.data,
-                     rows_.data(), real(0), cosines);
-      backend_->argmax_rows(n, size_, cosines, indices);
-    } else {
-      answer_as_told(n, indices);
-    }
-    backend_->gather_rows(rows_.data(), indices, n, features_, found);
-    return {*this, {unit_rows.shape, found}, indices};
+    return look_up(unit_rows, count, [&](real* cosines, const int* found) {
+      backend_->each(static_cast<std::size_t>(n), struck_out<real>{found, size_, cosines});
+    });
   }
 
   [[nodiscard]] std::int64_t size() const { return size_; }
@@ -147,6 +154,34 @@ class queue {
   }
 
  private:
+  /// `next(cosines, found)` is called between one rank and the next.
+  template <class Next>
+  reading look_up(tensor<const real> unit_rows, int count, const Next& next) {
+    const std::int64_t n = unit_rows.shape.images, wanted = n * count;
+    if (unit_rows.shape.channels != features_) {
+      throw error::usage("queue: look-up of " + to_string(unit_rows.shape) + " in rows of " +
+                         std::to_string(features_) + " features; give projections of that size");
+    }
+    auto& arena = backend_->arena();
+    const shape found_shape = triptych::features(wanted, features_);
+    real* found = arena.template take<real>(found_shape.size());
+    int* indices = arena.template take<int>(static_cast<std::size_t>(wanted));
+    const arena_frame scope(arena);
+    if (imposed_.empty()) {
+      real* cosines = arena.template take<real>(static_cast<std::size_t>(n * size_));
+      backend_->gemm(transpose::no, transpose::yes, n, size_, features_, real(1), unit_rows.data,
+                     rows_.data(), real(0), cosines);
+      for (int rank = 0; rank < count; ++rank) {
+        if (rank > 0) next(cosines, indices + (rank - 1) * n);
+        backend_->argmax_rows(n, size_, cosines, indices + rank * n);
+      }
+    } else {
+      answer_as_told(wanted, indices);
+    }
+    backend_->gather_rows(rows_.data(), indices, wanted, features_, found);
+    return {*this, {found_shape, found}, indices};
+  }
+
   static std::size_t numbers_of(std::int64_t size, int features) {
     if (size < 1) throw error::usage("queue: a queue needs at least one row; raise `queue`");
     return static_cast<std::size_t>(size) * static_cast<std::size_t>(features);

@@ -40,10 +40,11 @@ struct seen_queue {
 
 /// What a monitor sees of one step.
 struct glimpse {
-  const seen_rows& rows;                    ///< what it wanted
-  std::span<const std::int64_t> neighbors;  ///< of view 1 in the queue; empty without a look-up
-  std::span<const std::int32_t> labels;     ///< of the batch's images
-  seen_queue queue;                         ///< of size 0 without one
+  const seen_rows& rows;  ///< what it wanted
+  /// Of view 1 in the queue, several of an image rank by rank; empty without a look-up.
+  std::span<const std::int64_t> neighbors;
+  std::span<const std::int32_t> labels;  ///< of the batch's images
+  seen_queue queue;                      ///< of size 0 without one
 };
 
 /// Nothing where it is not to be said of this method.
