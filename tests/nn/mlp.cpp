@@ -1,5 +1,7 @@
 #include <triptych/nn/mlp.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -59,6 +61,31 @@ TEST_CASE("a projector has BatchNorm where it is asked for, and its gradients") 
 
 TEST_CASE("layers with relu and no norm have the gradients of their differences") {
   check(nn::mlp(4, {{6, false, true}, {3, false, false}}), features(5, 4), {});
+}
+
+TEST_CASE("prototypes have the gradients of their differences, and no bias") {
+  const int groups = GENERATE(1, 2);
+  const auto prototypes = nn::mlp::prototypes(5, 7);
+  check(prototypes, features(8, 5, groups), {});
+  nn::mlp m = prototypes;
+  const workbench w = bench_of(m);
+  REQUIRE(w.d.weights.tensors() == 1);
+  CHECK((*w.d.weights.begin()).name == "0.weight");
+}
+
+TEST_CASE("scores of prototypes do not depend on the length of a row") {
+  nn::mlp m = nn::mlp::prototypes(2, 3);
+  workbench w = bench_of(m);
+  const numbers c = {1, 0, 0.6, 0.8, 0, -1};
+  std::copy(c.begin(), c.end(), w.weights.begin());
+  const numbers x = {3, 4, 0.3, 0.4};
+  const auto y = m.forward(w.plain(), tensor<const double>{features(2, 2), x.data()});
+  const numbers scores(y.data, y.data + y.size());
+  for (const std::size_t row : {0u, 3u}) {
+    CHECK(scores[row] == Approx(0.6).epsilon(1e-14));
+    CHECK(scores[row + 1] == Approx(1).epsilon(1e-14));
+    CHECK(scores[row + 2] == Approx(-0.8).epsilon(1e-14));
+  }
 }
 
 TEST_CASE("an empty mlp is the identity in both directions") {

@@ -215,8 +215,9 @@ class network {
 
   // -- update -----------------------------------------------------------------------------------
 
-  /// One step of the optimizer, number `step` of the run, counted from 0. The gradient's norm
-  /// before clipping goes to `norm`, one number in backend memory; where it is not finite the gate
+  /// One step of the optimizer, number `step` of the run, counted from 0. Layers whose rate is 0
+  /// rest: neither weights nor the optimizer's state change. The gradient's norm before clipping,
+  /// theirs too, goes to `norm`, one number in backend memory; where it is not finite the gate
   /// closes and no weight moves.
   void update(double learning_rate, double predictor_learning_rate, std::int64_t step,
               real* norm) requires owns_gradients {
@@ -229,7 +230,7 @@ class network {
     for (const auto& group :
          {group_type{0, predictor_begin_, learning_rate, step},
           group_type{predictor_begin_, weight_list_.size(), predictor_learning_rate, step}}) {
-      if (group.begin == group.end) continue;
+      if (group.begin == group.end || group.learning_rate == 0) continue;
       update_.optimizer.step(*backend_, weight_list_, group, static_cast<const real*>(scale),
                              static_cast<const real*>(gradients_.data()), optimizer_state(),
                              weights_.data());

@@ -1,7 +1,7 @@
 // triptych/nn/linear.hpp
 //
-// Fully connected layer with bias: y (N, out) = relu?(x (N, in) W^T + b). Starts as PyTorch's does,
-// uniform in +-1/sqrt(in).
+// Fully connected layer: y (N, out) = relu?(x (N, in) W^T + b), or x W^T without bias and relu.
+// Starts as PyTorch's does, uniform in +-1/sqrt(in).
 #pragma once
 
 #include <string>
@@ -14,11 +14,12 @@ namespace triptych::nn {
 
 struct linear {
   int in = 0, out = 0;
+  bool has_bias = true;
   std::size_t weight = 0, bias = 0;
 
   void declare(declaration& d, const std::string& name) {
     weight = d.weight(name + ".weight", {out, in}, initial::uniform, in);
-    bias = d.weight(name + ".bias", {out}, initial::uniform, in);
+    if (has_bias) bias = d.weight(name + ".bias", {out}, initial::uniform, in);
   }
 
   [[nodiscard]] shape output(const shape& x) const {
@@ -29,14 +30,14 @@ struct linear {
     return features(x.images, out, x.groups);
   }
 
-  /// x -> y; keeps x, and y if relu.
+  /// x -> y; keeps x, and y if relu, which only a layer with bias has.
   template <class B>
   void forward(const pass<B>& p, tensor<const typename B::real> x, bool relu,
                tensor<typename B::real> y) const {
     using real = typename B::real;
     p.backend.gemm(transpose::no, transpose::yes, x.shape.images, out, in, real(1), x.data,
                    p.weights + weight, real(0), y.data);
-    p.backend.bias_forward(x.shape.images, out, p.weights + bias, relu, y.data);
+    if (has_bias) p.backend.bias_forward(x.shape.images, out, p.weights + bias, relu, y.data);
     if (p.recording()) {
       p.tape->push(x);
       p.tape->push(relu ? y : tensor<real>{});
@@ -51,7 +52,7 @@ struct linear {
     const auto y = p.tape->template pop<const real>();
     const auto x = p.tape->template pop<const real>();
     const auto rows = x.shape.images;
-    p.backend.bias_backward(rows, out, y.data, dy.data, p.gradients + bias);
+    if (has_bias) p.backend.bias_backward(rows, out, y.data, dy.data, p.gradients + bias);
     p.backend.gemm(transpose::yes, transpose::no, out, in, rows, real(1), dy.data, x.data, real(1),
                    p.gradients + weight);
     if (dx != nullptr) {

@@ -3,6 +3,7 @@
 // Projector and predictor: linear layers, each with the BatchNorm and relu that its entry asks for.
 //   projector  D -> 2048 BN relu -> 2048 BN relu -> 2048 BN     (method.md section 1)
 //   predictor  2048 -> 512 BN relu -> 2048
+//   prototypes 128 -> rows of length 1 -> 3000, a linear layer without bias     (SwAV)
 // An empty list is the identity: a network without predictor. Names are nn.Sequential's indices.
 #pragma once
 
@@ -55,6 +56,14 @@ class mlp {
     }
   }
 
+  /// The cosines of rows with `count` vectors, as long as the rows of its weight have length 1.
+  static mlp prototypes(int in, int count) {
+    mlp m(in, {{.out = count, .norm = false, .relu = false}});
+    m.stages_.front().dense.has_bias = false;
+    m.unit_input_ = true;
+    return m;
+  }
+
   [[nodiscard]] int in() const { return in_; }
   [[nodiscard]] int out() const { return out_; }
   [[nodiscard]] bool empty() const { return stages_.empty(); }
@@ -75,6 +84,7 @@ class mlp {
     if (empty()) return x;
     const auto last = p.take(features(x.shape.images, out_, x.shape.groups));
     const auto scope = p.temporaries();
+    if (unit_input_) x = unit_rows(p, x);
     for (const auto& s : stages_) {
       const auto y = &s == &stages_.back() ? last : p.take(s.dense.output(x.shape));
       const auto mapped = s.layer.norm && p.recording() ? p.take(y.shape) : y;
@@ -97,10 +107,37 @@ class mlp {
       s->dense.backward(p, dy, dx.data);
       dy = dx;
     }
-    return dy;
+    return unit_input_ ? through_unit_rows(p, dy) : dy;
   }
 
  private:
+  /// x / |x|; keeps that, and the inverse lengths.
+  template <class B>
+  static tensor<const typename B::real> unit_rows(const pass<B>& p,
+                                                  tensor<const typename B::real> x) {
+    const auto unit = p.take(x.shape), inverse = p.take(features(x.shape.images, 1));
+    p.backend.normalize_rows_forward(x.shape.images, x.shape.channels, x.data, unit.data,
+                                     inverse.data);
+    if (p.recording()) {
+      p.tape->push(unit);
+      p.tape->push(inverse);
+    }
+    return unit;
+  }
+
+  template <class B>
+  static tensor<typename B::real> through_unit_rows(const pass<B>& p,
+                                                    tensor<typename B::real> dunit) {
+    using real = typename B::real;
+    const auto inverse = p.tape->template pop<const real>();
+    const auto unit = p.tape->template pop<const real>();
+    const auto dx = p.take(unit.shape);
+    p.backend.fill(dx.data, dx.size(), real(0));
+    p.backend.normalize_rows_backward(unit.shape.images, unit.shape.channels, unit.data,
+                                      inverse.data, dunit.data, real(1), dx.data);
+    return dx;
+  }
+
   struct stage {
     linear dense;
     batch_norm norm;
@@ -108,6 +145,7 @@ class mlp {
   };
   std::vector<stage> stages_;
   int in_ = 0, out_ = 0;
+  bool unit_input_ = false;  ///< rows are made as long as 1 first
 };
 
 }  // namespace triptych::nn
