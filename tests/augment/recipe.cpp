@@ -40,6 +40,10 @@ TEST_CASE("the presets hold the published numbers") {
   CHECK(preset("byol_1").solarize_p == 0.0f);
   CHECK(preset("byol_2").blur_p == 0.1f);
   CHECK(preset("byol_2").solarize_p == 0.2f);
+  CHECK(preset("weak_strong", 0).crop == m.crop);
+  CHECK(preset("weak_strong", 0).jitter_p == 0.0f);
+  CHECK(preset("weak_strong", 0).flip_p == 0.5f);
+  CHECK(preset("weak_strong", 1) == m);
 }
 
 TEST_CASE("an unknown preset is a usage error that suggests the nearest") {

@@ -72,6 +72,9 @@ inline constexpr recipe moco = [] {
   return r;
 }();
 
+/// Mean shift's target view, which is only cropped and flipped; the other is `mncl`.
+inline constexpr recipe weak{.random_crop = true, .crop = {.scale_min = 0.2f}, .flip_p = 0.5f};
+
 /// BYOL's two views differ in blur and solarization.
 inline constexpr recipe byol_1 = [] {
   recipe r = moco;
@@ -88,12 +91,12 @@ inline constexpr recipe byol_2 = [] {
 
 }  // namespace recipes
 
-inline constexpr std::array<std::string_view, 11> preset_names{
+inline constexpr std::array<std::string_view, 12> preset_names{
     "plain",  "linear", "mncl", "fast_moco", "simsiam", "moco",
-    "simclr", "nnclr",  "byol", "byol_1",    "byol_2"};
+    "simclr", "nnclr",  "byol", "byol_1",    "byol_2",  "weak_strong"};
 
-/// The recipe of that name for a view, counted from 0: "byol" is its two in turn, all others are
-/// the same for every view. error::usage for a name that there is not.
+/// The recipe of that name for a view, counted from 0: "byol" and "weak_strong" are two in turn, all
+/// others are the same for every view. error::usage for a name that there is not.
 recipe preset(std::string_view name, int view = 0);
 
 /// error::usage naming the first parameter that is not a finite number of its range.

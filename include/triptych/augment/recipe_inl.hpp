@@ -15,6 +15,7 @@ namespace triptych::augment {
 
 TRIPTYCH_INLINE recipe preset(std::string_view name, int view) {
   if (name == "byol") return view % 2 == 0 ? recipes::byol_1 : recipes::byol_2;
+  if (name == "weak_strong") return view % 2 == 0 ? recipes::weak : recipes::mncl;
   if (name == "plain") return recipes::plain;
   if (name == "linear") return recipes::linear;
   if (name == "mncl" || name == "fast_moco") return recipes::mncl;
