@@ -124,6 +124,7 @@ std::optional<command_request> read_command_line(int argc, const char* const* ar
     auto* parser = app.add_subcommand(command.name, command.summary);
     parser->footer(command.more);
     parser->allow_extras();
+    if (command.name != argv[1]) continue;  // nobody will ask for its options
     for (const auto& option : command.options) declare(*parser, option);
   }
   try {

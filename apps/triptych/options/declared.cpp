@@ -82,6 +82,14 @@ field<train_options> resume_field() {
   return result;
 }
 
+/// Several methods, too many for a hint.
+field<reproduce_options> methods_field() {
+  auto result =
+      several_of(&reproduce_options::methods, {methods::names.begin(), methods::names.end()});
+  result.hint = "NAME,...";
+  return result;
+}
+
 /// All but the method and what methods and optimizers say themselves.
 settings<train_options> run_settings() {
   using o = train_options;
@@ -338,8 +346,8 @@ const settings<reproduce_options>& reproduce_settings() {
        "where DIR/table1.md, .csv and .json and the runs below DIR/table1 go", role::habit},
       {"seeds", "Table", wholes(&o::seeds, 0, std::numeric_limits<int>::max(), "N,N,..."),
        "of the runs of each row", role::session},
-      {"methods", "Table", several_of(&o::methods, {methods::names.begin(), methods::names.end()}),
-       "rows of table1 [all]", role::session},
+      {"methods", "Table", methods_field(),
+       "rows of table1: " + join(methods::names, ", ") + ", or all of them [all]", role::session},
       {"evaluator", "Table", one_of(&o::evaluator, evaluator_names), "what judges the encoders"},
   };
   return table;
