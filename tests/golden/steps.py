@@ -54,6 +54,14 @@ def parameters(state, prefix):
     return {n: t for n, t in state.items() if n.startswith(prefix) and not is_statistic(n)}
 
 
+PROTOTYPES = "online.predictor.0.weight"
+
+
+def has_prototypes(state):
+    """Is the predictor the one of swav, a single linear layer without bias?"""
+    return PROTOTYPES in state and "online.predictor.0.bias" not in state
+
+
 def head_norm(config, last):
     """(has this layer of the projector a BatchNorm, has that a scale and a shift)"""
     kind = config.get("head-norm", "all")
@@ -143,6 +151,10 @@ class network:
             self.batch_norm(self.linear(x, "predictor.0"), "predictor.1").relu(), "predictor.3"
         )
 
+    def score(self, x):
+        """(rows, P) -> (rows, K): cosines with K prototypes, as long as these are of unit length"""
+        return F.linear(F.normalize(x), self.weight("predictor.0.weight"))
+
     def combine(self, x, combinations):
         """(N, 3, H, W) -> (s*N, P), group-major: means of patch encodings, projected."""
         grid, count = int(self.config["grid"]), len(x)
@@ -163,7 +175,10 @@ def combinations(config):
 
 
 def initialize(config, generator, prefix, predictor):
-    """Convolutions Kaiming normal by fan-out, linear uniform ±1/√fan_in, BatchNorm 1 and 0."""
+    """Convolutions Kaiming normal by fan-out, linear uniform ±1/√fan_in, BatchNorm 1 and 0.
+
+    predictor: is there one, or "prototypes" for the one of swav.
+    """
     state = {}
 
     def norm(name, features, scale=1.0, affine=True):
@@ -216,7 +231,12 @@ def initialize(config, generator, prefix, predictor):
         if has_norm:
             norm(f"projector.{3 * i + 1}", outputs, affine=affine)
         inputs = outputs
-    if predictor:
+    if predictor == "prototypes":
+        draw = torch.rand(
+            (int(config["prototypes"]), inputs), generator=generator, dtype=torch.float64
+        )
+        state[f"{prefix}.predictor.0.weight"] = F.normalize((2 * draw - 1) / math.sqrt(inputs))
+    elif predictor:
         hidden = int(config["predictor-hidden"])
         linear("predictor.0", hidden, inputs)
         norm("predictor.1", hidden)
@@ -313,14 +333,18 @@ def fresh(state):
 def optimize(config, state, gradients, index):
     """Clip as torch.nn.utils.clip_grad_norm_ does, then SGD with momentum and weight decay, or AdamW.
 
-    AdamW is written as in its paper (algorithm 2, the schedule within the rate).
+    AdamW is written as in its paper (algorithm 2, the schedule within the rate). Prototypes that
+    rest count for the norm, but neither they nor their buffers change.
     """
+    resting = has_prototypes(state) and index < config["freeze-prototypes"]
     scale = 1.0
     if config["clip-norm"] > 0:
         norm = math.sqrt(sum(g.square().sum().item() for g in gradients.values()))
         scale = min(1.0, config["clip-norm"] / (norm + 1e-6))
     with torch.no_grad():
         for name, gradient in gradients.items():
+            if resting and name == PROTOTYPES:
+                continue
             constant = ".predictor." in name and config["predictor-lr"] == "constant"
             lr = config["lr"] if constant else rate(config, index)
             weight, g = state[name], gradient * scale
@@ -336,6 +360,11 @@ def optimize(config, state, gradients, index):
             m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
             moved = m_hat / (v_hat.sqrt() + float(config["epsilon"]))
             weight.sub_(lr * (moved + config["weight-decay"] * weight))
+
+
+def normalize_prototypes(state):
+    with torch.no_grad():
+        state[PROTOTYPES].copy_(F.normalize(state[PROTOTYPES]))
 
 
 def enqueue(queue, rows, index):
@@ -357,6 +386,8 @@ def step(config, before, forward, index, given=None):
         n: torch.zeros_like(t) if g is None else g for (n, t), g in zip(leaves.items(), raw)
     }
     optimize(config, state, given or gradients, index)
+    if has_prototypes(state):
+        normalize_prototypes(state)
     if config["ema-timing"] == "after":
         ema(state, config["momentum-m"])
     if "queue" in state:
@@ -460,9 +491,11 @@ def read(path, defaults):
         "lambda",
         "lambda-s",
         "clip-norm",
+        "sinkhorn-epsilon",
     )
+    counts = ("steps", "step", "neighbors", "sinkhorn-iterations", "freeze-prototypes")
     config |= {n: float(config[n]) for n in numbers if n in config} | {
-        n: int(config[n]) for n in ("steps", "step")
+        n: int(config[n]) for n in counts if n in config
     }
     return config, tensors, double
 
@@ -540,12 +573,15 @@ def check(path, defaults, title, forward_of):
         difference = size(want - got) / max(size(want), floor[kind_of(name)], sys.float_info.min)
         difference = math.inf if math.isnan(difference) else difference
         worst[kind_of(name)] = max(worst.get(kind_of(name), (-1.0, "")), (difference, name))
-    # How much nearer than the dump's neighbor the nearest row is, as a cosine.
+    # How far the cosine of the dump's j-th neighbor is from that of the j-th nearest row.
     for name, similarity in seen.get("similarity", {}).items():
         if name not in tensors:
             continue
-        taken = similarity.gather(1, tensors[name].reshape(-1)[:, None])[:, 0]
-        gap = (similarity.max(1).values - taken).max().item()
+        if tensors[name].numel() != expected[name].numel():
+            raise SystemExit(f"{path}: {name} must hold {expected[name].numel()} indices")
+        taken = similarity.gather(1, tensors[name].reshape(-1, len(similarity)).T)
+        nearest = similarity.sort(dim=1, descending=True).values[:, : taken.shape[1]]
+        gap = (nearest - taken).abs().max().item()
         worst["nn"] = max(worst.get("nn", (-1.0, "")), (gap, name))
 
     print(

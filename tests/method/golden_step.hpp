@@ -118,7 +118,7 @@ class golden_step {
     }
     const std::int64_t pushed = index() * m.pushed_rows(config.at("batch"));
     const std::int64_t size = config.at("queue");
-    m.restore_counters({pushed % size, pushed});
+    m.restore_counters({size > 0 ? pushed % size : 0, pushed});
   }
 
   /// The views as one batch, channels last.

@@ -10,6 +10,7 @@
 #include <triptych/method/fast_moco.hpp>
 #include <triptych/method/mncl.hpp>
 #include <triptych/method/moco.hpp>
+#include <triptych/method/moco_v3.hpp>
 #include <triptych/method/nnclr.hpp>
 #include <triptych/method/simclr.hpp>
 #include <triptych/method/simsiam.hpp>
@@ -17,13 +18,14 @@
 namespace triptych::method {
 
 /// In the order of the paper's Table 1, others behind.
-using all = part_list<moco_options,       //
-                      simsiam_options,    //
-                      simclr_options,     //
-                      byol_options,       //
-                      nnclr_options,      //
-                      fast_moco_options,  //
-                      mncl_options,       //
-                      barlow_twins_options>;
+using all = part_list<moco_options,          //
+                      simsiam_options,       //
+                      simclr_options,        //
+                      byol_options,          //
+                      nnclr_options,         //
+                      fast_moco_options,     //
+                      mncl_options,          //
+                      barlow_twins_options,  //
+                      moco_v3_options>;
 
 }  // namespace triptych::method
