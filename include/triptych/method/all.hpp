@@ -11,6 +11,7 @@
 #include <triptych/method/mncl.hpp>
 #include <triptych/method/moco.hpp>
 #include <triptych/method/moco_v3.hpp>
+#include <triptych/method/msf.hpp>
 #include <triptych/method/nnclr.hpp>
 #include <triptych/method/simclr.hpp>
 #include <triptych/method/simsiam.hpp>
@@ -26,6 +27,7 @@ using all = part_list<moco_options,          //
                       fast_moco_options,     //
                       mncl_options,          //
                       barlow_twins_options,  //
-                      moco_v3_options>;
+                      moco_v3_options,       //
+                      msf_options>;
 
 }  // namespace triptych::method
