@@ -84,6 +84,31 @@ TEST_CASE("An option of another optimizer is named in a warning, and its own are
   REQUIRE(run.train(adamw + words{"--overwrite", "--beta2", "1"}).code == 2);
 }
 
+TEST_CASE("More neighbors than the queue has rows are refused, and the advice works") {
+  const tiny_run run;
+  const words msf = tiny_options + words{"--method", "msf", "--neighbors", "42"};
+  const auto refused = run.train(msf);
+  INFO(refused.err);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("lower --neighbors or raise --queue") != std::string::npos);
+  CHECK_FALSE(fs::exists(run.root()));
+  CHECK(run.train(last_wins(msf + words{"--neighbors", "41"})).code == 0);
+  CHECK(run.train(last_wins(msf + words{"--queue", "41", "--overwrite"})).code == 0);
+}
+
+TEST_CASE("A queue that SwAV does not ask for is not there, and one that is too small is refused") {
+  const tiny_run run;
+  const words swav = tiny_options + words{"--method", "swav", "--prototypes", "20"};
+  REQUIRE(run.train(last_wins(swav + words{"--queue", "0"})).code == 0);
+  for (const auto& entry : fs::recursive_directory_iterator(run.root())) {
+    CHECK(entry.path().filename() != "queue.safetensors");
+  }
+  const auto refused = run.train(last_wins(swav + words{"--queue", "31", "--overwrite"}));
+  INFO(refused.err);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("give --queue 32 or more") != std::string::npos);
+}
+
 TEST_CASE("A misspelled method is refused with the nearest name") {
   const tiny_run run;
   const auto result = run.train(tiny_options + words{"--method", "simclear"});

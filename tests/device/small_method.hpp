@@ -55,6 +55,10 @@ struct small_method {
     Options o;
     if constexpr (requires { o.queue; }) o.queue = 20;
     if constexpr (requires { o.temperature; }) o.temperature = 0.5;
+    if constexpr (requires { o.prototypes; }) {
+      o.prototypes = 12;
+      o.freeze_prototypes = 1;
+    }
     return o;
   }
 

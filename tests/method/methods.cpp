@@ -41,6 +41,13 @@ std::unique_ptr<method::learner<oracle>> make(const golden_step& g, oracle& b) {
     o.shuffle = false;
   }
   if constexpr (requires { o.redundancy_weight; }) o.redundancy_weight = c.at("redundancy-weight");
+  if constexpr (requires { o.neighbors; }) o.neighbors = c.at("neighbors");
+  if constexpr (requires { o.prototypes; }) {
+    o.prototypes = c.at("prototypes");
+    o.sinkhorn_epsilon = c.at("sinkhorn-epsilon");
+    o.sinkhorn_iterations = c.at("sinkhorn-iterations");
+    o.freeze_prototypes = c.at("freeze-prototypes");
+  }
   return std::make_unique<typename Options::template method<oracle, Policies>>(
       b, g.layers(), o, 1, g.values<Policies>(g.patches()));
 }
@@ -167,15 +174,20 @@ TEST_CASE("the first losses of the compared methods are those of unrelated rows"
   CHECK(start("moco", 256) == Approx(9.704).margin(5e-4));
   CHECK(start("nnclr", 256) == Approx(5.545).margin(5e-4));
   CHECK(start("fast_moco", 256) == Approx(5.545).margin(5e-4));
+  CHECK(start("moco_v3", 256) == Approx(2 * 5.545).margin(1e-3));  // 2 t = 1, both directions
+  CHECK(start("msf", 256) == 2);
+  CHECK(start("swav", 256) == Approx(std::log(9)));
 }
 
-TEST_CASE("byol adds its directions, the others take their mean") {
+TEST_CASE("byol and moco_v3 add their directions, the others take their mean") {
   const auto ratio = [](const std::string& name) {
     const auto ours = compared_step(golden(name));
     return ours.at("loss/total")[0] / (ours.at("loss/1")[0] + ours.at("loss/2")[0]);
   };
   CHECK(ratio("byol") == Approx(1).epsilon(1e-14));
-  for (const char* name : {"simsiam", "moco", "nnclr", "fast_moco"}) {
+  const double temperature = golden("moco_v3").config.at("temperature");
+  CHECK(ratio("moco_v3") == Approx(2 * temperature).epsilon(1e-14));
+  for (const char* name : {"simsiam", "moco", "nnclr", "fast_moco", "swav"}) {
     INFO(name);
     CHECK(ratio(name) == Approx(0.5).epsilon(1e-14));
   }

@@ -15,6 +15,7 @@
 #include <triptych/method/nnclr.hpp>
 #include <triptych/method/simclr.hpp>
 #include <triptych/method/simsiam.hpp>
+#include <triptych/method/swav.hpp>
 
 namespace triptych::method {
 
@@ -28,6 +29,7 @@ using all = part_list<moco_options,          //
                       mncl_options,          //
                       barlow_twins_options,  //
                       moco_v3_options,       //
-                      msf_options>;
+                      msf_options,           //
+                      swav_options>;
 
 }  // namespace triptych::method
