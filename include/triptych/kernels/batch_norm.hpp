@@ -17,6 +17,7 @@
 #include <limits>
 
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 #include <triptych/core/bf16.hpp>
 
 namespace triptych::kernels {
@@ -34,7 +35,7 @@ struct moments {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    real sum[W] = {}, square[W] = {};
+    array_of<real, W> sum = {}, square = {};
     for (std::int64_t r = begin; r < end; ++r) {
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) sum[i] += x[r * channels + c + i];
@@ -71,7 +72,7 @@ struct normalize {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    real f[W], s[W];
+    array_of<real, W> f, s;
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       f[i] = factor[c + i];
@@ -79,7 +80,7 @@ struct normalize {
     }
     const real floor = relu ? real(0) : -std::numeric_limits<real>::infinity();
     for (std::int64_t r = begin; r < end; ++r) {
-      real v[W];
+      array_of<real, W> v;
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) v[i] = x[r * channels + c + i] * f[i] + s[i];
       if (residual != nullptr) {
@@ -110,14 +111,14 @@ struct norm_sums {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    real m[W], s[W], sum[W] = {}, dot[W] = {};
+    array_of<real, W> m, s, sum = {}, dot = {};
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       m[i] = mean[c + i];
       s[i] = inverse_deviation[c + i];
     }
     for (std::int64_t r = begin; r < end; ++r) {
-      real g[W];
+      array_of<real, W> g;
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) g[i] = dy[r * channels + c + i];
       if (y != nullptr) {
@@ -159,7 +160,7 @@ struct norm_gradient {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    real m[W], s[W], f[W], a[W], b[W];
+    array_of<real, W> m, s, f, a, b;
     TRIPTYCH_LANES
     for (int i = 0; i < W; ++i) {
       m[i] = mean[c + i];

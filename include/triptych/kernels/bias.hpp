@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 
 namespace triptych::kernels {
 
@@ -40,7 +41,7 @@ struct bias_sums {
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
-    T total[W] = {};
+    array_of<T, W> total = {};
     for (std::int64_t r = begin; r < end; ++r) {
       for (int i = 0; i < W; ++i) {
         T& g = dy[r * channels + c + i];

@@ -20,6 +20,7 @@
 #include <cstdint>
 
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 
 namespace triptych::kernels {
 
@@ -49,7 +50,7 @@ struct lanes {
   template <class T, class F, class Combine>
   TRIPTYCH_HOST_DEVICE T reduce(std::int64_t n, const T& identity, const F& f,
                                 const Combine& combine) const {
-    T part[W];
+    array_of<T, W> part;
     for (int l = 0; l < W; ++l) part[l] = identity;
     std::int64_t i = 0;
     for (; i + W <= n; i += W) {

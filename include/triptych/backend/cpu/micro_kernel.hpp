@@ -27,6 +27,7 @@
 #include <triptych/backend/cpu/simd.hpp>
 #include <triptych/backend/cpu/tiles.hpp>
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 
 namespace triptych::cpu::inline TRIPTYCH_ISA {
 
@@ -44,13 +45,13 @@ struct product_block {
 template <int Vectors, int Rows>
 void multiply(const product_block& p) {
   using namespace simd;
-  vector sum[Rows][Vectors];
+  matrix_of<vector, Rows, Vectors> sum;
   TRIPTYCH_UNROLL
   for (int r = 0; r < Rows; ++r) {
     TRIPTYCH_UNROLL
     for (int v = 0; v < Vectors; ++v) sum[r][v] = vector{};
   }
-  const float* a[Rows];
+  array_of<const float*, Rows> a;
   TRIPTYCH_UNROLL
   for (int r = 0; r < Rows; ++r) a[r] = p.a + r * p.a_row;
   if (p.add) {
@@ -70,7 +71,7 @@ void multiply(const product_block& p) {
   }
   const float* b = p.b;
   for (std::int64_t k = 0, at = 0; k < p.depth; ++k, at += p.a_step, b += Vectors * width) {
-    vector row[Vectors];
+    array_of<vector, Vectors> row;
     TRIPTYCH_UNROLL
     for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * width);
     TRIPTYCH_UNROLL

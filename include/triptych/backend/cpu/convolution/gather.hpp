@@ -44,6 +44,7 @@
 #include <triptych/backend/cpu/tiles.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
+#include <triptych/core/array_of.hpp>
 #include <triptych/core/convolution_geometry.hpp>
 #include <triptych/core/thread_pool.hpp>
 
@@ -189,10 +190,10 @@ struct gather_block {
 
 /// sum[p] += pixel[p][c ... c + Depth) times as many rows of weights.
 template <int Depth, int Vectors, int Pixels>
-[[gnu::always_inline]] inline void multiply_add(const float* const (&pixel)[Pixels], std::int64_t c,
-                                                const float* w,
-                                                simd::vector (&sum)[Pixels][Vectors]) {
-  simd::vector weight[Depth][Vectors];
+[[gnu::always_inline]] inline void multiply_add(const array_of<const float*, Pixels>& pixel,
+                                                std::int64_t c, const float* w,
+                                                matrix_of<simd::vector, Pixels, Vectors>& sum) {
+  matrix_of<simd::vector, Depth, Vectors> weight;
   TRIPTYCH_UNROLL
   for (int d = 0; d < Depth; ++d) {
     TRIPTYCH_UNROLL
@@ -216,13 +217,13 @@ void gather(const gather_block& b) {
   constexpr int lanes = Vectors * width;
   // Channels at a time: narrow blocks keep a pixel's address in its register for longer.
   constexpr int depth = registers < 32 || Vectors > 2 ? 1 : 4 / Vectors;
-  vector sum[Pixels][Vectors];
-  const float* pixel[Pixels];
+  matrix_of<vector, Pixels, Vectors> sum;
+  array_of<const float*, Pixels> pixel;
   TRIPTYCH_UNROLL
   for (int p = 0; p < Pixels; ++p) {
     pixel[p] = b.source + b.source_offset[p];
     const float* target = b.target + b.target_offset[p];
-    float part[lanes] = {};
+    array_of<float, lanes> part = {};
     if (b.add && b.lanes < lanes) {
       std::memcpy(part, target, static_cast<std::size_t>(b.lanes) * sizeof(float));
       target = part;
@@ -239,9 +240,9 @@ void gather(const gather_block& b) {
       std::int64_t c = r * b.row_step + s * b.column_step;
       const std::int64_t end = c + b.channels;
       for (; c + depth <= end; c += depth, w += depth * lanes) {
-        multiply_add<depth>(pixel, c, w, sum);
+        multiply_add<depth, Vectors, Pixels>(pixel, c, w, sum);
       }
-      for (; c < end; ++c, w += lanes) multiply_add<1>(pixel, c, w, sum);
+      for (; c < end; ++c, w += lanes) multiply_add<1, Vectors, Pixels>(pixel, c, w, sum);
     }
   }
 
@@ -252,7 +253,7 @@ void gather(const gather_block& b) {
       TRIPTYCH_UNROLL
       for (int v = 0; v < Vectors; ++v) store(sum[p][v], target + v * width);
     } else {
-      float part[lanes];
+      array_of<float, lanes> part;
       TRIPTYCH_UNROLL
       for (int v = 0; v < Vectors; ++v) store(sum[p][v], part + v * width);
       std::memcpy(target, part, static_cast<std::size_t>(b.lanes) * sizeof(float));

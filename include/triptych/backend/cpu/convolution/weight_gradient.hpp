@@ -34,6 +34,7 @@
 #include <triptych/backend/cpu/tiles.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/arena.hpp>
+#include <triptych/core/array_of.hpp>
 #include <triptych/core/convolution_geometry.hpp>
 #include <triptych/core/thread_pool.hpp>
 
@@ -55,7 +56,7 @@ template <int Vectors, int Rows>
 void outer(const outer_block& b) {
   using namespace simd;
   constexpr int lanes = Vectors * width;
-  vector sum[Rows][Vectors];
+  matrix_of<vector, Rows, Vectors> sum;
   TRIPTYCH_UNROLL
   for (int j = 0; j < Rows; ++j) {
     TRIPTYCH_UNROLL
@@ -66,7 +67,7 @@ void outer(const outer_block& b) {
       const float* x = b.x + n * b.x_image + t * b.x_row;
       const float* dy = b.dy + n * b.dy_image + t * b.dy_row;
       for (int u = 0; u < b.columns; ++u, x += b.x_column, dy += lanes) {
-        vector d[Vectors];
+        array_of<vector, Vectors> d;
         TRIPTYCH_UNROLL
         for (int v = 0; v < Vectors; ++v) d[v] = load(dy + v * width);
         TRIPTYCH_UNROLL
@@ -84,7 +85,7 @@ void outer(const outer_block& b) {
       TRIPTYCH_UNROLL
       for (int v = 0; v < Vectors; ++v) store(load(dw + v * width) + sum[j][v], dw + v * width);
     } else {
-      float part[lanes];
+      array_of<float, lanes> part;
       TRIPTYCH_UNROLL
       for (int v = 0; v < Vectors; ++v) store(sum[j][v], part + v * width);
       for (int o = 0; o < b.lanes; ++o) dw[o] += part[o];

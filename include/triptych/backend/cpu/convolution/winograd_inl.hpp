@@ -15,6 +15,7 @@
 #include <triptych/backend/cpu/tiles.hpp>
 #include <triptych/backend/cpu/transposition.hpp>
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA {
 
@@ -38,7 +39,7 @@ struct extents {
 /// `outside` for those beyond its edges.
 template <int Side, class Real>
 void square(Real* map, int height, int width, int channels, int row, int column, Real* outside,
-            Real* (&pixel)[Side * Side]) {
+            array_of<Real*, Side * Side>& pixel) {
   for (int i = 0; i < Side; ++i) {
     for (int j = 0; j < Side; ++j) {
       const int y = row + i, x = column + j;
@@ -98,7 +99,7 @@ struct maps {
   /// The square of tile `i` in one of the maps; its origins are `step` apart.
   template <int Side, class Real>
   void square(Real* map, const extents& e, std::int64_t i, int step, int from, Real* outside,
-              Real* (&pixel)[Side * Side]) const {
+              array_of<Real*, Side * Side>& pixel) const {
     winograd_detail::square<Side, Real>(
         map + i / (rows * columns) * e.size(), e.height, e.width, e.channels,
         static_cast<int>(i / columns % rows) * step + from,
@@ -121,7 +122,7 @@ struct maps {
   void gradients(const float* dy, std::int64_t begin, std::int64_t count, const panel_shape& s,
                  float* data, std::int64_t row) const {
     for (std::int64_t i = 0; i < count; ++i) {
-      const float* pixel[results * results];
+      array_of<const float*, results * results> pixel;
       square<results>(dy, target, begin + i, results, 0, zeros, pixel);
       into_panels<results, Way::products>(
           [](const auto& y, auto& z) __attribute__((always_inline)) { Way::output_adjoint(y, z); },
@@ -135,11 +136,11 @@ struct maps {
   void put(const panel_shape& s, const float* data, std::int64_t row, std::int64_t begin,
            std::int64_t count, std::int64_t first, std::int64_t channels, bool add,
            float* y) const {
-    const auto targets = [&](std::int64_t i, float*(&pixel)[results * results]) {
+    const auto targets = [&](std::int64_t i, array_of<float*, results * results>& pixel) {
       square<results, float>(y + first, target, i, results, 0, nullptr, pixel);
     };
     for (std::int64_t i = 0; i < count; ++i) {
-      float* pixel[results * results];
+      array_of<float*, results * results> pixel;
       targets(std::min(begin + i + 1, begin + count - 1), pixel);
       for (const float* p : pixel) {
         constexpr int line = 16;

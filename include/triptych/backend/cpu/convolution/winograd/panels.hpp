@@ -20,6 +20,7 @@
 #include <triptych/backend/cpu/micro_kernel.hpp>
 #include <triptych/backend/cpu/simd.hpp>
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail {
 
@@ -58,7 +59,7 @@ inline constexpr std::int64_t far_floats = 512 * 1024;
 /// data[.][.][row] = the transform of a square, whose pixel (i, j) has its `channels` numbers at
 /// pixel[i In + j]; zeros behind the last channel.
 template <int In, int Out, class Transform>
-void into_panels(const Transform& along, const float* const (&pixel)[In * In],
+void into_panels(const Transform& along, const array_of<const float*, In * In>& pixel,
                  std::int64_t channels, const panel_shape& s, float* data, std::int64_t row) {
   const bool far = s.size(Out * Out) > far_floats;
   std::int64_t c = 0;
@@ -89,7 +90,7 @@ void into_panels(const Transform& along, const float* const (&pixel)[In * In],
 /// pixel[i Out + j], unless that is null.
 template <int In, int Out, class Transform>
 void from_panels(const Transform& along, const panel_shape& s, const float* data, std::int64_t row,
-                 std::int64_t channels, float* const (&pixel)[Out * Out], bool add) {
+                 std::int64_t channels, const array_of<float*, Out * Out>& pixel, bool add) {
   const bool whole = std::find(pixel, pixel + Out * Out, nullptr) == pixel + Out * Out;
   for (std::int64_t c = 0; c < channels; c += simd::width) {
     const float* from = data + s.at(0, c / s.columns.lanes, row) + c % s.columns.lanes;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <triptych/config.hpp>
+#include <triptych/core/array_of.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail {
 
@@ -81,7 +82,7 @@ struct transform<2> : stride_one<2> {
 template <>
 struct transform<4> : stride_one<4> {
   static constexpr float a = 0.70710678f, b = 1.41421356f;  // squares: 1/2 and 2
-  static constexpr double points[] = {0, a, -a, b, -b};
+  static constexpr double points[] = {0, double(a), double(-a), double(b), double(-b)};
 
   /// Bᵀ d
   template <class T>
@@ -145,10 +146,11 @@ struct transform<4> : stride_one<4> {
 template <int In, int Out, class T, class Transform, class Load, class Store>
 [[gnu::always_inline]] inline void both_ways(const Transform& along, const Load& load,
                                              const Store& store) {
-  T half[Out][In];
+  matrix_of<T, Out, In> half;
   TRIPTYCH_UNROLL
   for (int j = 0; j < In; ++j) {
-    T from[In], to[Out];
+    array_of<T, In> from;
+    array_of<T, Out> to;
     TRIPTYCH_UNROLL
     for (int i = 0; i < In; ++i) from[i] = load(i, j);
     along(from, to);
@@ -157,7 +159,7 @@ template <int In, int Out, class T, class Transform, class Load, class Store>
   }
   TRIPTYCH_UNROLL
   for (int i = 0; i < Out; ++i) {
-    T to[Out];
+    array_of<T, Out> to;
     along(half[i], to);
     TRIPTYCH_UNROLL
     for (int j = 0; j < Out; ++j) store(i, j, to[j]);
