@@ -78,7 +78,7 @@ struct expectation {
   [[nodiscard]] double relative_error(const floats& got) const {
     double difference = 0;
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      difference += (got[i] - sums[i]) * (got[i] - sums[i]);
+      difference += (double(got[i]) - sums[i]) * (double(got[i]) - sums[i]);
     }
     return difference == 0 ? 0 : std::sqrt(difference / squares);
   }
@@ -182,9 +182,9 @@ TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[c
     expectation dx_expected{std::vector<double>(x_size(g))};
     expectation dw_expected{std::vector<double>(w_size(g))};
     for_each_product(g, [&](std::size_t i, std::size_t j, std::size_t k) {
-      y_expected.add(k, double{x[i]} * w[j]);
-      dx_expected.add(i, double{dy[k]} * w[j]);
-      dw_expected.add(j, double{x[i]} * dy[k]);
+      y_expected.add(k, double(x[i]) * double(w[j]));
+      dx_expected.add(i, double(dy[k]) * double(w[j]));
+      dw_expected.add(j, double(x[i]) * double(dy[k]));
     });
 
     floats y(y_size(g), 99.0f), dx(x_size(g), 99.0f), dw(w_size(g), 99.0f);
@@ -199,8 +199,8 @@ TEMPLATE_TEST_CASE("A convolution equals the naive sum in double precision", "[c
     floats dx_more = x, dw_more = w;
     TestType::backward_data(pool, scratch, g, dy.data(), w.data(), dx_more.data(), true);
     TestType::backward_weights(pool, scratch, g, x.data(), dy.data(), dw_more.data(), true);
-    for (std::size_t i = 0; i < x.size(); ++i) dx_expected.add(i, x[i]);
-    for (std::size_t i = 0; i < w.size(); ++i) dw_expected.add(i, w[i]);
+    for (std::size_t i = 0; i < x.size(); ++i) dx_expected.add(i, double(x[i]));
+    for (std::size_t i = 0; i < w.size(); ++i) dw_expected.add(i, double(w[i]));
     REQUIRE(dx_expected.relative_error(dx_more) < 1e-6);
     REQUIRE(dw_expected.relative_error(dw_more) < 2e-6);
   }

@@ -28,6 +28,12 @@ namespace triptych::test {
 
 using numbers = std::vector<double>;
 
+/// A float as the backend's own type.
+template <class B>
+typename B::real real_of(const B&, float x) {
+  return static_cast<typename B::real>(x);
+}
+
 // -- experiments: visit(name, tolerance, experiment) --------------------------------------------
 
 template <class Fast, class Visit>
@@ -46,7 +52,7 @@ void flat_vectors(const Visit& visit) {
     });
     visit(named("fill"), within::exact, [&](auto& b) {
       device_array to(b, unwritten(size));
-      b.fill(to, n, 0.75f);
+      b.fill(to, n, real_of(b, 0.75f));
       return numbers_of(to);
     });
     visit(named("add"), within::rounding, [&](auto& b) {
@@ -66,17 +72,18 @@ void flat_vectors(const Visit& visit) {
     });
     visit(named("scale"), within::rounding, [&](auto& b) {
       device_array to(b, y);
-      b.scale(0.3f, n, to);
+      b.scale(real_of(b, 0.3f), n, to);
       return numbers_of(to);
     });
     visit(named("interpolate"), within::elementwise, [&](auto& b) {
       device_array from(b, x), to(b, y);
-      b.interpolate(0.99f, from, n, to);
+      b.interpolate(real_of(b, 0.99f), from, n, to);
       return numbers_of(to);
     });
     visit(named("sgd"), within::elementwise, [&](auto& b) {
       device_array gradient(b, x), momentum(b, y), weight(b, z), scale(b, numbers{0.8});
-      b.sgd(n, gradient, 0.06f, 0.9f, 5e-4f, scale, momentum, weight);
+      b.sgd(n, gradient, real_of(b, 0.06f), real_of(b, 0.9f), real_of(b, 5e-4f), scale, momentum,
+            weight);
       return numbers_of(momentum, weight);
     });
     visit(named("sum_of_squares"), within::double_sum(size), [&](auto& b) {
@@ -85,7 +92,7 @@ void flat_vectors(const Visit& visit) {
     });
     visit(named("mean"), within::elementwise, [&](auto& b) {
       device_array from(b, x), to(b, unwritten(1));
-      b.mean(from, n, 3.0f, to);
+      b.mean(from, n, real_of(b, 3.0f), to);
       return numbers_of(to);
     });
     visit(named("all_finite"), within::exact, [&](auto& b) {
@@ -93,7 +100,7 @@ void flat_vectors(const Visit& visit) {
       for (const float last : {3e38f, -std::numeric_limits<float>::infinity(),
                                std::numeric_limits<float>::quiet_NaN()}) {
         numbers data(n, 3e38);
-        data.back() = double{last};
+        data.back() = double(last);
         const device_array from(b, data);
         found.push_back(b.all_finite(from, n) ? 1 : 0);
       }
@@ -124,7 +131,7 @@ void products(const Visit& visit) {
                                  (tb == transpose::yes ? ", right transposed" : "");
         visit(name, within::sum(p.k), [&](auto& b) {
           device_array x(b, left), w(b, right), y(b, old);
-          b.gemm(ta, tb, p.m, p.n, p.k, p.alpha, x, w, p.beta, y);
+          b.gemm(ta, tb, p.m, p.n, p.k, real_of(b, p.alpha), x, w, real_of(b, p.beta), y);
           return numbers_of(y);
         });
       }
@@ -244,12 +251,12 @@ void batch_norms(const Visit& visit) {
     const double normalized = within::normalized + within::stored(8);
     visit(named("batch_norm_forward far from zero"), within::normalized_far, [&](auto& b) {
       numbers far = x;
-      for (double& v : far) v = double{static_cast<float>(v + 100)};
+      for (double& v : far) v = double(static_cast<float>(v + 100));
       device_map from(b, as_map<Fast>(far));
       device_array gamma(b, weight), beta(b, bias);
       device_array mean(b, some_mean), inverse(b, unwritten(groups * channels));
-      b.batch_norm_forward(s, from.data(), gamma, beta, 1e-5f, nullptr, false, {}, mean, inverse,
-                           from.data());
+      b.batch_norm_forward(s, from.data(), gamma, beta, real_of(b, 1e-5f), nullptr, false, {}, mean,
+                           inverse, from.data());
       return numbers_of(inverse);
     });
     for (const bool relu : {false, true}) {
@@ -264,9 +271,10 @@ void batch_norms(const Visit& visit) {
           const auto& to = how == "over x"              ? from
                            : how == "over the residual" ? residual
                                                         : elsewhere;
-          b.batch_norm_forward(s, from.data(), gamma, beta, 1e-5f,
+          b.batch_norm_forward(s, from.data(), gamma, beta, real_of(b, 1e-5f),
                                how == "plain" ? nullptr : residual.data(), relu,
-                               {running_mean, running_variance, 0.25f}, mean, inverse, to.data());
+                               {running_mean, running_variance, real_of(b, 0.25f)}, mean, inverse,
+                               to.data());
           return numbers_of(to, mean, inverse, running_mean, running_variance);
         });
       }
@@ -275,9 +283,9 @@ void batch_norms(const Visit& visit) {
           device_map y(b, x), residual(b, other);
           device_array gamma(b, weight), beta(b, bias);
           device_array running_mean(b, old_mean), running_variance(b, old_variance);
-          b.batch_norm_evaluate(rows * groups, channels, y.data(), gamma, beta, 1e-5f, running_mean,
-                                running_variance, with_residual ? residual.data() : nullptr, relu,
-                                y.data());
+          b.batch_norm_evaluate(rows * groups, channels, y.data(), gamma, beta, real_of(b, 1e-5f),
+                                running_mean, running_variance,
+                                with_residual ? residual.data() : nullptr, relu, y.data());
           return numbers_of(y);
         });
       }
@@ -412,7 +420,7 @@ void rows_of_features(const Visit& visit) {
       });
       visit("normalize_rows_backward" + size, within::sum(columns), [&](auto& b) {
         device_array unit(b, y), one_over(b, inverse), gradient(b, dy), dx(b, x);
-        b.normalize_rows_backward(rows, columns, unit, one_over, gradient, 0.25f, dx);
+        b.normalize_rows_backward(rows, columns, unit, one_over, gradient, real_of(b, 0.25f), dx);
         return numbers_of(dx);
       });
       visit("argmax_rows, gather_rows" + size, within::exact, [&](auto& b) {
@@ -439,7 +447,7 @@ void losses(const Visit& visit) {
               " columns=" + std::to_string(s.columns),
           within::softmax, [&](auto& b) {
             device_array row(b, logits), loss(b, unwritten(s.rows));
-            b.softmax_cross_entropy(s, 0.5f, row, loss);
+            b.softmax_cross_entropy(s, real_of(b, 0.5f), row, loss);
             return numbers_of(row, loss);
           });
   }

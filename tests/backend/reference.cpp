@@ -75,8 +75,8 @@ TEMPLATE_TEST_CASE("SGD keeps a momentum buffer that weight decay enters", "", f
   CHECK(momentum[0] == 10);
   CHECK(weight[0] == 3);
   step();  // g = 8 + 3 / 4, buffer = 5 + g
-  CHECK(momentum[0] == 13.75);
-  CHECK(weight[0] == -3.875);
+  CHECK(momentum[0] == TestType(13.75));
+  CHECK(weight[0] == TestType(-3.875));
 }
 
 TEMPLATE_TEST_CASE("a vector reduces to its sum of squares, its mean and whether it is finite", "",
@@ -446,7 +446,7 @@ TEMPLATE_TEST_CASE("rows are divided by their length, and a row of zeros stays o
   CHECK(y[3] == 0);
   CHECK(inverse[1] == Approx(1e12));
   CHECK(y[5] == -1);
-  CHECK(inverse[2] == 0.5);
+  CHECK(inverse[2] == TestType(0.5));
 }
 
 TEMPLATE_TEST_CASE("the gradient of a normalized row has nothing along it", "", float, double) {

@@ -21,6 +21,17 @@ using convolution::winograd_detail::transform;
 
 namespace {
 
+/// A double for the transforms, whose constants are floats.
+struct exact {
+  double value = 0;
+  friend exact operator+(exact a, exact b) { return {a.value + b.value}; }
+  friend exact operator-(exact a, exact b) { return {a.value - b.value}; }
+  friend exact operator*(exact a, exact b) { return {a.value * b.value}; }
+  friend exact operator*(exact a, float b) { return {a.value * double(b)}; }
+  exact& operator+=(exact b) { return *this = *this + b; }
+  [[nodiscard]] double magnitude() const { return std::abs(value); }
+};
+
 using matrix = std::vector<std::vector<double>>;
 
 /// The three matrices of the header's comment, by their definition, for finite points p.
@@ -58,12 +69,12 @@ winograd_matrices matrices(const double (&p)[Finite], std::size_t taps) {
 template <std::size_t In, std::size_t Out, class Apply>
 void check(const matrix& expected, bool transposed, const Apply& apply) {
   for (std::size_t i = 0; i < In; ++i) {
-    double unit[In] = {}, got[Out] = {};
-    unit[i] = 1;
+    exact unit[In] = {}, got[Out] = {};
+    unit[i].value = 1;
     apply(unit, got);
     for (std::size_t j = 0; j < Out; ++j) {
       CAPTURE(In, Out, i, j);
-      CHECK(std::abs(got[j] - (transposed ? expected[i][j] : expected[j][i])) < 1e-7);
+      CHECK(std::abs(got[j].value - (transposed ? expected[i][j] : expected[j][i])) < 1e-7);
     }
   }
 }
@@ -91,23 +102,23 @@ TEST_CASE("The short transforms are the matrices that Winograd's points define",
 namespace {
 
 template <std::size_t N>
-void fill(random_stream& random, double (&x)[N]) {
-  for (auto& v : x) v = random.uniform(-1.0f, 1.0f);
+void fill(random_stream& random, exact (&x)[N]) {
+  for (auto& v : x) v.value = double(random.uniform(-1.0f, 1.0f));
 }
 template <std::size_t N>
-double dot(const double (&x)[N], const double (&y)[N]) {
-  double sum = 0;
+exact dot(const exact (&x)[N], const exact (&y)[N]) {
+  exact sum;
   for (std::size_t i = 0; i < N; ++i) sum += x[i] * y[i];
   return sum;
 }
 
 /// The results of one direction: products of transformed pixels with the weights they share.
 template <class Way>
-std::array<double, Way::results> apply(const double (&d)[Way::sources], const double (&w)[3]) {
-  double v[Way::products], u[Way::distinct], y[Way::results];
+std::array<exact, Way::results> apply(const exact (&d)[Way::sources], const exact (&w)[3]) {
+  exact v[Way::products], u[Way::distinct], y[Way::results];
   Way::input(d, v);
   Way::weights(w, u);
-  for (int p = 0; p < Way::products; ++p) v[p] *= u[Way::weight(p)];
+  for (int p = 0; p < Way::products; ++p) v[p] = v[p] * u[Way::weight(p)];
   Way::output(v, y);
   return std::to_array(y);
 }
@@ -119,26 +130,27 @@ TEST_CASE("Strided tiles are the sums of their taps, and their adjoints are adjo
   using forward = convolution::winograd_detail::strided_forward;
   using backward = convolution::winograd_detail::strided_backward;
   random_stream random(test::seeded(5), stream::initialize, 0);
-  double x[9], dy[5], w[3];
+  exact x[9], dy[5], w[3];
   fill(random, x), fill(random, dy), fill(random, w);
-  const double turned[3] = {w[2], w[1], w[0]};
+  const exact turned[3] = {w[2], w[1], w[0]};
   const auto y = apply<forward>(x, w);
   const auto dx = apply<backward>(dy, turned);
   for (std::size_t t = 0; t < 4; ++t) {
     CAPTURE(t);
-    CHECK(std::abs(y[t] - (x[2 * t] * w[0] + x[2 * t + 1] * w[1] + x[2 * t + 2] * w[2])) < 1e-6);
-    CHECK(std::abs(dx[2 * t] - dy[t] * w[1]) < 1e-6);
-    CHECK(std::abs(dx[2 * t + 1] - (dy[t] * w[2] + dy[t + 1] * w[0])) < 1e-6);
+    CHECK((y[t] - (x[2 * t] * w[0] + x[2 * t + 1] * w[1] + x[2 * t + 2] * w[2])).magnitude() <
+          1e-6);
+    CHECK((dx[2 * t] - dy[t] * w[1]).magnitude() < 1e-6);
+    CHECK((dx[2 * t + 1] - (dy[t] * w[2] + dy[t + 1] * w[0])).magnitude() < 1e-6);
   }
 
-  double m[9], results[4], g[4], spread[9], u[6], sums[6], taps[3];
+  exact m[9], results[4], g[4], spread[9], u[6], sums[6], taps[3];
   fill(random, m), fill(random, g), fill(random, sums);
   forward::output(m, results);
   forward::output_adjoint(g, spread);
-  CHECK(std::abs(dot(results, g) - dot(m, spread)) < 1e-6);
+  CHECK((dot(results, g) - dot(m, spread)).magnitude() < 1e-6);
   forward::weights(w, u);
   forward::weights_adjoint(sums, taps);
-  CHECK(std::abs(dot(u, sums) - dot(w, taps)) < 1e-6);
+  CHECK((dot(u, sums) - dot(w, taps)).magnitude() < 1e-6);
 }
 
 namespace {
@@ -154,7 +166,8 @@ std::vector<float> normal_floats(std::int64_t size, std::uint32_t which) {
 struct relative_error {
   double error = 0, exact = 0;
   void add(float got, double expected) {
-    error += (got - expected) * (got - expected);
+    const double difference = double(got) - expected;
+    error += difference * difference;
     exact += expected * expected;
   }
   [[nodiscard]] double value() const { return std::sqrt(error / exact); }
@@ -181,7 +194,7 @@ errors measure(const geometry& g) {
   const auto at = [](const std::vector<float>& map, int height, int width, int channels,
                      std::int64_t n, int i, int j, int c) {
     if (i < 0 || i >= height || j < 0 || j >= width) return 0.0;
-    return double{map[static_cast<std::size_t>(((n * height + i) * width + j) * channels + c)]};
+    return double(map[static_cast<std::size_t>(((n * height + i) * width + j) * channels + c)]);
   };
   const auto x_at = [&](std::int64_t n, int i, int j, int c) {
     return at(x, g.height, g.width, g.in, n, i, j, c);
@@ -205,11 +218,12 @@ errors measure(const geometry& g) {
     for (int r = 0; r < 3; ++r)
       for (int s = 0; s < 3; ++s) {
         for (int k = 0; k < g.in; ++k)
-          y_sum += x_at(n, t * g.stride + r - 1, u * g.stride + s - 1, k) * w[weight(r, s, k, o)];
+          y_sum += x_at(n, t * g.stride + r - 1, u * g.stride + s - 1, k) *
+                   double(w[weight(r, s, k, o)]);
         const int row = i + 1 - r, column = j + 1 - s;
         if (row % g.stride != 0 || column % g.stride != 0) continue;
         for (int k = 0; k < g.out; ++k)
-          dx_sum += dy_at(n, row / g.stride, column / g.stride, k) * w[weight(r, s, c, k)];
+          dx_sum += dy_at(n, row / g.stride, column / g.stride, k) * double(w[weight(r, s, c, k)]);
       }
     for (int image = 0; image < g.images; ++image)
       for (int row = 0; row < g.out_height(); ++row)

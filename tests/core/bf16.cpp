@@ -29,7 +29,7 @@ TEST_CASE("every bf16 number comes back from float") {
 TEST_CASE("floats go to the nearest bf16 number, of two to the even one") {
   int wrong = 0;
   for (std::uint32_t bits = 0; bits < 0x7f7fu; ++bits) {  // neighbors below infinity
-    const double low = double{float{of_bits(bits)}}, high = double{float{of_bits(bits + 1)}};
+    const double low = double(float{of_bits(bits)}), high = double(float{of_bits(bits + 1)});
     const auto at = [&](double part) {
       return bf16(static_cast<float>(low + part * (high - low))).bits;
     };

@@ -79,8 +79,8 @@ TEST_CASE("uniform numbers lie in their range and have its mean and variance") {
   float lowest = 1, highest = 0;
   for (int i = 0; i < n; ++i) {
     const float u = s.uniform();
-    sum += double{u};
-    squares += double{u} * double{u};
+    sum += double(u);
+    squares += double(u) * double(u);
     lowest = std::min(lowest, u);
     highest = std::max(highest, u);
   }
@@ -121,7 +121,7 @@ TEST_CASE("normal numbers have mean 0, variance 1 and their share beyond two dev
   double sum = 0, squares = 0;
   int far = 0;
   for (int i = 0; i < n; ++i) {
-    const double x = double{s.normal()};
+    const double x = double(s.normal());
     REQUIRE(std::isfinite(x));
     sum += x;
     squares += x * x;

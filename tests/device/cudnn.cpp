@@ -347,7 +347,7 @@ TEST_CASE("cuDNN's convolutions on the device are those of the reference") {
           if (p == kind::backward_weights) got = turned(g, got, true);
           double worst = 0;
           for (std::size_t i = 0; i < got.size(); ++i) {
-            worst = test::larger(worst, std::abs(double{got[i]} - double{expected[i]}));
+            worst = test::larger(worst, std::abs(double(got[i]) - double(expected[i])));
           }
           INFO(to_string(g) << ", " << to_string(p) << ", " << to_string(f) << ", engine "
                             << plans.supported(g, p, f, accumulate)->engine);

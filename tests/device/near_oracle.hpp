@@ -47,7 +47,7 @@ void check_steps_near_oracle(const nearness& near, bool imagenet_stem = false) {
   fast.backend.watching = exact.backend.watching = true;
   for (int i = 0; i < 3; ++i) {
     std::vector<double> start = exact.state();
-    for (double& x : start) x = static_cast<float>(x);
+    for (double& x : start) x = double(static_cast<float>(x));
     const auto counters = exact.method.counters();
     method::step_report ours, truth;
     for (int draw = 1;; ++draw) {

@@ -90,7 +90,7 @@ std::vector<float> made_by_device(const data::image_set& set,
 std::size_t others(const std::vector<float>& a, const std::vector<float>& b) {
   REQUIRE(a.size() == b.size());
   std::size_t count = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) count += std::abs(a[i] - b[i]) < 2e-5f ? 0 : 1;
+  for (std::size_t i = 0; i < a.size(); ++i) count += std::abs(a[i] - b[i]) < 2e-5f ? 0u : 1u;
   return count;
 }
 

@@ -16,8 +16,8 @@ TEST_CASE("standardized training features have mean 0 and deviation 1") {
   for (std::size_t d = 0; d < 7; ++d) {
     double sum = 0, squares = 0;
     for (std::size_t i = d; i < train.values.size(); i += 7) {
-      sum += train.values[i];
-      squares += train.values[i] * train.values[i];
+      sum += double(train.values[i]);
+      squares += double(train.values[i] * train.values[i]);
     }
     CHECK(std::abs(sum / 501) < 1e-6);
     CHECK(squares / 501 == Approx(d == 0 ? 0.0 : 1.0).margin(1e-6));

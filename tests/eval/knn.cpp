@@ -57,7 +57,7 @@ feature_set sign_rows(std::int64_t size, std::uint32_t part) {
 void compare(const feature_set& train, const feature_set& test, int k, float temperature) {
   triptych::thread_pool pool(2);
   const auto votes = knn_votes(train, test, {k, temperature}, pool);
-  const auto expected = naive_votes(train, test, k, temperature);
+  const auto expected = naive_votes(train, test, k, double(temperature));
   REQUIRE(votes.size() == expected.size());
   for (std::size_t i = 0; i < votes.size(); ++i) {
     REQUIRE(votes[i] == Approx(expected[i]).epsilon(1e-4).margin(1e-5));

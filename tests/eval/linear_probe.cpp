@@ -110,7 +110,7 @@ TEST_CASE("initial weights are normal with deviation 0.01 and depend on the seed
   const auto tensors = a.state_tensors();
   const auto weights = tensors[0].values;
   double squares = 0;
-  for (const float w : weights) squares += static_cast<double>(w) * w;
+  for (const float w : weights) squares += double(w) * double(w);
   CHECK(std::sqrt(squares / 51200) == Approx(0.01).epsilon(0.02));
   CHECK(weights[0] != all_values(b)[0]);
   for (const float v : tensors[1].values) CHECK(v == 0.0f);

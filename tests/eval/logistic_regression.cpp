@@ -19,7 +19,7 @@ TEST_CASE("the gradient of the logistic loss agrees with finite differences") {
   const softmax_objective objective(train, 0.01, pool);
   Eigen::VectorXd x(objective.parameters()), gradient(x.size()), unused(x.size());
   triptych::random_stream random(triptych::test::seeded(1), triptych::stream::evaluate);
-  for (double& v : x) v = 0.3 * random.normal();
+  for (double& v : x) v = 0.3 * double(random.normal());
   objective(x, gradient);
   for (Eigen::Index i = 0; i < x.size(); ++i) {
     Eigen::VectorXd up = x, down = x;
@@ -37,7 +37,7 @@ TEST_CASE("logistic regression converges to one optimum from two starts") {
   const softmax_objective objective(train, l2, pool);
   Eigen::VectorXd far = Eigen::VectorXd::Zero(objective.parameters());
   triptych::random_stream random(triptych::test::seeded(2), triptych::stream::evaluate);
-  for (double& v : far.head(30)) v = 3.0 * random.normal();
+  for (double& v : far.head(30)) v = 3.0 * double(random.normal());
   const auto a = minimize(objective, Eigen::VectorXd::Zero(far.size()), {tolerance, 1000, 10});
   const auto b = minimize(objective, far, {tolerance, 1000, 10});
   REQUIRE(a.converged);

@@ -29,13 +29,13 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
     size = LLVMFuzzerMutate(data, size, most);
   } else {
     std::vector<std::uint8_t> plain(1 << 16);
-    uLongf count = static_cast<uLongf>(plain.size());
-    uncompress(plain.data(), &count, packed + 8, static_cast<uLong>(packed_size));
-    count = std::min<uLongf>(count, static_cast<uLongf>(plain.size()));
+    uLongf count = plain.size();
+    uncompress(plain.data(), &count, packed + 8, packed_size);
+    count = std::min<uLongf>(count, plain.size());
     const std::size_t changed = LLVMFuzzerMutate(plain.data(), count, plain.size());
-    std::vector<std::uint8_t> again(compressBound(static_cast<uLong>(changed)));
-    uLongf again_size = static_cast<uLongf>(again.size());
-    compress2(again.data(), &again_size, plain.data(), static_cast<uLong>(changed), 1);
+    std::vector<std::uint8_t> again(compressBound(changed));
+    uLongf again_size = again.size();
+    compress2(again.data(), &again_size, plain.data(), changed, 1);
     const std::vector<std::uint8_t> behind(packed + 8 + packed_size, data + size);
     if (size - packed_size + again_size <= most) {
       put_number(packed, again_size);

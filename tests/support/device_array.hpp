@@ -21,7 +21,7 @@ inline std::vector<double> random_numbers(std::int64_t n, std::uint64_t seed, fl
                                           float high = 1) {
   random_stream random(seeded(seed), stream::evaluate);
   std::vector<double> numbers(static_cast<std::size_t>(n));
-  for (double& x : numbers) x = double{random.uniform(low, high)};
+  for (double& x : numbers) x = double(random.uniform(low, high));
   return numbers;
 }
 
@@ -81,7 +81,8 @@ struct device_map : device_array<B, typename B::activation> {
 template <class B>
 std::vector<double> as_map(std::vector<double> numbers) {
   if constexpr (!std::is_same_v<typename B::activation, typename B::real>) {
-    for (double& x : numbers) x = static_cast<float>(typename B::activation(static_cast<float>(x)));
+    for (double& x : numbers)
+      x = double(static_cast<float>(typename B::activation(static_cast<float>(x))));
   }
   return numbers;
 }

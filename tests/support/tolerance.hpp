@@ -19,7 +19,7 @@ struct tolerance {
     if constexpr (requires { Backend::operand_epsilon; }) {
       return Backend::operand_epsilon;
     } else {
-      return double{std::numeric_limits<typename Backend::real>::epsilon()};
+      return double(std::numeric_limits<typename Backend::real>::epsilon());
     }
   }();
 

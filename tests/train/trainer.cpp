@@ -32,7 +32,7 @@ moves first_step(bool constant_rate, int before) {
   moves m;
   for (std::size_t i = 0; i < old.size(); ++i) {
     (i < n.predictor_begin() ? m.rest : m.predictor) +=
-        std::pow(double{n.weights()[i]} - double{old[i]}, 2);
+        std::pow(double(n.weights()[i]) - double(old[i]), 2);
   }
   return {std::sqrt(m.predictor), std::sqrt(m.rest)};
 }

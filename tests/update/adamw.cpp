@@ -91,7 +91,7 @@ TEST_CASE("AdamW on the fast backend is AdamW in double but for rounding") {
   }
   double worst = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    worst = std::max(worst, std::abs(fast.weights[i] - exact.weights[i]));
+    worst = std::max(worst, std::abs(double(fast.weights[i]) - exact.weights[i]));
   }
   CHECK(worst < 2e-6);  // 3 steps of 0.01, each number within a few 1e-7 of itself
 }

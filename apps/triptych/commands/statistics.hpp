@@ -24,7 +24,7 @@ inline summary summarize(const by_seed& values) {
   summary s;
   for (const auto& v : values) {
     if (v) s.mean += *v;
-    s.count += v ? 1 : 0;
+    s.count += v ? 1u : 0u;
   }
   if (s.count == 0) return s;
   s.mean /= static_cast<double>(s.count);

@@ -90,7 +90,7 @@ class reference : public steps_at_once<reference<T>, T> {
 
   [[nodiscard]] double sum_of_squares(const T* x, std::size_t n) const {
     double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += double{x[i]} * double{x[i]};
+    for (std::size_t i = 0; i < n; ++i) sum += double(x[i]) * double(x[i]);
     return sum;
   }
 
@@ -100,8 +100,8 @@ class reference : public steps_at_once<reference<T>, T> {
 
   void mean(const T* x, std::size_t n, T scale, T* y) {
     double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += x[i];
-    *y = static_cast<T>(scale * sum / static_cast<double>(n));
+    for (std::size_t i = 0; i < n; ++i) sum += double(x[i]);
+    *y = static_cast<T>(double(scale) * sum / static_cast<double>(n));
   }
 
   // -- matrix product ---------------------------------------------------------------------------
@@ -113,12 +113,12 @@ class reference : public steps_at_once<reference<T>, T> {
       for (std::int64_t j = 0; j < n; ++j) {
         double sum = 0;
         for (std::int64_t l = 0; l < k; ++l) {
-          const double left = ta == transpose::no ? a[i * k + l] : a[l * m + i];
-          const double right = tb == transpose::no ? b[l * n + j] : b[j * k + l];
+          const double left = double(ta == transpose::no ? a[i * k + l] : a[l * m + i]);
+          const double right = double(tb == transpose::no ? b[l * n + j] : b[j * k + l]);
           sum += left * right;
         }
-        const double before = beta == 0 ? 0 : double{beta} * double{c[i * n + j]};
-        c[i * n + j] = static_cast<T>(alpha * sum + before);
+        const double before = beta == 0 ? 0 : double(beta) * double(c[i * n + j]);
+        c[i * n + j] = static_cast<T>(double(alpha) * sum + before);
       }
     }
   }
@@ -130,7 +130,8 @@ class reference : public steps_at_once<reference<T>, T> {
     each_tap(g, [&](std::int64_t from, std::int64_t tap, std::int64_t to) {
       for (int i = 0; i < g.in; ++i) {
         for (int o = 0; o < g.out; ++o) {
-          total[to * g.out + o] += double{x[from * g.in + i]} * w[(tap * g.in + i) * g.out + o];
+          total[to * g.out + o] +=
+              double(x[from * g.in + i]) * double(w[(tap * g.in + i) * g.out + o]);
         }
       }
     });
@@ -143,7 +144,8 @@ class reference : public steps_at_once<reference<T>, T> {
     each_tap(g, [&](std::int64_t from, std::int64_t tap, std::int64_t to) {
       for (int i = 0; i < g.in; ++i) {
         for (int o = 0; o < g.out; ++o) {
-          total[from * g.in + i] += double{dy[to * g.out + o]} * w[(tap * g.in + i) * g.out + o];
+          total[from * g.in + i] +=
+              double(dy[to * g.out + o]) * double(w[(tap * g.in + i) * g.out + o]);
         }
       }
     });
@@ -156,7 +158,8 @@ class reference : public steps_at_once<reference<T>, T> {
     each_tap(g, [&](std::int64_t from, std::int64_t tap, std::int64_t to) {
       for (int i = 0; i < g.in; ++i) {
         for (int o = 0; o < g.out; ++o) {
-          total[(tap * g.in + i) * g.out + o] += double{x[from * g.in + i]} * dy[to * g.out + o];
+          total[(tap * g.in + i) * g.out + o] +=
+              double(x[from * g.in + i]) * double(dy[to * g.out + o]);
         }
       }
     });
@@ -176,7 +179,7 @@ class reference : public steps_at_once<reference<T>, T> {
     if (y != nullptr) mask(rows * channels, y, dy);
     for (int c = 0; c < channels; ++c) {
       double sum = 0;
-      for (std::int64_t r = 0; r < rows; ++r) sum += dy[r * channels + c];
+      for (std::int64_t r = 0; r < rows; ++r) sum += double(dy[r * channels + c]);
       dbias[c] += static_cast<T>(sum);
     }
   }
@@ -198,21 +201,22 @@ class reference : public steps_at_once<reference<T>, T> {
         const auto at = [&](std::int64_t r) { return (group * s.rows + r) * s.channels + c; };
         const auto count = static_cast<double>(s.rows);
         double sum = 0, squares = 0;
-        for (std::int64_t r = 0; r < s.rows; ++r) sum += x[at(r)];
+        for (std::int64_t r = 0; r < s.rows; ++r) sum += double(x[at(r)]);
         const double average = sum / count;
-        for (std::int64_t r = 0; r < s.rows; ++r) squares += square(x[at(r)] - average);
-        const double inverse = 1 / std::sqrt(squares / count + epsilon);
+        for (std::int64_t r = 0; r < s.rows; ++r) squares += square(double(x[at(r)]) - average);
+        const double inverse = 1 / std::sqrt(squares / count + double(epsilon));
         for (std::int64_t r = 0; r < s.rows; ++r) {
-          double v = (x[at(r)] - average) * inverse * weight[c] + bias[c];
-          if (residual != nullptr) v += residual[at(r)];
+          double v = (double(x[at(r)]) - average) * inverse * double(weight[c]) + double(bias[c]);
+          if (residual != nullptr) v += double(residual[at(r)]);
           y[at(r)] = static_cast<T>(relu ? rectify(v) : v);
         }
         mean[group * s.channels + c] = static_cast<T>(average);
         inverse_deviation[group * s.channels + c] = static_cast<T>(inverse);
         if (running.mean != nullptr) {
-          const double m = running.momentum, unbiased = squares / (count - 1);
-          running.mean[c] = static_cast<T>((1 - m) * running.mean[c] + m * average);
-          running.variance[c] = static_cast<T>((1 - m) * running.variance[c] + m * unbiased);
+          const double m = double(running.momentum), unbiased = squares / (count - 1);
+          running.mean[c] = static_cast<T>((1 - m) * double(running.mean[c]) + m * average);
+          running.variance[c] =
+              static_cast<T>((1 - m) * double(running.variance[c]) + m * unbiased);
         }
       }
     }
@@ -224,9 +228,10 @@ class reference : public steps_at_once<reference<T>, T> {
     for (std::int64_t r = 0; r < rows; ++r) {
       for (int c = 0; c < channels; ++c) {
         const std::int64_t at = r * channels + c;
-        const double deviation = std::sqrt(double{running_variance[c]} + epsilon);
-        double v = (double{x[at]} - running_mean[c]) / deviation * weight[c] + bias[c];
-        if (residual != nullptr) v += residual[at];
+        const double deviation = std::sqrt(double(running_variance[c]) + double(epsilon));
+        double v = (double(x[at]) - double(running_mean[c])) / deviation * double(weight[c]) +
+                   double(bias[c]);
+        if (residual != nullptr) v += double(residual[at]);
         y[at] = static_cast<T>(relu ? rectify(v) : v);
       }
     }
@@ -242,17 +247,17 @@ class reference : public steps_at_once<reference<T>, T> {
       for (int group = 0; group < s.groups; ++group) {
         const auto at = [&](std::int64_t r) { return (group * s.rows + r) * s.channels + c; };
         const auto count = static_cast<double>(s.rows);
-        const double average = mean[group * s.channels + c];
-        const double inverse = inverse_deviation[group * s.channels + c];
-        const auto normal = [&](std::int64_t r) { return (x[at(r)] - average) * inverse; };
+        const double average = double(mean[group * s.channels + c]);
+        const double inverse = double(inverse_deviation[group * s.channels + c]);
+        const auto normal = [&](std::int64_t r) { return (double(x[at(r)]) - average) * inverse; };
         double sum = 0, dot = 0;
         for (std::int64_t r = 0; r < s.rows; ++r) {
-          sum += dy[at(r)];
-          dot += dy[at(r)] * normal(r);
+          sum += double(dy[at(r)]);
+          dot += double(dy[at(r)]) * normal(r);
         }
         for (std::int64_t r = 0; r < s.rows; ++r) {
-          const double d = dy[at(r)] - sum / count - normal(r) * dot / count;
-          dx[at(r)] = static_cast<T>(weight[c] * inverse * d);
+          const double d = double(dy[at(r)]) - sum / count - normal(r) * dot / count;
+          dx[at(r)] = static_cast<T>(double(weight[c]) * inverse * d);
         }
         all_dy += sum;
         all_dy_normal += dot;
@@ -303,7 +308,7 @@ class reference : public steps_at_once<reference<T>, T> {
       for (std::int64_t p = 0; p < out_pixels; ++p) {
         for (int c = 0; c < in.channels; ++c) {
           const std::int64_t from = (n * out_pixels + p) * in.channels + c;
-          total[(n * in_pixels + argmax[from]) * in.channels + c] += dy[from];
+          total[(n * in_pixels + argmax[from]) * in.channels + c] += double(dy[from]);
         }
       }
     }
@@ -315,7 +320,7 @@ class reference : public steps_at_once<reference<T>, T> {
     for (std::int64_t n = 0; n < in.images; ++n) {
       for (int c = 0; c < in.channels; ++c) {
         double sum = 0;
-        for (int p = 0; p < pixels; ++p) sum += x[(n * pixels + p) * in.channels + c];
+        for (int p = 0; p < pixels; ++p) sum += double(x[(n * pixels + p) * in.channels + c]);
         y[n * in.channels + c] = static_cast<T>(sum / pixels);
       }
     }
@@ -351,7 +356,7 @@ class reference : public steps_at_once<reference<T>, T> {
     sums total(s.groups * s.combinations * s.images * s.channels);
     each_member(s, [&](std::int64_t patch, std::int64_t subset) {
       for (int c = 0; c < s.channels; ++c) {
-        total[subset * s.channels + c] += double{patches[patch * s.channels + c]} / s.size;
+        total[subset * s.channels + c] += double(patches[patch * s.channels + c]) / s.size;
       }
     });
     total.store(false, means);
@@ -361,7 +366,7 @@ class reference : public steps_at_once<reference<T>, T> {
     sums total(s.groups * s.patches * s.images * s.channels);
     each_member(s, [&](std::int64_t patch, std::int64_t subset) {
       for (int c = 0; c < s.channels; ++c) {
-        total[patch * s.channels + c] += double{dmeans[subset * s.channels + c]} / s.size;
+        total[patch * s.channels + c] += double(dmeans[subset * s.channels + c]) / s.size;
       }
     });
     total.store(false, dpatches);
@@ -374,7 +379,8 @@ class reference : public steps_at_once<reference<T>, T> {
       const T* row = x + r * columns;
       const double norm = std::sqrt(sum_of_squares(row, static_cast<std::size_t>(columns)));
       const double inverse = 1 / std::max(norm, 1e-12);
-      for (int c = 0; c < columns; ++c) y[r * columns + c] = static_cast<T>(row[c] * inverse);
+      for (int c = 0; c < columns; ++c)
+        y[r * columns + c] = static_cast<T>(double(row[c]) * inverse);
       inverse_norm[r] = static_cast<T>(inverse);
     }
   }
@@ -384,10 +390,12 @@ class reference : public steps_at_once<reference<T>, T> {
                                const T* dy, T scale, T* dx) {
     for (std::int64_t r = 0; r < rows; ++r) {
       double along = 0;
-      for (int c = 0; c < columns; ++c) along += double{y[r * columns + c]} * dy[r * columns + c];
+      for (int c = 0; c < columns; ++c)
+        along += double(y[r * columns + c]) * double(dy[r * columns + c]);
       for (int c = 0; c < columns; ++c) {
         const std::int64_t at = r * columns + c;
-        dx[at] += static_cast<T>(double{scale} * inverse_norm[r] * (dy[at] - y[at] * along));
+        dx[at] += static_cast<T>(double(scale) * double(inverse_norm[r]) *
+                                 (double(dy[at]) - double(y[at]) * along));
       }
     }
   }
@@ -399,18 +407,18 @@ class reference : public steps_at_once<reference<T>, T> {
       const auto left_out = [&](std::int64_t c) {
         return (s.mask_self && c == r) || (c < s.positives && c != label);
       };
-      double largest = row[label];
+      double largest = double(row[label]);
       for (std::int64_t c = 0; c < s.columns; ++c) {
-        if (!left_out(c)) largest = std::max(largest, double{row[c]});
+        if (!left_out(c)) largest = std::max(largest, double(row[c]));
       }
       double sum = 0;
       for (std::int64_t c = 0; c < s.columns; ++c) {
-        if (!left_out(c)) sum += std::exp(row[c] - largest);
+        if (!left_out(c)) sum += std::exp(double(row[c]) - largest);
       }
-      row_loss[r] = static_cast<T>(std::log(sum) - (row[label] - largest));
+      row_loss[r] = static_cast<T>(std::log(sum) - (double(row[label]) - largest));
       for (std::int64_t c = 0; c < s.columns; ++c) {
-        const double probability = left_out(c) ? 0 : std::exp(row[c] - largest) / sum;
-        row[c] = static_cast<T>(scale * (probability - (c == label ? 1 : 0)));
+        const double probability = left_out(c) ? 0 : std::exp(double(row[c]) - largest) / sum;
+        row[c] = static_cast<T>(double(scale) * (probability - (c == label ? 1 : 0)));
       }
     }
   }
@@ -436,7 +444,7 @@ class reference : public steps_at_once<reference<T>, T> {
     double& operator[](std::int64_t i) { return sum_[static_cast<std::size_t>(i)]; }
     void store(bool accumulate, T* y) const {
       for (const double s : sum_) {
-        *y = static_cast<T>(accumulate ? *y + s : s);
+        *y = static_cast<T>(accumulate ? double(*y) + s : s);
         ++y;
       }
     }

@@ -32,7 +32,7 @@ inline double portable_exp(double x) {
 /// ln x for x within the range of a normal float: the float logarithm, refined by one step of
 /// Halley's method, y + 2 (x - e^y) / (x + e^y), which triples the number of right digits.
 inline double portable_log(double x) {
-  const double y = std::log(static_cast<float>(x));
+  const double y = double(std::log(static_cast<float>(x)));
   const double e = portable_exp(y);
   return y + 2.0 * (x - e) / (x + e);
 }

@@ -244,7 +244,7 @@ inline std::string decode_jpeg(std::span<const std::uint8_t> bytes, decoded& ima
   // libjpeg reports by longjmp, which lands here; only C frames lie between.
   if (setjmp(decoder.failure.jump) != 0) return decoder.failure.message;
   jpeg_create_decompress(&info);
-  jpeg_mem_src(&info, bytes.data(), static_cast<unsigned long>(bytes.size()));
+  jpeg_mem_src(&info, bytes.data(), bytes.size());
   jpeg_save_markers(&info, JPEG_APP0 + 1, 0xFFFF);
   jpeg_read_header(&info, TRUE);
   // Its decoder makes endless pixels of no data, and hardly any program writes it.

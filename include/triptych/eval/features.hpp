@@ -86,12 +86,12 @@ inline standardizer fit_standardizer(const feature_set& train) {
   const auto size = static_cast<double>(train.size);
   std::vector<double> mean(dim), variance(dim);
   for (std::int64_t i = 0; i < train.size; ++i) {
-    for (std::size_t d = 0; d < dim; ++d) mean[d] += train.row(i)[d];
+    for (std::size_t d = 0; d < dim; ++d) mean[d] += double(train.row(i)[d]);
   }
   for (double& m : mean) m /= size;
   for (std::int64_t i = 0; i < train.size; ++i) {
     for (std::size_t d = 0; d < dim; ++d) {
-      const double difference = train.row(i)[d] - mean[d];
+      const double difference = double(train.row(i)[d]) - mean[d];
       variance[d] += difference * difference;
     }
   }

@@ -72,7 +72,7 @@ inline std::vector<float> inverse_norms(const feature_set& set) {
   std::vector<float> result(static_cast<std::size_t>(set.size));
   for (std::int64_t i = 0; i < set.size; ++i) {
     double sum = 0;
-    for (int d = 0; d < set.dim; ++d) sum += static_cast<double>(set.row(i)[d]) * set.row(i)[d];
+    for (int d = 0; d < set.dim; ++d) sum += double(set.row(i)[d]) * double(set.row(i)[d]);
     result[static_cast<std::size_t>(i)] = sum > 0 ? static_cast<float>(1.0 / std::sqrt(sum)) : 0.0f;
   }
   return result;

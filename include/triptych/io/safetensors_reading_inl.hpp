@@ -196,7 +196,7 @@ TRIPTYCH_INLINE safetensors_header read_safetensors_header(const fs::path& path)
 TRIPTYCH_INLINE safetensors_file safetensors_file::open(const fs::path& path) {
   const input_file file = open_input(path);
   safetensors_header header = read_safetensors_header(file);  // first: nothing big is read unproven
-  const auto size = static_cast<std::size_t>(file.size - header.data_offset);
+  const std::size_t size = file.size - header.data_offset;
   file_bytes data = read_bytes(file, size);
   return {std::move(header), std::move(data), 0};
 }
@@ -204,7 +204,7 @@ TRIPTYCH_INLINE safetensors_file safetensors_file::open(const fs::path& path) {
 TRIPTYCH_INLINE safetensors_file safetensors_file::parse(const std::string& name,
                                                          file_bytes bytes) {
   const detail::header_reader reader(name, bytes.size);
-  const auto length = static_cast<std::size_t>(reader.length(bytes.bytes()));
+  const std::size_t length = reader.length(bytes.bytes());
   safetensors_header header = reader.parse(bytes.text().substr(8, length));
   return {std::move(header), std::move(bytes), 8 + length};
 }
@@ -217,8 +217,7 @@ TRIPTYCH_INLINE std::vector<std::string> safetensors_file::names() const {
 
 TRIPTYCH_INLINE std::span<const std::byte> safetensors_file::bytes(std::string_view name) const {
   const tensor_info& tensor = info(name);
-  return data_.bytes().subspan(data_begin_ + static_cast<std::size_t>(tensor.begin),
-                               static_cast<std::size_t>(tensor.end - tensor.begin));
+  return data_.bytes().subspan(data_begin_ + tensor.begin, tensor.end - tensor.begin);
 }
 
 }  // namespace triptych::io

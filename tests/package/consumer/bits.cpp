@@ -33,7 +33,7 @@ int main() {
         12, h.shape.channels, 2, {h.data, h.data + h.size()}, {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}};
     std::printf("%a", eval::effective_rank(rows.values, rows.size, rows.dim));
     for (const float vote : eval::knn_votes(rows, rows, {.k = 3}, backend.pool()))
-      std::printf(" %a", double{vote});
+      std::printf(" %a", double(vote));
     std::printf("\n");
   }
 }

@@ -18,7 +18,7 @@ std::string NAME() {
   std::string text;
   const auto tell = [&](const std::vector<float>& x) {
     double sum = 0;
-    for (std::size_t i = 0; i < x.size(); ++i) sum += double{x[i]} * static_cast<double>(i % 7 + 1);
+    for (std::size_t i = 0; i < x.size(); ++i) sum += double(x[i]) * static_cast<double>(i % 7 + 1);
     char hex[40];
     std::snprintf(hex, sizeof hex, " %a", sum);
     text += hex;

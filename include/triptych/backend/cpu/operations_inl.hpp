@@ -55,7 +55,7 @@ inline std::size_t chunk_numbers(const kernels::row_chunks& chunks) {
 inline void add_chunks(const kernels::row_chunks& chunks, const float* sums, float* y) {
   for (int c = 0; c < chunks.channels; ++c) {
     double sum = 0;
-    for (std::int64_t i = 0; i < chunks.count(); ++i) sum += sums[i * chunks.channels + c];
+    for (std::int64_t i = 0; i < chunks.count(); ++i) sum += double(sums[i * chunks.channels + c]);
     y[c] += static_cast<float>(sum);
   }
 }
@@ -129,17 +129,17 @@ TRIPTYCH_INLINE void cpu_operations::sgd(std::size_t n, const real* gradient, re
 }
 
 TRIPTYCH_INLINE double cpu_operations::sum_of_squares(const real* x, std::size_t n) const {
-  return launches::reduce(n, [x](std::size_t i) { return double{x[i]} * double{x[i]}; });
+  return launches::reduce(n, [x](std::size_t i) { return double(x[i]) * double(x[i]); });
 }
 
 TRIPTYCH_INLINE bool cpu_operations::all_finite(const real* x, std::size_t n) const {
-  return std::isfinite(launches::reduce(n, [x](std::size_t i) { return double{x[i]} * 0.0; }));
+  return std::isfinite(launches::reduce(n, [x](std::size_t i) { return double(x[i]) * 0.0; }));
 }
 
 TRIPTYCH_INLINE void cpu_operations::mean(const real* x, std::size_t n, real scale, real* y) {
-  y[0] =
-      static_cast<real>(scale * launches::reduce(n, [x](std::size_t i) { return double{x[i]}; }) /
-                        static_cast<double>(n));
+  y[0] = static_cast<real>(double(scale) *
+                           launches::reduce(n, [x](std::size_t i) { return double(x[i]); }) /
+                           static_cast<double>(n));
 }
 
 TRIPTYCH_INLINE void cpu_operations::gemm(transpose ta, transpose tb, std::int64_t m,
@@ -201,8 +201,8 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
       const auto n = static_cast<double>(chunks.end(i) - chunks.begin(i));
       const double pull = n / (count + n);
       for (int c = 0; c < s.channels; ++c) {
-        const double d = means[i * s.channels + c] - average[c];
-        square[c] += squares[i * s.channels + c] + d * d * count * pull;
+        const double d = double(means[i * s.channels + c]) - average[c];
+        square[c] += double(squares[i * s.channels + c]) + d * d * count * pull;
         average[c] += d * pull;
       }
       count += n;
@@ -211,14 +211,14 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
     real* const group_deviation = inverse_deviation + g * s.channels;
     for (int c = 0; c < s.channels; ++c) {
       group_mean[c] = static_cast<real>(average[c]);
-      group_deviation[c] = static_cast<real>(1.0 / std::sqrt(square[c] / count + double{epsilon}));
+      group_deviation[c] = static_cast<real>(1.0 / std::sqrt(square[c] / count + double(epsilon)));
       factor[c] = weight[c] * group_deviation[c];
       shift[c] = bias[c] - group_mean[c] * factor[c];
       if (running.mean != nullptr) {
-        const double m = running.momentum;
-        running.mean[c] = static_cast<real>((1 - m) * running.mean[c] + m * average[c]);
+        const double m = double(running.momentum);
+        running.mean[c] = static_cast<real>((1 - m) * double(running.mean[c]) + m * average[c]);
         running.variance[c] =
-            static_cast<real>((1 - m) * running.variance[c] + m * square[c] / (count - 1));
+            static_cast<real>((1 - m) * double(running.variance[c]) + m * square[c] / (count - 1));
       }
     }
 
@@ -278,8 +278,8 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s, co
     std::fill_n(group_dots, channels, 0.0);
     for (std::int64_t i = 0; i < chunks.count(); ++i) {
       for (int c = 0; c < s.channels; ++c) {
-        group_sums[c] += sums[i * s.channels + c];
-        group_dots[c] += dots[i * s.channels + c];
+        group_sums[c] += double(sums[i * s.channels + c]);
+        group_dots[c] += double(dots[i * s.channels + c]);
       }
     }
     for (int c = 0; c < s.channels; ++c) {

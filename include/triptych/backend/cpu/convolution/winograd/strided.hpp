@@ -26,7 +26,7 @@ namespace triptych::convolution::inline TRIPTYCH_ISA::winograd_detail {
 /// F(4, 2): matrices as in transform.hpp, with two weights.
 struct two_taps {
   static constexpr float a = 0.5f, b = 1.41421356f;  // squares: 1/4 and 2
-  static constexpr double points[] = {a, -a, b, -b};
+  static constexpr double points[] = {double(a), double(-a), double(b), double(-b)};
 
   /// Bᵀ d
   template <class T>
