@@ -14,7 +14,8 @@ endforeach()
 # One thread per Eigen product: results may depend on shapes, never on the number of threads.
 target_compile_definitions(triptych_flags INTERFACE EIGEN_DONT_PARALLELIZE)
 target_compile_options(triptych_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wsign-conversion -Wdouble-promotion
+  $<$<CXX_COMPILER_ID:GNU>:-Wuseless-cast>
   $<$<BOOL:${TRIPTYCH_ARCH}>:-march=${TRIPTYCH_ARCH}>)
 # g++ before 13 takes its own AVX-512 intrinsics for uninitialized variables, wherever they are inlined, and
 # "text" + string for an overlapping copy.
