@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,8 @@ TEST_CASE("an interrupted listing goes on, and one that fails is refused by name
   CHECK(thrown_by([&] {
           static_cast<void>(entries(dir.path()));
         }).says("cannot list " + dir.path().string()));
+  ::setenv("TRIPTYCH_FAILPOINT", "list:ENOMEM", 1);
+  CHECK_THROWS_AS(entries(dir.path()), std::bad_alloc);
   ::unsetenv("TRIPTYCH_FAILPOINT");
 }
 

@@ -1,6 +1,7 @@
 #include <triptych/io/file.hpp>
 
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,8 @@ TEST_CASE("an interrupted listing or removal goes on") {
   CHECK(thrown_by([&] {
           static_cast<void>(held.names());
         }).says("cannot list " + box.path().string()));
+  ::setenv("TRIPTYCH_FAILPOINT", "list#1:ENOMEM", 1);
+  CHECK_THROWS_AS(io::names_in(box.path()), std::bad_alloc);
   ::unsetenv("TRIPTYCH_FAILPOINT");
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <new>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -67,6 +68,7 @@ TRIPTYCH_INLINE std::vector<entry> entries(const fs::path& directory) {
       found.push_back({it->path(), it->is_directory(unreadable)});
     }
   } while (code == std::errc::interrupted);
+  if (code == std::errc::not_enough_memory) throw std::bad_alloc();
   if (code) {
     throw error::data("cannot list " + directory.string() + ": " + code.message() +
                       "; check that it is a readable directory");

@@ -9,7 +9,7 @@
 //           or a step of the save protocol, such as checkpoint.renamed (see checkpoint.hpp);
 //           * is any of them
 //   ACTION  kill (default): leave at once with exit code 137, as after kill -9;
-//           ENOSPC EIO EINTR EROFS EFBIG EACCES: the call fails so, once;
+//           ENOSPC EIO EINTR EROFS EFBIG EACCES ENOMEM: the call fails so, once;
 //           short: a write accepts a single byte
 #pragma once
 

@@ -28,6 +28,7 @@ inline int failpoint_action(std::string_view action) {
   if (action == "EROFS") return EROFS;
   if (action == "EFBIG") return EFBIG;
   if (action == "EACCES") return EACCES;
+  if (action == "ENOMEM") return ENOMEM;
   throw error::usage("TRIPTYCH_FAILPOINT: unknown action '" + std::string(action) +
                      "'; unset the variable");
 }

@@ -32,7 +32,7 @@ namespace triptych::io {
 namespace fs = std::filesystem;
 
 /// Throws error::io: "cannot <action> <path>: <why>; <what to do>". With which command to try again
-/// is not known here.
+/// is not known here. A lack of memory (ENOMEM) is std::bad_alloc.
 [[noreturn]] void throw_io(std::string_view action, const fs::path& path, int code);
 
 /// Owns a POSIX file descriptor.

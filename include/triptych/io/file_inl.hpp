@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,6 +33,8 @@ namespace triptych::io {
 TRIPTYCH_INLINE void throw_io(std::string_view action, const fs::path& path, int code) {
   std::string advice = "check the disk and the path, then try again";
   switch (code) {
+  case ENOMEM:
+    throw std::bad_alloc();  // the path and the disk are not to blame
   case ENOSPC:
   case EDQUOT:
     advice = "free some disk space, then try again";
