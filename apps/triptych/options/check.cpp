@@ -26,6 +26,12 @@ std::int64_t combinations(std::int64_t n, std::int64_t k, std::int64_t most) {
   return count;
 }
 
+/// The options of a method, if it is the run's; else its defaults.
+template <class Options>
+Options chosen_part(const train_options& o) {
+  return o.method == Options::about.name ? part_of<Options>(o) : Options{};
+}
+
 }  // namespace
 
 bool has_queue(const train_options& o) { return has_option<methods>(o.method, "queue"); }
@@ -114,7 +120,7 @@ std::vector<std::string> check(const train_options& o) {
                        number(pushed) + " projections that a step puts in; give --queue " +
                        number(pushed) + " or more, or a smaller --batch");
   }
-  const auto of_mncl = part_of<method::mncl_options>(o);
+  const auto of_mncl = chosen_part<method::mncl_options>(o);
   const bool global_learns = this_configuration.global_branch && of_mncl.lambda > 0;
   const bool local_learns =
       this_configuration.local_branch && of_mncl.lambda_s > 0 && of_mncl.local_gradient;
@@ -139,7 +145,7 @@ std::vector<std::string> check(const train_options& o) {
                        "; give a larger --max-steps");
   }
 
-  const int parts = part_of<method::moco_options>(o).bn_splits;
+  const int parts = chosen_part<method::moco_options>(o).bn_splits;
   if (o.batch % parts != 0) {
     throw error::usage("bn-splits: a batch of " + number(o.batch) + from("batch") + " has no " +
                        number(parts) + from("bn-splits") +
