@@ -461,8 +461,9 @@ void codes(const Visit& visit) {
        {std::pair<std::int64_t, int>{1, 1}, {3, 17}, {31, 257}, {257, 2053}}) {
     const auto size = " (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
     const numbers x = random_numbers(rows * columns, 1, -10, 10);
-    const numbers of_columns = random_numbers(columns, 2, -3, 3), of_rows(rows, 20);
-    const numbers target = random_numbers(rows * columns, 3, 0, 2.0f / columns);
+    const numbers of_columns = random_numbers(columns, 2, -3, 3),
+                  of_rows(static_cast<std::size_t>(rows), 20);
+    const numbers target = random_numbers(rows * columns, 3, 0, 2.0f / static_cast<float>(columns));
     const numbers gradient = random_numbers(rows * columns, 4);
     visit("each_row of log_sum_exp_row" + size, within::softmax, [&](auto& b) {
       using T = typename std::remove_cvref_t<decltype(b)>::real;
