@@ -457,8 +457,10 @@ void losses(const Visit& visit) {
 template <class Fast, class Visit>
 void codes(const Visit& visit) {
   using within = tolerance<Fast>;
-  for (const auto& [rows, columns] :
-       {std::pair<std::int64_t, int>{1, 1}, {3, 17}, {31, 257}, {257, 2053}}) {
+  for (const auto& extents :
+       {features(1, 1), features(3, 17), features(31, 257), features(257, 2053)}) {
+    const std::int64_t rows = extents.images;
+    const int columns = extents.channels;
     const auto size = " (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
     const numbers x = random_numbers(rows * columns, 1, -10, 10);
     const numbers of_columns = random_numbers(columns, 2, -3, 3),
