@@ -58,6 +58,10 @@ TEMPLATE_LIST_TEST_CASE("softmax cross-entropy agrees with the oracle", "", pair
   losses<typename TestType::first_type>(within_tolerance<TestType>());
 }
 
+TEMPLATE_LIST_TEST_CASE("functors of rows agree with the oracle", "", pairs) {
+  codes<typename TestType::first_type>(within_tolerance<TestType>());
+}
+
 TEMPLATE_LIST_TEST_CASE("every operation gives the same bits on 1, 2, 3 and 8 threads", "",
                         threaded) {
   TestType one(1), two(2), three(3), eight(8);

@@ -467,12 +467,13 @@ void codes(const Visit& visit) {
                   of_rows(static_cast<std::size_t>(rows), 20);
     const numbers target = random_numbers(rows * columns, 3, 0, 2.0f / static_cast<float>(columns));
     const numbers gradient = random_numbers(rows * columns, 4);
-    visit("each_row of log_sum_exp_row" + size, within::softmax, [&](auto& b) {
-      using T = typename std::remove_cvref_t<decltype(b)>::real;
-      device_array from(b, x), offset(b, of_columns), to(b, unwritten(rows));
-      b.each_row(rows, columns, kernels::log_sum_exp_row<T>{from, columns, offset, to});
-      return numbers_of(to);
-    });
+    visit("each_row of log_sum_exp_row" + size, within::softmax + within::sum(columns),
+          [&](auto& b) {
+            using T = typename std::remove_cvref_t<decltype(b)>::real;
+            device_array from(b, x), offset(b, of_columns), to(b, unwritten(rows));
+            b.each_row(rows, columns, kernels::log_sum_exp_row<T>{from, columns, offset, to});
+            return numbers_of(to);
+          });
     visit("each_row of exp_row" + size, within::softmax, [&](auto& b) {
       using T = typename std::remove_cvref_t<decltype(b)>::real;
       device_array from(b, x), own(b, of_rows), offset(b, of_columns);
@@ -480,14 +481,15 @@ void codes(const Visit& visit) {
       b.each_row(rows, columns, kernels::exp_row<T>{from, columns, own, offset, to});
       return numbers_of(to);
     });
-    visit("each_row of soft_cross_entropy_row" + size, within::softmax, [&](auto& b) {
-      using T = typename std::remove_cvref_t<decltype(b)>::real;
-      device_array from(b, x), wanted(b, target), d(b, gradient), loss(b, unwritten(rows));
-      b.each_row(
-          rows, columns,
-          kernels::soft_cross_entropy_row<T>{from, wanted, columns, T(0.7), T(0.5), loss, d});
-      return numbers_of(d, loss);
-    });
+    visit("each_row of soft_cross_entropy_row" + size, within::softmax + within::sum(columns),
+          [&](auto& b) {
+            using T = typename std::remove_cvref_t<decltype(b)>::real;
+            device_array from(b, x), wanted(b, target), d(b, gradient), loss(b, unwritten(rows));
+            b.each_row(
+                rows, columns,
+                kernels::soft_cross_entropy_row<T>{from, wanted, columns, T(0.7), T(0.5), loss, d});
+            return numbers_of(d, loss);
+          });
   }
 }
 

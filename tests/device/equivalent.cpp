@@ -49,6 +49,10 @@ TEST_CASE("softmax cross-entropy agrees with the oracle") {
   if (present()) losses<device>(agrees());
 }
 
+TEST_CASE("functors of rows agree with the oracle") {
+  if (present()) codes<device>(agrees());
+}
+
 TEST_CASE("every operation gives the same bits again") {
   if (!present()) return;
   device once, again;
