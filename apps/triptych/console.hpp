@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -185,7 +186,7 @@ std::string joined(const List& list, const Text& text_of, const char* between = 
 
 /// "59 s", "12 min 05 s", "3 h 20 min"
 inline std::string duration_text(double seconds) {
-  const auto total = static_cast<long long>(std::clamp(seconds, 0.0, 1e9) + 0.5);
+  const auto total = std::llround(std::clamp(seconds, 0.0, 1e9));
   char text[48];
   if (total < 60) {
     std::snprintf(text, sizeof text, "%lld s", total);

@@ -118,8 +118,8 @@ inline constexpr std::size_t most_elements = 100;  ///< of a list
 
 /// Whole numbers with commas between them; an array demands its size.
 template <class Options, class List>
-field<Options> wholes(List Options::*member, int low, int high, std::string hint) {
-  return {.hint = std::move(hint),
+field<Options> wholes(List Options::*member, int low, int high, const std::string& hint) {
+  return {.hint = hint,
           .read = [=](Options& o, std::string_view text) -> std::string {
             if (text.empty()) return "is empty";
             std::vector<int> numbers;
@@ -239,7 +239,8 @@ field<Options> name_among(std::string Options::*member, std::span<const std::str
 
 /// Several values of an enumeration with commas between them; "all" is each of them.
 template <class Options, class Enum>
-field<Options> several_of(std::vector<Enum> Options::*member, std::vector<std::string_view> names) {
+field<Options> several_of(std::vector<Enum> Options::*member,
+                          const std::vector<std::string_view>& names) {
   auto with_all = names;
   with_all.push_back("all");
   return {.hint = join(with_all, "|") + "[,...]",
@@ -303,8 +304,9 @@ field<Options> flag(bool Options::*member) {
 
 /// Any text but the empty one, such as a path.
 template <class Options>
-field<Options> text(std::string Options::*member, std::string hint, std::string example) {
-  return {.hint = std::move(hint),
+field<Options> text(std::string Options::*member, const std::string& hint,
+                    const std::string& example) {
+  return {.hint = hint,
           .read = [=](Options& o, std::string_view given) -> std::string {
             if (given.empty()) return "is empty";
             if (given.find('\0') != std::string_view::npos) return "holds a zero byte";
@@ -312,7 +314,7 @@ field<Options> text(std::string Options::*member, std::string hint, std::string 
             return {};
           },
           .write = [=](const Options& o) { return o.*member; },
-          .example = std::move(example)};
+          .example = example};
 }
 
 /// A field of a part of the options.

@@ -40,7 +40,9 @@ struct host_allocator {
     const auto address = reinterpret_cast<std::uintptr_t>(p);
     const std::uintptr_t begin = (address + page - 1) / page * page;
     const std::uintptr_t end = (address + bytes) / page * page;
-    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    if (begin < end) {
+      madvise(static_cast<std::byte*>(p) + (begin - address), end - begin, MADV_HUGEPAGE);
+    }
 #endif
     return p;
   }

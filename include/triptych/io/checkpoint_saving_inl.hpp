@@ -114,7 +114,7 @@ TRIPTYCH_INLINE fs::path save_checkpoint(const fs::path& directory, const checkp
                                          const std::vector<checkpoint_file>& files,
                                          const retention& policy) {
   const std::string step = checkpoint_name(note.step), manifest(detail::manifest_name);
-  const fs::path target = directory / step;
+  fs::path target = directory / step;
   make_directories(directory);
   owned_names owned(directory);
   std::vector<std::string> names{"latest", step + "/" + manifest};
