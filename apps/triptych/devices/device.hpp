@@ -105,7 +105,7 @@ inline placement place(const train_options& o, const std::optional<backend::cuda
 /// Where the run computes, after a look at this machine.
 inline placement placed(const train_options& o) {
   const bool asks = o.device != choice::device::cpu && o.backend == choice::backend::eigen;
-  const placement where = place(o, asks ? cuda_here() : std::nullopt);
+  placement where = place(o, asks ? cuda_here() : std::nullopt);
   if (!where.cuda && o.backend == choice::backend::eigen && o.convolution == "bf16") {
     convolution::bf16_products<>::need();
   }

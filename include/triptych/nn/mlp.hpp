@@ -31,7 +31,6 @@ enum class head_norm { all, plain, hidden, none };
 inline std::vector<mlp_layer> projector_layers(const std::vector<int>& sizes,
                                                head_norm norm = head_norm::all) {
   std::vector<mlp_layer> layers;
-  layers.reserve(sizes.size());
   for (const int size : sizes) layers.push_back({size, norm != head_norm::none, true});
   if (layers.empty()) return layers;
   auto& last = layers.back();
