@@ -299,7 +299,7 @@ class train_run {
       return trainer_->advance();
     }
     train::step_dump dump(*method_);
-    const auto r = trainer_->advance(dump.trace());
+    auto r = trainer_->advance(dump.trace());
     dump.finish(r.report);
     auto as_it_was = options_;
     as_it_was.lr = base_rate(options_, r.step - 1);
