@@ -608,6 +608,8 @@ class Bed:
         wrong = self.judge(command, result, what in ("EINTR", "short"), kill)
         if what in REASONS and result.code in (2, 6) and REASONS[what] not in result.err:
             wrong.append("note MISLED the sentence hides " + what)
+        if what == "ENOMEM" and result.code not in (0, 7):
+            wrong.append(f"MEMORY was short, and the code is {result.code}")
         if result.code > 0 and command.sub == "train" and not keep and self.status_then == "running":
             wrong.append("note STATUS running after an end with a sentence")
         return result, wrong
