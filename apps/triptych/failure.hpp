@@ -24,9 +24,13 @@ namespace triptych::app {
 
 inline std::string less_memory(const train_options& o) {
   if (!o.resume.empty()) return {};  // it goes on as it began
-  return std::string("choose a smaller ") +
-         (has_queue(o) ? "--batch, --width or --queue" : "--batch or --width") +
-         ", or fewer images (" +
+  std::string options = "--batch", last = "--width";
+  for (const char* more : {"prototypes", "queue"}) {
+    if (!method_takes(o, more)) continue;
+    options += ", " + last;
+    last = std::string("--") + more;
+  }
+  return "choose a smaller " + options + " or " + last + ", or fewer images (" +
          (data::generated(o.data) ? "--procedural-train)" : "--limit-per-file)");
 }
 inline std::string less_memory(const reproduce_options& o) { return less_memory(o.train); }

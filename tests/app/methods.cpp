@@ -109,6 +109,18 @@ TEST_CASE("A queue that SwAV does not ask for is not there, and one that is too 
   CHECK(refused.err.find("give --queue 32 or more") != std::string::npos);
 }
 
+TEST_CASE("Prototypes are among what takes less where memory is short") {
+  const tiny_run run;
+  const words swav = tiny_options + words{"--method", "swav"};
+  const auto refused =
+      run.train(last_wins(swav + words{"--head", "16,1048576", "--prototypes", "16777216"}));
+  INFO(refused.err);
+  CHECK(refused.code == 7);
+  CHECK(refused.err.find("a smaller --batch, --width, --prototypes or --queue") !=
+        std::string::npos);
+  CHECK(run.train(swav + words{"--prototypes", "20", "--max-steps", "1"}).code == 0);
+}
+
 TEST_CASE("A misspelled method is refused with the nearest name") {
   const tiny_run run;
   const auto result = run.train(tiny_options + words{"--method", "simclear"});

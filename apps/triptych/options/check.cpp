@@ -34,7 +34,9 @@ Options chosen_part(const train_options& o) {
 
 }  // namespace
 
-bool has_queue(const train_options& o) { return has_option<methods>(o.method, "queue"); }
+bool method_takes(const train_options& o, std::string_view option) {
+  return has_option<methods>(o.method, option);
+}
 
 int view_size(const train_options& o) {
   if (o.image_size > 0) return o.image_size;

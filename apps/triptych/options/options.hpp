@@ -280,7 +280,7 @@ std::vector<std::string> table_differences(std::string_view text, const std::str
 /// What was given of the options that change what is computed, and is not the default.
 std::vector<std::pair<std::string, std::string>> chosen(const train_options& options);
 
-/// Whether --queue means something to the method.
-bool has_queue(const train_options& options);
+/// Whether an option, such as queue, means something to the method.
+bool method_takes(const train_options& options, std::string_view option);
 
 }  // namespace triptych::app
