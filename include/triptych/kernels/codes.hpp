@@ -1,7 +1,7 @@
 // triptych/kernels/codes.hpp
 //
-// Functors over rows for soft targets (loss/sinkhorn.hpp, loss/soft_cross_entropy.hpp). Cost: two
-// passes over a row that stays in cache, with one exponential a number.
+// Functors over rows for soft targets (loss/sinkhorn.hpp, loss/soft_cross_entropy.hpp). Cost: one
+// to four passes over a row that stays in cache, with at most two exponentials a number.
 #pragma once
 
 #include <cmath>

@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
-#include <utility>
 
 #include <triptych/core/options.hpp>
 #include <triptych/loss/sinkhorn.hpp>
