@@ -10,4 +10,5 @@
 
 #include <triptych/train/checkpoint.hpp>      // defines: train::save_checkpoint, train::restore
 #include <triptych/train/encoder_export.hpp>  // defines: train::export_encoder
+#include <triptych/train/encoder_import.hpp>  // defines: train::read_encoder, train::import_encoder
 #include <triptych/train/step_dump.hpp>       // defines: train::step_dump

@@ -16,7 +16,6 @@ namespace triptych::app {
 int embed(const embed_options& asked) {
   frozen_run subject(asked);
   const embed_options& options = subject.options;
-  const trained_run& run = subject.run;
   const data::image_set& set =
       options.split == choice::split::train ? subject.images.train : subject.images.test;
   progress bar(options.quiet);
@@ -28,15 +27,15 @@ int embed(const embed_options& asked) {
     throw no_test_images(set, "give --split train for the features of the training images");
   }
   bar.update("encoding " + std::to_string(set.labeled()) + " images");
-  const auto features =
-      eval::encode(subject.encoder, set, view_size(run.options), subject.pool, options.batch);
+  const auto features = eval::encode(subject.encoder, set, view_size(subject.source.options),
+                                     subject.pool, options.batch);
   bar.clear();
 
   const auto rows = features.size;
   io::save_safetensors(options.out,
                        {io::tensor_of<float>("features", {rows, features.dim}, features.values),
                         io::tensor_of<std::int32_t>("labels", {rows}, features.labels)},
-                       {{"checkpoint", run.checkpoint.path.string()},
+                       {{"checkpoint", subject.source.path.string()},
                         {"data", set.name},
                         {"split", options.split == choice::split::train ? "train" : "test"}});
   std::cout << "wrote " << features.size << " x " << features.dim << " features to "

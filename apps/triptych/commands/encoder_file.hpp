@@ -1,13 +1,16 @@
 // apps/triptych/commands/encoder_file.hpp
 //
-// The encoder of a run, read back for evaluation: the checkpoint, the configuration it was trained
-// with, and a frozen network on the fast backend.
+// An encoder, read for evaluation: that of a run, with the configuration and the images that it was
+// trained with, or that of a file of weights, which may know neither; as a frozen network on the
+// fast backend.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <triptych/backend/eigen.hpp>
@@ -15,12 +18,13 @@
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
+#include <triptych/io/hash.hpp>
 #include <triptych/network/network.hpp>
-#include <triptych/nn/parameters.hpp>
-#include <triptych/train/host_tensor.hpp>
+#include <triptych/train/encoder_import.hpp>
 #include <triptych/update/ema.hpp>
 
 #include "triptych/commands/images.hpp"
+#include "triptych/commands/initial_encoder.hpp"
 #include "triptych/commands/saved_run.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/make.hpp"
@@ -31,16 +35,20 @@ namespace triptych::app {
 /// A network that is an encoder alone, and is never trained.
 using frozen_encoder = network<backend::eigen<>, update::ema>;
 
-/// What an evaluation starts from.
-struct trained_run {
-  std::filesystem::path directory;  ///< of the run; of the checkpoint if it lies in none
-  io::loaded_checkpoint checkpoint;
-  train_options options;
+/// What an evaluation looks through, wherever it lies.
+struct encoder_source {
+  std::filesystem::path path;  ///< of the checkpoint, or of the file of weights
+  /// Where results go: --out, the run, or what the checkpoint lies in; for a file runs/ and a name.
+  std::filesystem::path directory;
+  std::string mark;       ///< tells it from others: a name and a checksum
+  train_options options;  ///< the run's; of a file, what the file and the command say
+  train::encoder_weights weights;
+  std::optional<train::data_identity> images;       ///< that it was trained on, if known
+  std::optional<augment::normalization> constants;  ///< that normalized them, if known
+  std::vector<std::string> notices;                 ///< what is to be said of it
 };
 
-/// Reads a run's newest checkpoint, or the checkpoint at `path`. Throws error::usage where there is
-/// neither.
-inline trained_run open_run(const std::filesystem::path& path) {
+inline encoder_source open_checkpoint(const std::filesystem::path& path) {
   const auto is_run = [&](const auto& p) { return io::is_there(p / "checkpoints"); };
   const auto newest = io::newest_checkpoint(path / "checkpoints");
   if (!newest && (is_run(path) || !io::is_a_directory(path))) {
@@ -49,11 +57,82 @@ inline trained_run open_run(const std::filesystem::path& path) {
                        (begun ? "train first: triptych train --resume " + shell_word(path.string())
                               : std::string("give the --out of a training run")));
   }
-  auto checkpoint = io::load_checkpoint(newest.value_or(path));
-  auto options = config_of(checkpoint);
-  const auto run = newest ? path : checkpoint.path.parent_path().parent_path();
+  const auto saved = io::load_checkpoint(newest.value_or(path));
+  auto options = config_of(saved);
+  const auto run = newest ? path : saved.path.parent_path().parent_path();
   options.data_dir = data_dir_of(run, options.data_dir);
-  return {is_run(run) ? run : path, std::move(checkpoint), std::move(options)};
+  const auto refuse = [&](const std::string& why) {
+    return error::checkpoint("the checkpoint " + saved.path.string() +
+                             " does not hold the encoder of its own configuration: " + why +
+                             "; take another checkpoint");
+  };
+  const auto& model = saved.file("model");
+  nn::resnet_options found;
+  try {
+    found = train::find_encoder(model.header()).architecture;
+  } catch (const error& failure) {
+    throw refuse(without_advice(failure));
+  }
+  for (const auto& one : encoder_differences(options, found)) throw refuse("its " + one);
+  const auto manifest = io::digest_of(io::read_file(saved.path / "MANIFEST.json").text());
+  encoder_source source{.path = saved.path,
+                        .directory = is_run(run) ? run : path,
+                        .mark = saved.path.filename().string() + " (" +
+                                io::hex_text(manifest.xxh64) + ")",
+                        .options = std::move(options),
+                        .weights = train::read_encoder(model),
+                        .images = identity_of(saved),
+                        .constants = {},
+                        .notices = {}};
+  if (source.images) source.constants = source.images->constants;
+  return source;
+}
+
+/// A file of weights says at most which images they are of; the rest is asked for.
+template <class Options>
+encoder_source open_weights(const Options& asked) {
+  const std::filesystem::path path = asked.run;
+  auto file = open_encoder_file(path);
+  encoder_source source{.path = path,
+                        .directory = {},
+                        .mark = path.filename().string() + " (" + file.xxh64 + ")",
+                        .options = {},
+                        .weights = std::move(file.weights),
+                        .images = std::move(file.images),
+                        .constants = file.constants,
+                        .notices = std::move(file.notices)};
+  auto& run = source.options;
+  run.encoder = source.weights.architecture;
+  run.data = asked.data;
+  if (!asked.from.has("data")) {
+    if (!source.images) {
+      throw error::usage(path.string() +
+                         " does not say which images it is for; give some, e.g. --data cifar10");
+    }
+    run.data = source.images->name;
+  }
+  run.image_size = file.image_size;
+  if (!source.constants && asked.normalize.from == normalize_choice::kind::automatic) {
+    throw error::usage(path.string() +
+                       " does not say what normalizes its images; give --normalize imagenet, data "
+                       "(the data set's constants) or three means and three deviations");
+  }
+  source.directory = "runs/" + path.stem().string() + "-on-" + run.data;
+  return source;
+}
+
+/// Reads what was asked for: a run's newest checkpoint, the checkpoint or the file of weights at
+/// `asked.run`. Throws error::usage where there is none of them.
+template <class Options>
+encoder_source open_encoder(const Options& asked) {
+  const bool is_file = io::type_of(asked.run) == std::filesystem::file_type::regular;
+  auto source = is_file ? open_weights(asked) : open_checkpoint(asked.run);
+  if (asked.image_size > 0) source.options.image_size = asked.image_size;
+  if (data::data_set_of(source.options.data).side == 0 && source.options.image_size == 0) {
+    throw error::usage("image-size: the data set " + source.options.data +
+                       " has no size of its own; give e.g. --image-size 224");
+  }
+  return source;
 }
 
 inline frozen_encoder make_encoder(backend::eigen<>& backend, const train_options& options) {
@@ -64,67 +143,39 @@ inline constexpr int largest_usual_view = 512;              ///< pixels on a sid
 inline constexpr std::int64_t most_usual_images = 100'000;  ///< generated ones of a part
 
 /// A checkpoint of a few bytes can ask for any amount of work. Throws error::usage for sizes of
-/// images beyond the usual ones, which the user must have asked for.
-inline void require_usual(const trained_run& run, bool generated) {
-  const auto& o = run.options;
+/// images beyond the usual ones, which the user must have asked for: by --large, or of a view's size
+/// by `sized`.
+inline void require_usual(const encoder_source& source, bool sized, bool generated) {
+  const auto& o = source.options;
   std::string unusual;
-  if (view_size(o) > largest_usual_view) {
+  if (!sized && view_size(o) > largest_usual_view) {
     unusual = "views of " + std::to_string(view_size(o)) + " pixels";
   } else if (generated && std::max(o.procedural_train, o.procedural_test) > most_usual_images) {
     unusual = std::to_string(std::max(o.procedural_train, o.procedural_test)) + " generated images";
   } else {
     return;
   }
-  throw error::usage("the checkpoint " + run.checkpoint.path.string() + " asks for " + unusual +
+  throw error::usage("the checkpoint " + source.path.string() + " asks for " + unusual +
                      ", which may take very long; give --large if that is meant");
 }
 
-/// Throws error::checkpoint unless the checkpoint holds the encoder that its configuration
-/// describes. To be called before memory is taken for it.
-inline void require_encoder(const trained_run& run) {
-  nn::declaration d;
-  nn::architecture<>(nn::resnet(run.options.encoder), {{}, 0}).declare(d);
-  const auto& file = run.checkpoint.file("model");
-  for (const auto* list : {&d.weights, &d.statistics}) {
-    for (const auto& p : *list) {
-      const auto& found = file.info("online." + p.name);
-      const bool real = found.type == io::dtype::f32 || found.type == io::dtype::f64;
-      if (real && found.shape == p.shape) continue;
-      throw error::checkpoint(
-          "the checkpoint " + run.checkpoint.path.string() +
-          " does not hold the encoder of its own configuration: " + io::shown(found.name) + " is " +
-          io::describe(found.type, found.shape) + ", not " + io::describe(io::dtype::f32, p.shape) +
-          "; take another checkpoint");
-    }
-  }
-}
-
-/// Fills the encoder from the online network of a checkpoint of either precision.
-inline void load_encoder(frozen_encoder& network, const io::loaded_checkpoint& checkpoint) {
-  const auto& file = checkpoint.file("model");
-  const std::vector<method::named_arena<float>> arenas = {
-      {"online.", &network.weight_list(), network.weights()},
-      {"online.", &network.statistic_list(), network.statistics()}};
-  for (const auto& arena : arenas) {
-    train::upload(network.backend(), arena, [&](const std::string& name) {
-      if (file.info(name).type != io::dtype::f64) return file.values<float>(name);
-      const auto wide = file.values<double>(name);
-      return std::vector<float>(wide.begin(), wide.end());
-    });
-  }
-}
-
-/// All that a command needs to look at the images through the encoder of the run that it was given.
+/// All that a command needs to look at the images through the encoder that it was given.
 template <class Options>
 struct frozen_run {
   explicit frozen_run(const Options& asked)
-      : run(open_run(asked.run)), options(with_images_of(run, asked)),
-        data(load_images(options, run.options, options.threads)), images(data.images),
+      : source(open_encoder(asked)), options(with_images_of(source, asked)),
+        data(load_images(options, source.options, options.threads)), images(data.images),
         backend(options.threads), pool(options.threads),
-        encoder(make_encoder(backend, run.options)) {
-    load_encoder(encoder, run.checkpoint);
+        encoder(make_encoder(backend, source.options)) {
+    for (const auto& arena :
+         {method::named_arena<float>{"", &encoder.weight_list(), encoder.weights()},
+          method::named_arena<float>{"", &encoder.statistic_list(), encoder.statistics()}}) {
+      train::import_encoder(backend, arena, source.weights);
+    }
+    notices = source.notices;
     for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
-    changes = compare_images(run.checkpoint, data, notices);
+    if (source.images) changes = train::differences(*source.images, data.identity);
+    normalize_as(source.constants, options.normalize, data, notices);
     const bool meant = options.from.has("data") || options.from.has("limit-per-file");
     if (!changes.empty() && !meant) notices.push_back("not as in training: " + in_words(changes));
   }
@@ -132,7 +183,7 @@ struct frozen_run {
   /// What is to be said of the images: of every file, and where they are not those of training.
   std::vector<std::string> notices;
   std::vector<std::string> changes;  ///< of the images since training
-  trained_run run;
+  encoder_source source;
   Options options;                ///< with the run's images where none were named
   train::identified_images data;  ///< normalized as in training
   const data::split& images;      ///< of them
@@ -143,14 +194,13 @@ struct frozen_run {
   /// Throws error::checkpoint unless the images are those of training.
   void refuse_other_images() const {
     if (changes.empty()) return;
-    throw other_images(run.directory.string(), changes, "give those, or another --out");
+    throw other_images(source.directory.string(), changes, "give those, or another --out");
   }
 
  private:
-  static Options with_images_of(const trained_run& run, Options own) {
-    inherit_data(own, run.options);
-    require_encoder(run);
-    if (!own.large) require_usual(run, data::generated(own.data));
+  static Options with_images_of(const encoder_source& source, Options own) {
+    inherit_data(own, source.options);
+    if (!own.large) require_usual(source, own.image_size > 0, data::generated(own.data));
     return own;
   }
 };

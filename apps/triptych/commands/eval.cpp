@@ -50,7 +50,7 @@ class linear_evaluation {
   /// What lies in `state` is looked at before anything is measured: it may be refused.
   linear_evaluation(frozen_run<eval_options>& subject, const eval_options& options,
                     std::filesystem::path state, progress& bar)
-      : options_(options), run_(subject.run), images_(subject.images), encoder_(subject.encoder),
+      : options_(options), run_(subject.source), images_(subject.images), encoder_(subject.encoder),
         pool_(subject.pool), directory_(std::move(state)),
         checksums_(subject.data.identity.train.xxh64 + ", " + subject.data.identity.test.xxh64),
         size_(view_size(run_.options)), per_epoch_(images_.train.size() / options_.batch),
@@ -109,13 +109,10 @@ class linear_evaluation {
   }
 
  private:
-  /// What a saved state must agree with. The manifest stands for every bit of the checkpoint.
+  /// What a saved state must agree with. The encoder's mark stands for every bit of it.
   [[nodiscard]] std::string identity() const {
-    const auto& path = run_.checkpoint.path;
-    const auto manifest = io::digest_of(io::read_file(path / "MANIFEST.json").text());
-    return path.filename().string() + " (" + io::hex_text(manifest.xxh64) + ") on " +
-           images_.train.name + " " + std::to_string(images_.train.size()) + " (" + checksums_ +
-           "), epochs " + std::to_string(options_.epochs) + ", batch " +
+    return run_.mark + " on " + images_.train.name + " " + std::to_string(images_.train.size()) +
+           " (" + checksums_ + "), epochs " + std::to_string(options_.epochs) + ", batch " +
            std::to_string(options_.batch) + ", lr " + io::number_text(options_.lr) + ", seed " +
            std::to_string(options_.seed);
   }
@@ -186,7 +183,7 @@ class linear_evaluation {
   }
 
   const eval_options& options_;
-  const trained_run& run_;
+  const encoder_source& run_;
   const data::split& images_;
   frozen_encoder& encoder_;
   thread_pool& pool_;
@@ -289,7 +286,7 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   auto& learned_from = subject.data.images.train;
   learned_from.labels.resize(static_cast<std::size_t>(learned_from.labeled()));
   eval_options options = subject.options;
-  const trained_run& run = subject.run;
+  const encoder_source& run = subject.source;
   const data::split& images = subject.images;
   thread_pool& pool = subject.pool;
   progress bar(options.quiet);
@@ -300,7 +297,11 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
                                           shell_word(asked.run) +
                                           " --split train --out features.safetensors");
   }
-  if (options.trained && state.empty()) own_result(run.directory);
+  const std::filesystem::path where = options.out.empty() ? run.directory : std::filesystem::path(options.out);
+  if (options.trained && state.empty()) {
+    io::make_directories(where);
+    own_result(where);
+  }
   const int size = view_size(run.options);
   const bool by_linear = options.trained && asks_for(options, choice::protocol::linear);
   const bool by_logistic = asks_for(options, choice::protocol::logistic);
@@ -311,17 +312,11 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     smaller = ", batch " + std::to_string(options.batch);
   }
 
-  evaluation e{run.directory,
-               run.checkpoint.path.string(),
-               images.train.name,
-               images.train.size(),
-               images.test.size(),
-               {},
-               {}};
+  evaluation e{
+      where, run.path.string(), images.train.name, images.train.size(), images.test.size(), {}, {}};
   std::optional<linear_evaluation> linear;
   if (by_linear) {
-    linear.emplace(subject, options, state.empty() ? run.directory / "eval" / "linear" : state,
-                   bar);
+    linear.emplace(subject, options, state.empty() ? where / "eval" / "linear" : state, bar);
   }
   // What cannot be measured does not keep the rest from being measured.
   const auto attempt = [&](const std::string& what, const auto& measure) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <triptych/augment/normalize.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/first_few.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -75,28 +76,27 @@ inline std::optional<train::data_identity> identity_of(const io::loaded_checkpoi
   return train::read_identity(found->second, (saved.path / "MANIFEST.json, data").string());
 }
 
-/// What normalized the images that a checkpoint was trained on normalizes these. Returns what these
-/// have otherwise; where the checkpoint does not say it and the constants were measured, `notices`
+/// Images are normalized as `choice` has it; by itself, by the `known` constants of those that the
+/// weights were trained on. Where these are not known and the data set's were measured, `notices`
 /// gets a warning.
-inline std::vector<std::string> compare_images(const io::loaded_checkpoint& saved,
-                                               train::identified_images& data,
-                                               std::vector<std::string>& notices) {
-  const auto before = identity_of(saved);
-  if (!before) {
-    if (data::data_set_of(data.identity.name).place == data::place::given) {
-      notices.emplace_back(
-          "warning: the run does not say which images it was trained on; these are "
-          "taken for them, and what normalizes these for what normalized those");
-    }
-    return {};
+inline void normalize_as(const std::optional<augment::normalization>& known,
+                         const normalize_choice& choice, train::identified_images& data,
+                         std::vector<std::string>& notices) {
+  using kind = normalize_choice::kind;
+  auto& constants = data.identity.constants;
+  if (choice.from == kind::given) constants = choice.numbers;
+  if (choice.from == kind::imagenet) constants = augment::imagenet_normalization;
+  if (choice.from == kind::automatic && known) constants = *known;
+  if (choice.from == kind::automatic && !known &&
+      data::data_set_of(data.identity.name).place == data::place::given) {
+    notices.emplace_back(
+        "warning: the run does not say which images it was trained on; these are taken for them, "
+        "and what normalizes these for what normalized those");
   }
-  auto changes = train::differences(*before, data.identity);
-  data.identity.constants = before->constants;
   for (auto* set : {&data.images.train, &data.images.test}) {
-    set->mean = before->constants.mean;
-    set->deviation = before->constants.deviation;
+    set->mean = constants.mean;
+    set->deviation = constants.deviation;
   }
-  return changes;
 }
 
 /// "24 training images, not 16, ..."

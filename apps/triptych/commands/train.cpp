@@ -11,6 +11,7 @@
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/commands/commands.hpp"
+#include "triptych/commands/initial_encoder.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/commands/saved_run.hpp"
 #include "triptych/console.hpp"
@@ -71,6 +72,7 @@ train_options continued(const train_options& asked) {
 /// The options as they count, warnings said.
 train_options settled(const train_options& asked) {
   auto options = asked.resume.empty() ? asked : continued(asked);
+  if (asked.resume.empty() && !options.init.empty()) options = with_initial_encoder(options);
   for (const auto& warning : check(options)) say("warning: " + warning);
   return options;
 }

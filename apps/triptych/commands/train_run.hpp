@@ -32,6 +32,7 @@
 
 #include "triptych/build_info.hpp"
 #include "triptych/commands/images.hpp"
+#include "triptych/commands/initial_encoder.hpp"
 #include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/commands/saved_run.hpp"
@@ -43,6 +44,8 @@
 #include "triptych/signals.hpp"
 
 namespace triptych::app {
+
+inline constexpr const char* initial_key = "init";  ///< in the manifest of a checkpoint
 
 template <class B>
 class train_run {
@@ -61,6 +64,7 @@ class train_run {
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
   trained rehearse() {
+    start();
     trainer_type trainer(*method_, images_.train, recipe_);
     describe(trainer);
     trainer.advance();
@@ -104,6 +108,7 @@ class train_run {
         export_encoder();  // the one that is there may be of another step
       } else {
         describe(*trainer_);
+        for (const auto& one : notices_) bar.note(one);
         save();
       }
       return loop();
@@ -151,6 +156,25 @@ class train_run {
     return options_.max_steps > 0 ? std::min(options_.max_steps, trainer.steps()) : trainer.steps();
   }
 
+  /// What stands before the first step: the encoder of --init, and what normalizes the images.
+  void start() {
+    std::optional<augment::normalization> constants;
+    if (!options_.init.empty()) {
+      auto file = open_encoder_file(options_.init);
+      train::import_encoder(*method_, file.weights);
+      constants = file.constants;
+      if (!constants && options_.normalize.from == normalize_choice::kind::automatic) {
+        throw error::usage(options_.init +
+                           " does not say what normalizes its images; give --normalize imagenet, "
+                           "data (the data set's constants) or three means and three deviations");
+      }
+      initial_ = options_.init + " (" + file.xxh64 + ")";
+      notices_ = std::move(file.notices);
+    }
+    std::vector<std::string> none;  // the images are new ones: nothing is compared
+    normalize_as(constants ? constants : data_.identity.constants, options_.normalize, data_, none);
+  }
+
   void make_trainer(std::int64_t first) {
     trainer_.emplace(*method_, images_.train, recipe_, first);
   }
@@ -158,6 +182,7 @@ class train_run {
   /// A new run. What can be refused is refused before anything is made or replaced, and the
   /// configuration is written first: with it the run can be resumed.
   void begin() {
+    start();
     make_trainer(0);
     directory_.emplace(run_directory(options_), entry(options_));
     directory_->claim(io::run_directory::files());
@@ -181,6 +206,9 @@ class train_run {
       refuse_step_beyond_the_end(saved);
       make_trainer(saved.note.step);
       train::restore(saved, *method_, trainer_->queue_labels());
+      if (const auto from = saved.note.extra.find(initial_key); from != saved.note.extra.end()) {
+        initial_ = from->second;
+      }
       own_files();
       if (continues_) {
         io::mark_latest(directory_->checkpoints(),
@@ -189,6 +217,7 @@ class train_run {
         save_checkpoint();
       }
     } else {
+      start();
       make_trainer(0);
       own_files();
     }
@@ -225,7 +254,10 @@ class train_run {
 
   /// Training goes on with the images that it began with, normalized as they were.
   void refuse_other_images(const io::loaded_checkpoint& saved) {
-    const auto changes = compare_images(saved, data_, notices_);
+    const auto before = identity_of(saved);
+    const auto changes =
+        before ? train::differences(*before, data_.identity) : std::vector<std::string>{};
+    normalize_as(before ? std::optional(before->constants) : std::nullopt, {}, data_, notices_);
     if (changes.empty()) return;
     if (!options_.accept_changed_data) {
       throw other_images("the run in " + saved.path.parent_path().parent_path().string(), changes,
@@ -320,8 +352,10 @@ class train_run {
   }
 
   void save_checkpoint() {
+    io::metadata_map more{{identity_key, train::to_json(data_.identity)}};
+    if (!initial_.empty()) more.emplace(initial_key, initial_);
     train::save_checkpoint(directory_->checkpoints(), *method_, *trainer_, config_toml(options_),
-                           {{identity_key, train::to_json(data_.identity)}});
+                           more);
   }
 
   void export_encoder() {
@@ -421,6 +455,7 @@ class train_run {
     line("weights  " + std::to_string(method_->gradients().list->count()) +
          " in the online network, " +
          std::to_string(method_->encoder().architecture().encoder.out()) + " features");
+    if (!initial_.empty()) line("init     " + initial_);
     line("cost     " + std::to_string(method_->about().cost) +
          " encoder forwards an image (a backward counts two)");
     line("steps    " + std::to_string(last_step(trainer)) + ", " +
@@ -458,7 +493,8 @@ class train_run {
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
   bool continues_ = false;            ///< the run that is there
-  std::vector<std::string> notices_;  ///< about resuming
+  std::string initial_;               ///< file and checksum of --init; empty without it
+  std::vector<std::string> notices_;  ///< about resuming, or about --init
   double saved_rate_ = 0;             ///< base of the learning rate, as the checkpoint has it
   progress* bar_ = nullptr;
   double before_ = 0;  // seconds of training before this call

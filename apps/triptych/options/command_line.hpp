@@ -101,10 +101,15 @@ inline std::string shell_word(const std::string& word) {
   return text + "'";
 }
 
-/// The failure with another next step: it is what stands behind a sentence's last semicolon.
-inline error with_advice(const error& failure, const std::string& advice) {
+/// The sentence of a failure without its next step, which stands behind the last semicolon.
+inline std::string without_advice(const error& failure) {
   const std::string sentence = failure.what();
-  return {failure.kind(), sentence.substr(0, sentence.rfind("; ")) + "; " + advice};
+  return sentence.substr(0, sentence.rfind("; "));
+}
+
+/// The failure with another next step.
+inline error with_advice(const error& failure, const std::string& advice) {
+  return {failure.kind(), without_advice(failure) + "; " + advice};
 }
 
 /// The failure in the words of a command line: the library names a setting in backquotes, `batch`,

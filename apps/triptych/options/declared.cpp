@@ -2,6 +2,7 @@
 #include "triptych/options/declared.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <limits>
 
@@ -82,6 +83,55 @@ field<train_options> resume_field() {
   return result;
 }
 
+/// auto, imagenet, data, or three means and three deviations of pixels scaled to [0, 1].
+template <class Options>
+field<Options> normalize_field() {
+  using kind = normalize_choice::kind;
+  static constexpr std::array<std::string_view, 3> words{"auto", "imagenet", "data"};
+  return {.hint = "auto|imagenet|data|M,M,M,S,S,S",
+          .read = [](Options& o, std::string_view text) -> std::string {
+            std::size_t index = 0;
+            if (text.find(',') == text.npos) {
+              auto complaint = read_choice(text, words, index);
+              if (complaint.empty()) o.normalize = {static_cast<kind>(index), {}};
+              return complaint;
+            }
+            std::array<float, 6> numbers{};
+            for (std::size_t at = 0; at <= text.size(); ++index) {
+              const auto comma = std::min(text.find(',', at), text.size());
+              double x = 0;
+              if (index == numbers.size()) return "does not have 6 numbers";
+              if (auto complaint = read_number(text.substr(at, comma - at), x); !complaint.empty())
+                return "has the element '" + std::string(text.substr(at, comma - at)) +
+                       "', which " + complaint;
+              if (!(x >= (index < 3 ? 0 : 1e-6) && x <= 1)) {
+                return "has a " + std::string(index < 3 ? "mean" : "deviation") +
+                       " outside 0 to 1; they are of pixels scaled to that";
+              }
+              numbers[index] = static_cast<float>(x);
+              at = comma + 1;
+            }
+            if (index != numbers.size()) return "does not have 6 numbers";
+            o.normalize = {
+                kind::given,
+                {{numbers[0], numbers[1], numbers[2]}, {numbers[3], numbers[4], numbers[5]}}};
+            return {};
+          },
+          .write =
+              [](const Options& o) {
+                const auto& [from, given] = o.normalize;
+                if (from != kind::given) return std::string(words[static_cast<std::size_t>(from)]);
+                std::string text;
+                for (const auto* three : {&given.mean, &given.deviation}) {
+                  for (const float x : *three) {
+                    text += (text.empty() ? "" : ",") + io::number_text(x);
+                  }
+                }
+                return text;
+              },
+          .example = "imagenet"};
+}
+
 /// Several methods, too many for a hint.
 field<reproduce_options> methods_field() {
   auto result =
@@ -152,7 +202,12 @@ settings<train_options> run_settings() {
        "pixels on a side of a view, 0 = the data set's own"},
       {"augment", "Images", name_among(&o::augment, augment::preset_names),
        "recipe of the views: " + join(augment::preset_names, ", ")},
+      {"normalize", "Images", normalize_field<o>(),
+       "mean and deviation that normalize them; auto: those of --init's file, else the data set's"},
 
+      {"init", "Networks", text(&o::init, "FILE", "resnet18.safetensors"),
+       "start from the encoder in a safetensors file of torchvision's names; its width, blocks, "
+       "block and stem are taken"},
       {"width", "Networks", within(&o::encoder, whole(&nn::resnet_options::width, {1, 4096})),
        "channels of the first stage"},
       {"blocks", "Networks",
@@ -238,8 +293,10 @@ const settings<eval_options>& eval_settings() {
   using o = eval_options;
   static const settings<eval_options> table = [] {
     settings<eval_options> all{
-        {"run", "", positional(text(&o::run, "RUN", "runs/first")),
-         "run directory, or one of its checkpoints"},
+        {"run", "", positional(text(&o::run, "RUN|FILE", "runs/first")),
+         "run directory, one of its checkpoints, or a safetensors file of an encoder"},
+        {"out", "Evaluation", text(&o::out, "DIR", "runs/judged"),
+         "where eval.json goes; default: the run, for a file runs/ and its name and the data's"},
         {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names), "what to measure"},
         {"raw-pixels", "Evaluation", toggle(&o::raw_pixels),
          "measure nearest neighbors among raw pixels, too"},
@@ -253,12 +310,16 @@ const settings<eval_options>& eval_settings() {
         {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
         {"data", "Images", name_among(&o::data, data::data_set_names),
          "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
+        {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
+         "pixels on a side of a view, 0 = the run's, for a file the data set's"},
+        {"normalize", "Images", normalize_field<o>(),
+         "mean and deviation that normalize them; auto: as in training"},
         {"large", "Images", flag(&o::large), large_help},
         {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
         {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
         {"json", "Output", flag(&o::json), "results as JSON"},
     };
-    add_images(all, "large");
+    add_images(all, "image-size");
     return all;
   }();
   return table;
@@ -268,19 +329,23 @@ const settings<embed_options>& embed_settings() {
   using o = embed_options;
   static const settings<embed_options> table = [] {
     settings<embed_options> all{
-        {"run", "", positional(text(&o::run, "RUN", "runs/first")),
-         "run directory, or one of its checkpoints"},
+        {"run", "", positional(text(&o::run, "RUN|FILE", "runs/first")),
+         "run directory, one of its checkpoints, or a safetensors file of an encoder"},
         {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
          "where features and labels go"},
         {"split", "Images", one_of(&o::split, split_names), "which images"},
         {"data", "Images", name_among(&o::data, data::data_set_names),
          "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
+        {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
+         "pixels on a side of a view, 0 = the run's, for a file the data set's"},
+        {"normalize", "Images", normalize_field<o>(),
+         "mean and deviation that normalize them; auto: as in training"},
         {"large", "Images", flag(&o::large), large_help},
         {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
         {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
         {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
     };
-    add_images(all, "large");
+    add_images(all, "image-size");
     return all;
   }();
   return table;

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include <triptych/augment/normalize.hpp>
 #include <triptych/backend/device/cuda/options.hpp>
 #include <triptych/nn/architecture.hpp>
 #include <triptych/train/schedule.hpp>
@@ -53,6 +54,18 @@ struct sources {
     const auto found = given.find(name);
     return found == given.end() ? "the defaults" : found->second;
   }
+};
+
+/// What normalizes the images of a network.
+struct normalize_choice {
+  enum class kind {
+    automatic,  ///< what normalized those that its weights were trained on; of new ones, `data`
+    imagenet,
+    data,  ///< the constants of the data set
+    given
+  };
+  kind from = kind::automatic;
+  augment::normalization numbers{};  ///< where they are given
 };
 
 struct train_options {
@@ -92,8 +105,10 @@ struct train_options {
   std::int64_t procedural_train = 5000, procedural_test = 1000;
   int image_size = 0;  ///< 0: the data set's own; see view_size()
   std::string augment = "mncl";
+  normalize_choice normalize;
 
   // the networks
+  std::string init;  ///< a file whose encoder all networks start from; empty: a random one
   nn::resnet_options encoder;
   nn::head_options head;
 
@@ -126,7 +141,8 @@ struct train_options {
 void apply_variant(train_options& options, choice::variant variant);
 
 struct eval_options {
-  std::string run;  ///< a run directory or one of its checkpoints
+  std::string run;  ///< a run directory, one of its checkpoints, or a file of weights
+  std::string out;  ///< where results go; empty: encoder_source::directory
   std::vector<choice::protocol> protocol{choice::protocol::linear, choice::protocol::logistic,
                                          choice::protocol::knn};
   bool untrained_baseline = true;
@@ -143,6 +159,8 @@ struct eval_options {
   std::int64_t limit_per_file = 0;
   choice::bad_image on_bad_image = choice::bad_image::stop;
   std::int64_t image_memory = 0;
+  int image_size = 0;  ///< 0: the run's
+  normalize_choice normalize;
   bool large = false;  ///< see require_usual()
 
   bool raw_pixels = true;
@@ -164,6 +182,8 @@ struct embed_options {
   std::int64_t limit_per_file = 0;
   choice::bad_image on_bad_image = choice::bad_image::stop;
   std::int64_t image_memory = 0;
+  int image_size = 0;
+  normalize_choice normalize;
   bool large = false;  ///< see require_usual()
 
   sources from{};

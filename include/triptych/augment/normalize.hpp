@@ -32,6 +32,11 @@ struct normalization {
   }
 };
 
+/// Of ImageNet's training images: what most published weights expect. Source: torchvision, "Models
+/// and pre-trained weights".
+inline constexpr normalization imagenet_normalization{{0.485f, 0.456f, 0.406f},
+                                                      {0.229f, 0.224f, 0.225f}};
+
 /// The column of the source that lands in column x of a view.
 struct horizontal_flip {
   bool on;

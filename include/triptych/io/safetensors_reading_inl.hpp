@@ -52,6 +52,14 @@ class header_reader {
     }
     std::uint64_t length = 0;
     std::memcpy(&length, bytes.data(), sizeof length);
+    // PyTorch's files are archives (a zip begins with PK) or bare pickles (with 0x80).
+    constexpr std::uint64_t zip = 0x04034b50, pickle = 0x80;
+    if ((length & 0xffffffff) == zip || ((length & 0xff) == pickle && length > longest_header)) {
+      throw error::checkpoint(file_ +
+                              ": it looks like a file of torch.save, which can run programs when "
+                              "it is read; make safetensors of it: python3 tools/convert_pth.py "
+                              "FILE");
+    }
     if (length > longest_header) {
       throw refuse("the header length at byte 0 is " + std::to_string(length) +
                    ", above the limit of 100,000,000 bytes");

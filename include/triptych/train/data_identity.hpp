@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,10 @@ identified_images load_identified(data::source s, thread_pool* pool = nullptr);
 /// constants of pixels scaled to [0, 1], as "0.4914, 0.4822, 0.4465" (`triptych.mean`,
 /// `triptych.deviation`).
 io::metadata_map metadata_of(const data_identity& identity);
+
+/// What metadata_of() wrote; none where nobody did. Throws error::checkpoint where it is damaged.
+std::optional<data_identity> identity_in(const io::metadata_map& metadata,
+                                         const std::string& place);
 
 /// One JSON object.
 std::string to_json(const data_identity& identity);

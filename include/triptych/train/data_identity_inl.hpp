@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -84,6 +85,13 @@ TRIPTYCH_INLINE io::metadata_map metadata_of(const data_identity& id) {
   return {{"triptych.data", to_json(id)},
           {"triptych.mean", detail::with_commas(id.constants.mean)},
           {"triptych.deviation", detail::with_commas(id.constants.deviation)}};
+}
+
+TRIPTYCH_INLINE std::optional<data_identity> identity_in(const io::metadata_map& metadata,
+                                                         const std::string& place) {
+  const auto found = metadata.find("triptych.data");
+  if (found == metadata.end()) return std::nullopt;
+  return read_identity(found->second, place + ", triptych.data");
 }
 
 TRIPTYCH_INLINE std::string to_json(const data_identity& id) {

@@ -1,0 +1,91 @@
+// triptych/train/encoder_import.hpp
+//
+// The weights of a ResNet encoder in a safetensors file, whoever wrote it, and how they get into
+// networks. The names are torchvision's (timm's are the same) behind any prefix; the architecture
+// follows from names and shapes. Everything else in the file, such as heads, is left out.
+//
+//   conv1.weight                            torchvision, timm, export_encoder
+//   online.encoder.conv1.weight             a checkpoint's model.safetensors
+//   module.encoder_q.conv1.weight           MoCo, beside encoder_k
+//   module.conv1.weight                     DataParallel
+//   backbone.0.weight, backbone.4.0.conv1.weight    lightly: the children of an nn.Sequential
+//   layer2.0.shortcut.0.weight              others' word for downsample
+//
+// Of several encoders that which is trained by gradients is taken: not a momentum, key or teacher
+// one. Numbers may be F16, BF16, F32 or F64.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <triptych/config.hpp>
+#include <triptych/core/error.hpp>
+#include <triptych/io/safetensors.hpp>
+#include <triptych/method/learner.hpp>
+#include <triptych/nn/resnet.hpp>
+#include <triptych/train/host_tensor.hpp>
+
+namespace triptych::train {
+
+/// Where an encoder lies in a file.
+struct encoder_location {
+  nn::resnet_options architecture;
+  std::string prefix;                                     ///< of the file's names
+  std::map<std::string, std::string, std::less<>> names;  ///< the file's, by torchvision's
+  std::string left_out;  ///< what else there is: "fc (2 tensors), encoder_k (124)"; or empty
+};
+
+/// Finds the encoder by the names and shapes in a file's header. Throws error::checkpoint where
+/// there is none, or several of equal right, and where its tensors are not those of a ResNet: it
+/// lists what is missing, unexpected, and of another shape.
+encoder_location find_encoder(const io::safetensors_header& header);
+
+/// The numbers of an encoder in single precision, in PyTorch's order, by torchvision's names.
+struct encoder_weights {
+  nn::resnet_options architecture;
+  std::map<std::string, std::vector<float>, std::less<>> tensors;
+  std::string left_out;  ///< see encoder_location
+
+  /// Throws error::checkpoint where there is none of the name.
+  [[nodiscard]] const std::vector<float>& of(std::string_view name) const;
+};
+
+/// Reads the encoder of a file. Throws error::checkpoint as find_encoder does, and where a number
+/// is not finite or a variance negative.
+encoder_weights read_encoder(const io::safetensors_file& file);
+
+/// Overwrites the encoder's tensors of an arena: those named "encoder." + torchvision's name. Others
+/// stay as they are.
+template <class B>
+void import_encoder(B& backend, const method::named_arena<typename B::real>& arena,
+                    const encoder_weights& weights) {
+  using real = typename B::real;
+  const std::string part = "encoder.";
+  std::vector<real> all(arena.list->size());
+  backend.download(arena.data, all.size(), all.data());
+  for (const auto& p : *arena.list) {
+    if (!p.name.starts_with(part)) continue;
+    const auto& values = weights.of(p.name.substr(part.size()));
+    nn::in_torch_order(p, [&](std::size_t torch, std::size_t here) {
+      all[p.offset + here] = static_cast<real>(values.at(torch));
+    });
+  }
+  backend.upload(all.data(), all.size(), arena.data);
+}
+
+/// Every network of a method starts from the encoder: weights and running statistics.
+template <class B, class Architecture>
+void import_encoder(method::learner<B, Architecture>& method, const encoder_weights& weights) {
+  for (const auto& arena : method.arenas()) {
+    if (arena.role == method::arena_role::model) import_encoder(method.backend(), arena, weights);
+  }
+}
+
+}  // namespace triptych::train
+
+#ifndef TRIPTYCH_COMPILED
+#include <triptych/train/encoder_import_inl.hpp>
+#endif
