@@ -4,6 +4,7 @@
 // they are for. Training starts from one (--init), and eval and embed look through one.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -39,7 +40,8 @@ inline constexpr const char* image_size_key = "triptych.image_size";  ///< in th
 /// Reads it, its header first. Throws error::checkpoint and error::io.
 inline encoder_file open_encoder_file(const std::filesystem::path& path) {
   static_cast<void>(train::find_encoder(io::read_safetensors_header(path)));
-  auto bytes = io::read_file(path);
+  const auto input = io::open_input(path);
+  auto bytes = io::read_bytes(input, static_cast<std::size_t>(input.size));
   encoder_file found{.xxh64 = io::hex_text(io::digest_of(bytes.text()).xxh64),
                      .weights = {},
                      .images = {},

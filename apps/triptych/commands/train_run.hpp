@@ -34,6 +34,7 @@
 #include "triptych/commands/images.hpp"
 #include "triptych/commands/initial_encoder.hpp"
 #include "triptych/commands/metrics_file.hpp"
+#include "triptych/commands/model_card.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/commands/saved_run.hpp"
 #include "triptych/console.hpp"
@@ -359,11 +360,29 @@ class train_run {
   }
 
   void export_encoder() {
-    io::make_directories(directory_->exports());
-    io::owned_names(directory_->exports()).claim({"encoder.safetensors"});
-    train::export_encoder(directory_->exports() / "encoder.safetensors", *method_,
-                          trainer_->step() * method_->about().views,
-                          train::metadata_of(data_.identity));
+    const auto& encoder = method_->encoder();
+    const encoder_facts facts{.options = options_,
+                              .images = data_.identity,
+                              .step = trainer_->step(),
+                              .steps = trainer_->steps(),
+                              .weights = encoder_weights(),
+                              .features = encoder.architecture().encoder.out(),
+                              .initial = initial_};
+    const auto directory = directory_->exports();
+    io::make_directories(directory);
+    io::owned_names(directory).claim({"encoder.safetensors", "encoder.md"});
+    train::export_encoder(directory / "encoder.safetensors", *method_,
+                          trainer_->step() * method_->about().views, metadata_of(facts));
+    io::replace_file(directory / "encoder.md", model_card(facts));
+  }
+
+  /// Numbers in the encoder, without heads.
+  [[nodiscard]] std::int64_t encoder_weights() const {
+    std::int64_t count = 0;
+    for (const auto& p : *method_->gradients().list) {
+      if (p.name.starts_with("encoder.")) count += static_cast<std::int64_t>(p.size());
+    }
+    return count;
   }
 
   /// Accuracy of neighbors among the plain training images: cheap enough for every few epochs.
