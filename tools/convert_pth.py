@@ -52,6 +52,11 @@ class unusable(Exception):
     """The sentence that says why nothing is written."""
 
 
+def printable(text):
+    """Names come from the file: nothing in them may steer a terminal or break the line."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def listed(names):
     names = list(map(str, names))
     more = len(names) - SHOWN
@@ -192,6 +197,8 @@ def convert(tree, key, prefix):
     if not kept:
         have = listed(prefixes(list(named)))
         raise unusable(f"has no tensor whose name begins with {prefix}; there are {have}")
+    if all(name.startswith(".") for name in kept):
+        raise unusable(f"would have names that begin with a dot; write --prefix {prefix}.")
     if len(kept) < len(named):
         left_out.append(f"{len(named) - len(kept)} tensors without the prefix")
 
@@ -247,9 +254,9 @@ def run(options):
     write(tensors, out, options.force)
     size = sum(t.nbytes for t in tensors.values()) / 1e6
     origin = f" of {key}" if key else ""
-    print(f"{out}: {len(tensors)} tensors{origin}, {size:.1f} MB, from {path}")
+    print(printable(f"{out}: {len(tensors)} tensors{origin}, {size:.1f} MB, from {path}"))
     if left_out:
-        print(f"left out: {listed(left_out)}")
+        print(printable(f"left out: {listed(left_out)}"))
 
 
 def main():
@@ -265,7 +272,7 @@ def main():
     try:
         run(options)
     except unusable as e:
-        sys.exit(f"convert_pth.py: {options.file}: {e}")
+        sys.exit(printable(f"convert_pth.py: {options.file}: {e}"))
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ class converter(unittest.TestCase):
         self.assertIn("9 tensors without the prefix", said)
         words = "module.encoder_k., module.encoder_q., module.queue., module.queue_ptr."
         self.refused(words, "--prefix", "encoder_q.", "--force")
+        self.refused("--prefix module.encoder_q.\n", "--prefix", "module.encoder_q", "--force")
 
         whole = self.folder / "whole.safetensors"
         save_file(state, whole)
@@ -269,6 +270,10 @@ class converter(unittest.TestCase):
         self.refused("holds a list", content=[torch.ones(3)])
         self.refused("it has nothing", content={})
         self.refused("it has epoch, arch", content={"epoch": 1, "arch": "resnet50"})
+
+    def test_names_that_would_steer_a_terminal(self):
+        message = self.refused("it has \\x1b[2J\\nx", content={"\x1b[2J\nx": 1})
+        self.assertNotIn("\x1b", message)
 
     def test_files_of_other_kinds(self):
         self.file.write_bytes(b"")
