@@ -1,8 +1,12 @@
 // Evaluation of a tiny run, and its features as a file.
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <map>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -11,6 +15,7 @@
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"
+#include "support/everything_in.hpp"
 #include "support/pictures.hpp"
 #include "support/tiny_run.hpp"
 
@@ -68,8 +73,14 @@ TEST_CASE("An evaluation prints the result beside the same encoder untrained and
     CHECK(found["top1"] >= 0);
     CHECK(found["top1"] <= found["top5"]);
     CHECK(found["top5"] <= 100);
+    const double top1 = found["top1"], low = found["top1_low"], high = found["top1_high"];
+    CHECK((0 <= low && low <= top1 && top1 <= high && high <= 100));
+    // 32 test images: by the normal approximation 35 points at 50 %.
+    CHECK((high - low > 10 && high - low < 36));
+    const double per_class = found["mean_per_class"];
+    CHECK((per_class >= 0 && per_class <= 100));
     const std::regex line("(^|\n)" + rows[i].features + " +" + rows[i].protocol +
-                          " +\\d+\\.\\d\\d +\\d+\\.\\d\\d");
+                          " +\\d+\\.\\d\\d +\\d+\\.\\d-\\d+\\.\\d( +\\d+\\.\\d\\d){2}");
     CHECK(std::regex_search(result.out, line));
   }
   const auto printed = call_app(evaluation(run, {"--json"}));
@@ -79,6 +90,64 @@ TEST_CASE("An evaluation prints the result beside the same encoder untrained and
   CHECK(alone.out.find("linear") == std::string::npos);
   CHECK(alone.out.find("untrained") != std::string::npos);
   CHECK(alone.out.find("raw pixels") != std::string::npos);
+}
+
+TEST_CASE(
+    "An evaluation leaves a confusion matrix of each line, and removes those of the last one") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  REQUIRE(call_app(evaluation(run)).code == 0);
+  const auto directory = run.root() / "eval";
+  const auto json = nlohmann::json::parse(text_of(run.root() / "eval.json"));
+  const std::map<std::string, std::size_t> files{{"trained-linear", 0}, {"trained-logistic", 2},
+                                                 {"trained-knn", 3},    {"untrained-logistic", 4},
+                                                 {"untrained-knn", 5},  {"raw-pixels-knn", 6}};
+  for (const auto& [name, place] : files) {
+    INFO(name);
+    std::istringstream text(text_of(directory / ("confusion-" + name + ".csv")));
+    std::string line;
+    REQUIRE(std::getline(text, line));
+    CHECK(line == "true class / taken for,0,1,2,3,4,5,6,7,8,9");
+    int hits = 0, total = 0, classes = 0;
+    double per_class = 0;
+    for (int label = 0; std::getline(text, line); ++label) {
+      std::istringstream cells(line);
+      std::string cell;
+      std::getline(cells, cell, ',');
+      CHECK(cell == std::to_string(label));
+      int own = 0, rows = 0;
+      for (int c = 0; std::getline(cells, cell, ','); ++c) {
+        rows += std::stoi(cell);
+        if (c == label) own = std::stoi(cell);
+      }
+      hits += own;
+      total += rows;
+      if (rows > 0) per_class += double(own) / rows;
+      classes += rows > 0;
+    }
+    CHECK(total == 32);
+    const auto& result = json["results"][place];
+    CHECK(result["top1"].get<double>() == Approx(100.0 * hits / total));
+    CHECK(result["mean_per_class"].get<double>() == Approx(100 * per_class / classes));
+  }
+  CHECK(call_app(evaluation(run, {"--protocol", "knn"})).code == 0);
+  CHECK_FALSE(fs::exists(directory / "confusion-trained-logistic.csv"));
+  CHECK(fs::exists(directory / "confusion-trained-knn.csv"));
+  // What was not written here stays.
+  std::ofstream(directory / "confusion-of-mine.csv") << "mine";
+  fs::remove(directory / "confusion-trained-knn.csv");
+  remove_lists(run.root());
+  std::ofstream(directory / "confusion-trained-knn.csv") << "mine";
+  const auto before = text_of(run.root() / "eval.json");
+  const auto refused = call_app(evaluation(run, {"--protocol", "knn"}));
+  INFO(refused.err);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("confusion-trained-knn.csv is there and was not written by triptych") !=
+        std::string::npos);
+  for (const char* name : {"confusion-trained-knn.csv", "confusion-of-mine.csv"}) {
+    CHECK(text_of(directory / name) == "mine");
+  }
+  CHECK(text_of(run.root() / "eval.json") == before);
 }
 
 TEST_CASE("An evaluation does not depend on the number of threads") {

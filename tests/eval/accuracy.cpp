@@ -1,17 +1,18 @@
 #include <triptych/eval/accuracy.hpp>
 
 #include <array>
+#include <cstdint>
 #include <limits>
 
 #include "support/catch.hpp"
 
-using triptych::eval::hit_count;
+using namespace triptych::eval;
 
 namespace {
 
 hit_count count_row(const std::array<float, 7>& scores, int label) {
   hit_count hits;
-  hits.add(scores.data(), 7, label);
+  hits.add(rank(scores.data(), 7, label));
   return hits;
 }
 
@@ -51,4 +52,30 @@ TEST_CASE("hits of parts add up and become percentages") {
   CHECK(all.percent().top1 == 25.0);
   CHECK(all.percent().top5 == 62.5);
   CHECK(hit_count{}.percent().top1 == 0.0);
+}
+
+TEST_CASE("the interval of a share is Wilson's") {
+  // Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17
+  // (1998), table I, method 3; 29 of 29 is 0 of 29 mirrored.
+  struct published {
+    std::int64_t hits, total;
+    double low, high;
+  };
+  for (const auto& p : {published{81, 263, 25.53, 36.62}, published{15, 148, 6.24, 16.05},
+                        published{0, 20, 0, 16.11}, published{1, 29, 0.61, 17.18}}) {
+    const interval found = wilson_interval(p.hits, p.total);
+    const interval mirrored = wilson_interval(p.total - p.hits, p.total);
+    CHECK(found.low == Approx(p.low).margin(0.005));
+    CHECK(found.high == Approx(p.high).margin(0.005));
+    CHECK(mirrored.low == Approx(100 - p.high).margin(0.005));
+    CHECK(mirrored.high == Approx(100 - p.low).margin(0.005));
+  }
+  // statsmodels 0.14: proportion_confint(4321, 10000, method="wilson")
+  CHECK(wilson_interval(4321, 10000).low == Approx(42.24188657256582).epsilon(1e-12));
+  CHECK(wilson_interval(4321, 10000).high == Approx(44.18332812530796).epsilon(1e-12));
+  CHECK(wilson_interval(0, 7).low == 0);
+  CHECK(wilson_interval(7, 7).high == 100);
+  for (const auto& [hits, total] : {std::array<std::int64_t, 2>{-1, 5}, {6, 5}, {0, 0}}) {
+    CHECK_THROWS_AS(wilson_interval(hits, total), triptych::error);
+  }
 }

@@ -99,7 +99,7 @@ TEST_CASE("kNN gives the same bits for any number of threads") {
 TEST_CASE("kNN classifies well separated clouds and refuses bad options") {
   const feature_set train = clouds(300, 16, 10, 3.0f, 0), test = clouds(100, 16, 10, 3.0f, 1);
   triptych::thread_pool pool(2);
-  CHECK(knn(train, test, {20, 0.1f}, pool) == accuracy{100, 100});
+  CHECK(knn(train, test, {20, 0.1f}, pool).percent() == accuracy{100, 100, 100});
   CHECK_THROWS_AS(knn(train, test, {0, 0.1f}, pool), triptych::error);
   CHECK_THROWS_AS(knn(train, test, {20, 0.0f}, pool), triptych::error);
 }

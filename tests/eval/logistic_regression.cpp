@@ -53,7 +53,7 @@ TEST_CASE("without information the classifier is the class frequencies") {
   triptych::thread_pool pool(1);
   const logistic_result result = logistic_regression(train, train, {}, pool);
   CHECK(result.converged);
-  CHECK(result.train.top1 == Approx(100.0 * 4 / 6));
+  CHECK(result.train.percent().top1 == Approx(100.0 * 4 / 6));
   // Entropy of (2/3, 1/3).
   CHECK(result.loss == Approx(std::log(3.0) - 2.0 / 3.0 * std::log(2.0)).epsilon(1e-9));
 }
@@ -63,7 +63,7 @@ TEST_CASE("logistic regression gives the same bits for any number of threads") {
   triptych::thread_pool one(1);
   const logistic_result expected = logistic_regression(train, test, {}, one);
   CHECK(expected.converged);
-  CHECK(expected.test.top1 > 20);  // 10 would be chance
+  CHECK(expected.test.percent().top1 > 20);  // 10 would be chance
   for (const int threads : {2, 3, 8}) {
     triptych::thread_pool pool(threads);
     const logistic_result result = logistic_regression(train, test, {}, pool);

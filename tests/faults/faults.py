@@ -371,7 +371,8 @@ class Bed:
             return run_outcome(bed, run)
 
         def of_eval(bed, out_text):
-            left = {"eval.json": digest(read(run + "/eval.json"))}
+            left = {name: digest(read(f"{run}/{name}"))
+                    for name in ("eval.json", "eval/confusion-trained-linear.csv")}
             linear = run + "/eval/linear/latest"
             for name in ("probe.safetensors", "MANIFEST.json"):
                 left[name] = digest(read(f"{linear}/{name}"))

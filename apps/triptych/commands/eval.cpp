@@ -1,11 +1,15 @@
 // The command `eval`: how good the features of a trained encoder are, beside the same encoder
 // untrained and beside raw pixels.
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +33,7 @@
 #include <triptych/io/run_directory.hpp>
 
 #include "triptych/commands/commands.hpp"
+#include "triptych/commands/confusion_file.hpp"
 #include "triptych/commands/encoder_file.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/console.hpp"
@@ -108,6 +113,11 @@ class linear_evaluation {
     return state;
   }
 
+  /// How the classifier of the last epoch judges.
+  [[nodiscard]] eval::confusion_matrix confusion(const eval::feature_set& test) const {
+    return probe_.evaluate(test, pool_);
+  }
+
  private:
   /// What a saved state must agree with. The encoder's mark stands for every bit of it.
   [[nodiscard]] std::string identity() const {
@@ -124,15 +134,15 @@ class linear_evaluation {
       tensors.push_back(io::tensor_of<float>(
           std::string(t.name), {static_cast<std::int64_t>(t.values.size())}, t.values));
     }
-    io::save_checkpoint(directory_,
-                        {p.step,
-                         p.epochs,
-                         identity_,
-                         {{"best_epoch", std::to_string(p.best_epoch)},
-                          {"last.top1", io::number_text(p.last.top1)},
-                          {"last.top5", io::number_text(p.last.top5)},
-                          {"best.top1", io::number_text(p.best.top1)},
-                          {"best.top5", io::number_text(p.best.top5)}}},
+    std::map<std::string, std::string> extra{{"best_epoch", std::to_string(p.best_epoch)}};
+    const auto note = [&](const std::string& key, const eval::accuracy& a) {
+      extra[key + ".top1"] = io::number_text(a.top1);
+      extra[key + ".top5"] = io::number_text(a.top5);
+      if (a.mean_per_class) extra[key + ".mean_per_class"] = io::number_text(*a.mean_per_class);
+    };
+    note("last", p.last);
+    note("best", p.best);
+    io::save_checkpoint(directory_, {p.step, p.epochs, identity_, std::move(extra)},
                         {{"probe", std::move(tensors)}});
   }
 
@@ -164,8 +174,13 @@ class linear_evaluation {
       return *value;
     };
     const auto accuracy = [&](const std::string& key) {
-      return eval::accuracy{number((key + ".top1").c_str(), 0.0, eval::most_percent),
-                            number((key + ".top5").c_str(), 0.0, eval::most_percent)};
+      const std::string per_class = key + ".mean_per_class";
+      eval::accuracy a{number((key + ".top1").c_str(), 0.0, eval::most_percent),
+                       number((key + ".top5").c_str(), 0.0, eval::most_percent)};
+      if (saved.note.extra.contains(per_class)) {  // older versions did not keep it
+        a.mean_per_class = number(per_class.c_str(), 0.0, eval::most_percent);
+      }
+      return a;
     };
     eval::linear_probe::progress p;
     if (saved.note.epoch < 1 || saved.note.epoch > options_.epochs) throw damaged("epoch");
@@ -203,28 +218,57 @@ bool can_choose_l2(const eval::feature_set& train) {
   return *std::max_element(rows.begin(), rows.end()) >= 5;
 }
 
+/// A line of the result, from what was counted.
+judgment judged(const std::string& features, choice::protocol protocol,
+                eval::confusion_matrix confusion, std::string note) {
+  const auto& hits = confusion.hits();
+  return {features,        std::string(protocol_name(protocol)),         confusion.percent(),
+          std::move(note), eval::wilson_interval(hits.top1, hits.total), std::move(confusion)};
+}
+
 judgment logistic(const std::string& name, const eval::feature_set& train,
                   const eval::feature_set& test, thread_pool& pool) {
   eval::logistic_options options;
   const bool chosen = can_choose_l2(train);
   if (chosen) options.l2 = eval::choose_l2(train, pool);
   const auto fit = eval::logistic_regression(train, test, options, pool);
-  return {name, std::string(protocol_name(choice::protocol::logistic)), fit.test,
-          "L2 " + io::number_text(options.l2) + (chosen ? "" : ", too few images to choose it") +
-              (fit.converged ? "" : ", not converged")};
+  return judged(name, choice::protocol::logistic, fit.test,
+                "L2 " + io::number_text(options.l2) +
+                    (chosen ? "" : ", too few images to choose it") +
+                    (fit.converged ? "" : ", not converged"));
 }
 
 void print(const std::vector<judgment>& results) {
-  table t({"features", "protocol", "top-1 %", "top-5 %", ""});
+  table t({"features", "protocol", "top-1 %", "95 %", "per class %", "top-5 %", ""});
   for (const auto& r : results) {
-    t.add({r.features, r.protocol, fixed(r.accuracy.top1, 2), fixed(r.accuracy.top5, 2), r.note});
+    const auto& within = r.top1_interval;
+    const auto& per_class = r.accuracy.mean_per_class;
+    t.add({r.features, r.protocol, fixed(r.accuracy.top1, 2),
+           within ? fixed(within->low, 1) + "-" + fixed(within->high, 1) : "-",
+           per_class ? fixed(*per_class, 2) : "-", fixed(r.accuracy.top5, 2), r.note});
   }
   std::cout << t;
 }
 
-/// Lists eval.json as ours before the work begins. Throws error::usage where it is there, is not
-/// listed, and is no evaluation that an older version wrote.
-void own_result(const std::filesystem::path& run) {
+/// The files that hold the confusion matrices of what is asked for.
+std::vector<std::string> confusion_names(const eval_options& o) {
+  std::vector<std::string> names;
+  for (const char* features : {"trained", "untrained", "raw pixels"}) {
+    for (const auto p :
+         {choice::protocol::linear, choice::protocol::logistic, choice::protocol::knn}) {
+      if (features == std::string_view("trained") ? asks_for(o, p)
+                                                  : p != choice::protocol::linear) {
+        names.push_back(confusion_name(features, protocol_name(p)));
+      }
+    }
+  }
+  return names;
+}
+
+/// Lists what holds the result as ours before the work begins. Throws error::usage where it is
+/// there, is not listed, and is nothing that an older version wrote.
+void own_result(const std::filesystem::path& run, const eval_options& options) {
+  own_confusions(run / "eval", confusion_names(options));
   io::owned_names owned(run);
   const std::string name = "eval.json";
   if (!owned.has(name) && owned.in().status(name)) {
@@ -252,8 +296,15 @@ std::string to_json(const evaluation& e) {
   for (const auto& r : e.results) {
     text += (text.back() == '[' ? "\n    " : ",\n    ") + std::string("{\"features\": ") +
             io::json_string(r.features) + ", \"protocol\": " + io::json_string(r.protocol) +
-            ", \"top1\": " + io::number_text(r.accuracy.top1) +
-            ", \"top5\": " + io::number_text(r.accuracy.top5) +
+            ", \"top1\": " + io::number_text(r.accuracy.top1);
+    if (r.top1_interval) {
+      text += ", \"top1_low\": " + io::number_text(r.top1_interval->low) +
+              ", \"top1_high\": " + io::number_text(r.top1_interval->high);
+    }
+    if (r.accuracy.mean_per_class) {
+      text += ", \"mean_per_class\": " + io::number_text(*r.accuracy.mean_per_class);
+    }
+    text += ", \"top5\": " + io::number_text(r.accuracy.top5) +
             ", \"note\": " + io::json_string(r.note) + "}";
   }
   return text + "\n  ]\n}\n";
@@ -273,10 +324,15 @@ evaluation read_evaluation(const std::filesystem::path& path, const std::string&
   constexpr double most = eval::most_percent;
   for (const auto& one : all.array("results")) {
     const io::json_fields result(one, path.string() + ", results", advice);
-    e.results.push_back({result.text("features"),
-                         result.text("protocol"),
-                         {result.number("top1", 0, most), result.number("top5", 0, most)},
-                         result.text("note")});
+    judgment read{result.text("features"),
+                  result.text("protocol"),
+                  {result.number("top1", 0, most), result.number("top5", 0, most),
+                   result.measured("mean_per_class", 0, most)},
+                  result.text("note")};
+    const auto low = result.measured("top1_low", 0, most);
+    const auto high = result.measured("top1_high", 0, most);
+    if (low && high) read.top1_interval = {*low, *high};
+    e.results.push_back(std::move(read));
   }
   return e;
 }
@@ -297,10 +353,11 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
                                           shell_word(asked.run) +
                                           " --split train --out features.safetensors");
   }
-  const std::filesystem::path where = options.out.empty() ? run.directory : std::filesystem::path(options.out);
+  const std::filesystem::path where =
+      options.out.empty() ? run.directory : std::filesystem::path(options.out);
   if (options.trained && state.empty()) {
     io::make_directories(where);
-    own_result(where);
+    own_result(where, options);
   }
   const int size = view_size(run.options);
   const bool by_linear = options.trained && asks_for(options, choice::protocol::linear);
@@ -312,8 +369,14 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     smaller = ", batch " + std::to_string(options.batch);
   }
 
-  evaluation e{
-      where, run.path.string(), images.train.name, images.train.size(), images.test.size(), {}, {}};
+  evaluation e{where,
+               run.path.string(),
+               images.train.name,
+               images.train.size(),
+               images.test.size(),
+               {},
+               {},
+               subject.data.identity.class_names};
   std::optional<linear_evaluation> linear;
   if (by_linear) {
     linear.emplace(subject, options, state.empty() ? where / "eval" / "linear" : state, bar);
@@ -336,8 +399,8 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     }
     if (use_knn) {
       attempt(name + ", kNN", [&] {
-        e.results.push_back({name, std::string(protocol_name(choice::protocol::knn)),
-                             eval::knn(train, test, {}, pool), ""});
+        e.results.push_back(
+            judged(name, choice::protocol::knn, eval::knn(train, test, {}, pool), ""));
       });
     }
   };
@@ -384,11 +447,15 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     });
     if (stopped) return std::nullopt;
     if (done) {
-      e.results.insert(e.results.begin(),
-                       {{"trained", std::string(protocol_name(choice::protocol::linear)),
-                         done->last, "epoch " + std::to_string(done->epochs) + smaller},
-                        {"trained", std::string(best_epoch_name), done->best,
-                         "epoch " + std::to_string(done->best_epoch)}});
+      const auto total = static_cast<double>(test.size);
+      const auto best_hits = std::llround(done->best.top1 / 100 * total);
+      e.results.insert(
+          e.results.begin(),
+          {judged("trained", choice::protocol::linear, linear->confusion(test),
+                  "epoch " + std::to_string(done->epochs) + smaller),
+           {"trained", std::string(best_epoch_name), done->best,
+            "epoch " + std::to_string(done->best_epoch),
+            eval::wilson_interval(std::clamp<std::int64_t>(best_hits, 0, test.size), test.size)}});
     }
   }
   if (e.results.empty() && !e.failures.empty()) throw e.failures.front();
@@ -403,6 +470,7 @@ int evaluate(const eval_options& options) {
     return 128 + signals::stop_requested();
   }
   const auto file = done->run / "eval.json";
+  write_confusions(done->run / "eval", *done);
   io::replace_file(file, to_json(*done));
   if (options.json) {
     std::cout << to_json(*done);

@@ -12,6 +12,7 @@
 
 #include <triptych/core/error.hpp>
 #include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 
 #include "triptych/options/options.hpp"
 
@@ -23,6 +24,8 @@ struct judgment {
   std::string protocol;  ///< see protocol_name()
   eval::accuracy accuracy;
   std::string note;
+  std::optional<eval::interval> top1_interval{};      ///< not in files of older versions
+  std::optional<eval::confusion_matrix> confusion{};  ///< not kept
 };
 
 struct evaluation {
@@ -30,7 +33,8 @@ struct evaluation {
   std::string checkpoint, data;
   std::int64_t train_images = 0, test_images = 0;
   std::vector<judgment> results{};
-  std::vector<error> failures{};  ///< why others were not measured; not kept
+  std::vector<error> failures{};           ///< why others were not measured; not kept
+  std::vector<std::string> class_names{};  ///< none where nobody has named them; not kept
 
   /// The accuracy of these features by this protocol, if it was measured.
   [[nodiscard]] std::optional<eval::accuracy> of(std::string_view features,

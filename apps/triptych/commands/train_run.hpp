@@ -391,7 +391,7 @@ class train_run {
     auto& encoder = method_->encoder();
     const auto train = eval::encode(encoder, images_.train, view_size(options_), pool);
     const auto test = eval::encode(encoder, images_.test, view_size(options_), pool);
-    return eval::knn(train, test, {}, pool).top1;
+    return eval::knn(train, test, {}, pool).percent().top1;
   }
 
   void record(const train::step_record& r, std::optional<double> knn, double wall) {

@@ -14,7 +14,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/thread_pool.hpp>
-#include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 #include <triptych/eval/features.hpp>
 
 namespace triptych::eval {
@@ -30,9 +30,9 @@ struct knn_options {
 std::vector<float> knn_votes(const feature_set& train, const feature_set& test,
                              const knn_options& options, thread_pool& pool);
 
-/// Accuracy of the votes on the test rows.
-accuracy knn(const feature_set& train, const feature_set& test, const knn_options& options,
-             thread_pool& pool);
+/// How the votes judge the test rows.
+confusion_matrix knn(const feature_set& train, const feature_set& test, const knn_options& options,
+                     thread_pool& pool);
 
 }  // namespace triptych::eval
 

@@ -18,6 +18,7 @@
 #include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 #include <triptych/eval/features.hpp>
 #include <triptych/eval/knn.hpp>
 
@@ -127,15 +128,15 @@ TRIPTYCH_INLINE std::vector<float> knn_votes(const feature_set& train, const fea
   return votes;
 }
 
-TRIPTYCH_INLINE accuracy knn(const feature_set& train, const feature_set& test,
-                             const knn_options& options, thread_pool& pool) {
+TRIPTYCH_INLINE confusion_matrix knn(const feature_set& train, const feature_set& test,
+                                     const knn_options& options, thread_pool& pool) {
   const std::vector<float> votes = knn_votes(train, test, options, pool);
-  hit_count hits;
+  confusion_matrix found(test.classes);
   for (std::int64_t i = 0; i < test.size; ++i) {
-    hits.add(votes.data() + i * test.classes, test.classes,
-             test.labels[static_cast<std::size_t>(i)]);
+    const std::int32_t label = test.labels[static_cast<std::size_t>(i)];
+    found.add(rank(votes.data() + i * test.classes, test.classes, label), label);
   }
-  return hits.percent();
+  return found;
 }
 
 }  // namespace triptych::eval

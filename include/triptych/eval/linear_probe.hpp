@@ -20,6 +20,7 @@
 #include <triptych/config.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 #include <triptych/eval/features.hpp>
 #include <triptych/update/optimizer/lars.hpp>
 
@@ -66,8 +67,8 @@ class linear_probe {
   /// Evaluates on the features of the plain test images, and notes last and best epoch.
   accuracy end_epoch(const feature_set& test, thread_pool& pool);
 
-  /// Accuracy on `set`; the same for any number of threads.
-  [[nodiscard]] accuracy evaluate(const feature_set& set, thread_pool& pool) const;
+  /// How it judges `set`; the same for any number of threads.
+  [[nodiscard]] confusion_matrix evaluate(const feature_set& set, thread_pool& pool) const;
 
   /// The tensors that, with `state_progress`, are all of the state: save both, restore both into a
   /// probe made with the same options, and training goes on bit for bit.

@@ -20,6 +20,7 @@
 #include <triptych/core/philox.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 #include <triptych/eval/features.hpp>
 #include <triptych/eval/linear_probe.hpp>
 
@@ -102,7 +103,7 @@ TRIPTYCH_INLINE float linear_probe::step(std::span<const float> features,
 }
 
 TRIPTYCH_INLINE accuracy linear_probe::end_epoch(const feature_set& test, thread_pool& pool) {
-  progress_.last = evaluate(test, pool);
+  progress_.last = evaluate(test, pool).percent();
   ++progress_.epochs;
   if (progress_.epochs == 1 || progress_.last.top1 > progress_.best.top1) {
     progress_.best = progress_.last;
@@ -111,7 +112,8 @@ TRIPTYCH_INLINE accuracy linear_probe::end_epoch(const feature_set& test, thread
   return progress_.last;
 }
 
-TRIPTYCH_INLINE accuracy linear_probe::evaluate(const feature_set& set, thread_pool& pool) const {
+TRIPTYCH_INLINE confusion_matrix linear_probe::evaluate(const feature_set& set,
+                                                        thread_pool& pool) const {
   check(set, "test features");
   if (set.dim != dim_ || set.classes != classes_) {
     throw error::usage("linear probe: made for " + std::to_string(dim_) + " features in " +
@@ -120,18 +122,18 @@ TRIPTYCH_INLINE accuracy linear_probe::evaluate(const feature_set& set, thread_p
                        "; evaluate features of the same encoder and data set");
   }
   constexpr std::int64_t block = 256;
-  std::vector<hit_count> hits(static_cast<std::size_t>((set.size + block - 1) / block));
-  pool.run(static_cast<std::int64_t>(hits.size()), [&](std::int64_t b) {
+  std::vector<ranking> rows(static_cast<std::size_t>(set.size));
+  pool.run((set.size + block - 1) / block, [&](std::int64_t b) {
     const std::int64_t first = b * block, count = std::min(block, set.size - first);
     const Eigen::MatrixXf scores = detail::scores(weight_, bias_, {set.row(first), dim_, count});
     for (std::int64_t i = 0; i < count; ++i) {
-      hits[static_cast<std::size_t>(b)].add(scores.data() + i * classes_, classes_,
-                                            set.labels[static_cast<std::size_t>(first + i)]);
+      const auto row = static_cast<std::size_t>(first + i);
+      rows[row] = rank(scores.data() + i * classes_, classes_, set.labels[row]);
     }
   });
-  hit_count total;
-  for (const hit_count& h : hits) total += h;
-  return total.percent();
+  confusion_matrix found(classes_);
+  for (std::size_t i = 0; i < rows.size(); ++i) found.add(rows[i], set.labels[i]);
+  return found;
 }
 
 TRIPTYCH_INLINE void linear_probe::require_batch(std::span<const float> features,

@@ -14,7 +14,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/thread_pool.hpp>
-#include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 #include <triptych/eval/features.hpp>
 #include <triptych/eval/lbfgs_options.hpp>
 
@@ -29,8 +29,8 @@ struct logistic_options {
 };
 
 struct logistic_result {
-  accuracy test{};
-  accuracy train{};
+  confusion_matrix test{};
+  confusion_matrix train{};
   double loss = 0;           ///< f at the end
   double gradient_norm = 0;  ///< of f at the end
   int iterations = 0;

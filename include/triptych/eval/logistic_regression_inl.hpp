@@ -19,6 +19,7 @@
 #include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/eval/accuracy.hpp>
+#include <triptych/eval/confusion.hpp>
 #include <triptych/eval/features.hpp>
 #include <triptych/eval/lbfgs.hpp>
 #include <triptych/eval/logistic_regression.hpp>
@@ -28,25 +29,25 @@ namespace triptych::eval {
 
 namespace detail {
 
-/// Accuracy of the linear classifier `x` (as in softmax_objective) on `set`.
-inline accuracy linear_accuracy(const Eigen::VectorXd& x, const feature_set& set) {
+/// How the linear classifier `x` (as in softmax_objective) judges `set`.
+inline confusion_matrix judged(const Eigen::VectorXd& x, const feature_set& set) {
   fix_eigen_blocking();
   constexpr std::int64_t block = 256;
   const Eigen::Map<const Eigen::MatrixXd> weights(x.data(), set.dim, set.classes);
   const auto bias = x.tail(set.classes);
   Eigen::MatrixXd scores;
-  hit_count hits;
+  confusion_matrix found(set.classes);
   for (std::int64_t r = 0; r < set.size; r += block) {
     const std::int64_t count = std::min(block, set.size - r);
     scores.noalias() = weights.transpose() *
                        Eigen::Map<const Eigen::MatrixXf>(set.row(r), set.dim, count).cast<double>();
     scores.colwise() += bias;
     for (std::int64_t i = 0; i < count; ++i) {
-      hits.add(scores.data() + i * set.classes, set.classes,
-               set.labels[static_cast<std::size_t>(r + i)]);
+      const std::int32_t label = set.labels[static_cast<std::size_t>(r + i)];
+      found.add(rank(scores.data() + i * set.classes, set.classes, label), label);
     }
   }
-  return hits.percent();
+  return found;
 }
 
 /// Minimizes f on features that are standardized already, from zero.
@@ -71,8 +72,8 @@ TRIPTYCH_INLINE logistic_result logistic_regression(feature_set train, feature_s
   standardize(train, map);
   standardize(test, map);
   const lbfgs_result fit = detail::fit_softmax(train, options, pool);
-  return {detail::linear_accuracy(fit.x, test),
-          detail::linear_accuracy(fit.x, train),
+  return {detail::judged(fit.x, test),
+          detail::judged(fit.x, train),
           fit.value,
           fit.gradient_norm,
           fit.iterations,

@@ -1,0 +1,101 @@
+// apps/triptych/commands/confusion_file.hpp
+//
+// Confusion matrices as CSV, in the directory `eval` of a run: a file for each line of the result.
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <triptych/core/error.hpp>
+#include <triptych/eval/confusion.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/owned_names.hpp>
+
+#include "triptych/commands/evaluation.hpp"
+#include "triptych/console.hpp"
+
+namespace triptych::app {
+
+inline constexpr std::string_view confusion_prefix = "confusion-";
+inline constexpr std::string_view confusion_heading = "true class / taken for";
+inline constexpr int most_confused = 1000;  ///< classes; a file of more is of use to nobody
+
+/// "confusion-raw-pixels-knn.csv"
+inline std::string confusion_name(std::string_view features, std::string_view protocol) {
+  std::string name(confusion_prefix);
+  for (const char c : std::string(features) + "-" + std::string(protocol)) {
+    if (c == ',') break;  // "linear, last epoch"
+    name += c == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return name + ".csv";
+}
+
+/// A row for each true class, a column for each class that it was taken for; `names` head both,
+/// numbers where there are none.
+inline std::string confusion_csv(const eval::confusion_matrix& confusion,
+                                 const std::vector<std::string>& names) {
+  const auto cell = [](const std::string& text) {  // RFC 4180
+    if (text.find_first_of(",\"\r\n") == text.npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
+  };
+  const auto name = [&](int c) {
+    const auto i = static_cast<std::size_t>(c);
+    return i < names.size() ? cell(names[i]) : std::to_string(c);
+  };
+  std::string text(confusion_heading);
+  for (int c = 0; c < confusion.classes(); ++c) text += "," + name(c);
+  text += "\n";
+  for (int label = 0; label < confusion.classes(); ++label) {
+    text += name(label);
+    for (int c = 0; c < confusion.classes(); ++c) {
+      text += "," + std::to_string(confusion.count(label, c));
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+/// Lists files as ours before the work begins. Throws error::usage where one is there, is not
+/// listed, and is no confusion matrix.
+inline void own_confusions(const std::filesystem::path& directory,
+                           const std::vector<std::string>& names) {
+  io::make_directories(directory);
+  io::owned_names owned(directory);
+  for (const auto& name : names) {
+    if (owned.has(name) || !owned.in().status(name)) continue;
+    try {
+      if (io::read_file(directory / name).text().starts_with(confusion_heading)) {
+        owned.adopt({name});
+      }
+    } catch (const error&) {  // something else
+    }
+  }
+  owned.claim(names);
+  owned.clear_leftovers(names);
+}
+
+/// Writes the matrices of `e`, and removes those of an earlier evaluation.
+inline void write_confusions(const std::filesystem::path& directory, const evaluation& e) {
+  std::vector<std::string> written, earlier;
+  for (const auto& r : e.results) {
+    if (!r.confusion || r.confusion->classes() > most_confused) continue;
+    written.push_back(confusion_name(r.features, r.protocol));
+    io::replace_file(directory / written.back(), confusion_csv(*r.confusion, e.class_names));
+  }
+  io::owned_names owned(directory);
+  for (const auto& name : owned.in().names()) {
+    const bool now = std::find(written.begin(), written.end(), name) != written.end();
+    if (!now && name.starts_with(confusion_prefix) && owned.has(name)) earlier.push_back(name);
+  }
+  owned.remove(earlier);
+}
+
+}  // namespace triptych::app
