@@ -251,7 +251,7 @@ TEST_CASE("A run that was trained on a GPU goes on and is judged on the CPU") {
   CHECK(differing(before, outcome(moved)) == words{});
 
   const auto judged = call_app({"eval", moved.root().string(), "--quiet", "--protocol", "knn",
-                                "--untrained-baseline", "off", "--json"});
+                                "--baselines", "pixels", "--json"});
   INFO(judged.err);
   CHECK(judged.code == 0);
 

@@ -90,6 +90,23 @@ TEST_CASE("An evaluation prints the result beside the same encoder untrained and
   CHECK(alone.out.find("linear") == std::string::npos);
   CHECK(alone.out.find("untrained") != std::string::npos);
   CHECK(alone.out.find("raw pixels") != std::string::npos);
+
+  for (const auto& [baselines, rest] : {std::pair("none", words{}),
+                                        {"pixels", {"raw pixels"}},
+                                        {"untrained", {"untrained"}},
+                                        {"pixels,untrained", {"untrained", "raw pixels"}},
+                                        {"all", {"untrained", "raw pixels"}}}) {
+    const auto some = call_app(
+        evaluation(run, {"--protocol", "knn", "--json", "--baselines", std::string(baselines)}));
+    INFO(baselines << ": " << some.err);
+    REQUIRE(some.code == 0);
+    words found;
+    for (const auto& r : nlohmann::json::parse(some.out)["results"]) found.push_back(r["features"]);
+    CHECK(found == words{"trained"} + rest);
+  }
+  const auto both = call_app(evaluation(run, {"--baselines", "none,pixels"}));
+  CHECK(both.code == 2);
+  CHECK(both.err.find("has none beside others") != std::string::npos);
 }
 
 TEST_CASE(
@@ -197,7 +214,7 @@ TEST_CASE("A linear evaluation that was killed or stopped goes on to the same nu
 TEST_CASE("A linear evaluation that is asked to stop ends with the signal's code and goes on") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);
-  const words linear{"--protocol", "linear", "--untrained-baseline", "off"};
+  const words linear{"--protocol", "linear", "--baselines", "pixels"};
   const auto line = last_wins(evaluation(run, linear + words{"--epochs", "100"}));
   REQUIRE(call_app(line).code == 0);
   const auto expected = text_of(run.root() / "eval.json");

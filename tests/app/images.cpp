@@ -198,9 +198,9 @@ TEST_CASE("What will be judged later is looked at before") {
   expect(
       call_app({"eval", run.root().string(), "--epochs", "2"}), 0,
       {"not as in training: other contents of the training images", "batch 16", "logistic", "kNN"});
-  expect(
-      call_app({"eval", run.root().string(), "--epochs", "2", "--resume", "--raw-pixels", "off"}),
-      0);
+  expect(call_app({"eval", run.root().string(), "--epochs", "2", "--resume", "--baselines",
+                   "untrained"}),
+         0);
   CHECK(text_of(run.root() / "eval.json").find("raw pixels") == std::string::npos);
 
   const tiny_run few;  // no class of five: the penalty is not chosen

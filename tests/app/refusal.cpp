@@ -216,9 +216,8 @@ TEST_CASE("An evaluation replaces what it wrote, never another file of that name
   remove_lists(run.root());  // as an older version leaves it
   CHECK(call_app(knn).code == 0);
 
-  const words linear{
-      "eval", run.root().string(), "--quiet", "--protocol",           "linear", "--batch",
-      "16",   "--epochs",          "2",       "--untrained-baseline", "off"};
+  const words linear{"eval", run.root().string(), "--quiet", "--protocol",  "linear", "--batch",
+                     "16",   "--epochs",          "2",       "--baselines", "pixels"};
   const auto state = run.root() / "eval/linear";
   REQUIRE(call_app(linear).code == 0);
   for (const char* left :

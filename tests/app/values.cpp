@@ -208,9 +208,8 @@ TEST_CASE("Tensors that are not those of a checkpoint's configuration are refuse
 TEST_CASE("A linear evaluation's state is refused by the value, and removing it begins anew") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
-  const words line{"eval", run.root().string(),    "--quiet", "--batch",
-                   "16",   "--protocol",           "linear",  "--epochs",
-                   "2",    "--untrained-baseline", "off",     "--json"};
+  const words line{"eval",   run.root().string(), "--quiet", "--batch",     "16",     "--protocol",
+                   "linear", "--epochs",          "2",       "--baselines", "pixels", "--json"};
   const auto whole = call_app(line);
   REQUIRE(whole.code == 0);
   const auto state = run.root() / "eval/linear", kept = run.beside("kept");

@@ -48,6 +48,10 @@ bool asks_for(const eval_options& o, choice::protocol p) {
   return std::find(o.protocol.begin(), o.protocol.end(), p) != o.protocol.end();
 }
 
+bool asks_for(const eval_options& o, choice::baseline b) {
+  return std::find(o.baselines.begin(), o.baselines.end(), b) != o.baselines.end();
+}
+
 /// Linear evaluation (docs/evaluation.md): 90 epochs of augmented images through the frozen
 /// encoder. Saved after every epoch, so that --resume can go on.
 class linear_evaluation {
@@ -414,7 +418,7 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
               by_knn);
     }
   }
-  if (options.untrained_baseline) {
+  if (asks_for(options, choice::baseline::untrained)) {
     attempt("untrained", [&] {
       frozen_encoder untrained = make_encoder(subject.backend, run.options);
       untrained.initialize(run.options.seed);
@@ -423,14 +427,14 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
               eval::encode(untrained, images.test, size, pool), by_logistic || !by_knn, by_knn);
     });
   }
-  if (options.raw_pixels) {
+  if (asks_for(options, choice::baseline::pixels)) {
     attempt("raw pixels, kNN", [&] {
       const double needed = 3.0 * size * size * sizeof(float) *
                             static_cast<double>(images.train.size() + images.test.size());
       if (needed > static_cast<double>(data::free_memory()) / 2) {
         throw error::memory("all views take " + size_text(needed) +
                             ", more than half of the memory that is free; leave them out with "
-                            "--raw-pixels off");
+                            "--baselines untrained");
       }
       measure("raw pixels", eval::pixel_features(images.train, size, pool),
               eval::pixel_features(images.test, size, pool), false, true);

@@ -209,7 +209,7 @@ class reproduction {
              std::to_string(epochs_at(c, point)));
         if (!is_trained(c, step) && !train_to(c, step)) return stopped();
         auto how = judging(c.directory() / "checkpoints" / io::checkpoint_name(step));
-        how.untrained_baseline = how.raw_pixels = false;
+        how.baselines.clear();
         if (!keep(how, state, record)) return stopped();
       }
       io::remove_owned(state);

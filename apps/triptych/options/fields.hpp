@@ -237,27 +237,37 @@ field<Options> name_among(std::string Options::*member, std::span<const std::str
           .example = {}};
 }
 
-/// Several values of an enumeration with commas between them; "all" is each of them.
+/// Several values of an enumeration with commas between them; "all" is each of them, and "none",
+/// where it may be, is none.
 template <class Options, class Enum>
 field<Options> several_of(std::vector<Enum> Options::*member,
-                          const std::vector<std::string_view>& names) {
-  auto with_all = names;
-  with_all.push_back("all");
-  return {.hint = join(with_all, "|") + "[,...]",
+                          const std::vector<std::string_view>& names, bool or_none = false) {
+  auto words = names;
+  words.push_back("all");
+  const std::string hint = join(words, "|") + "[,...]" + (or_none ? "|none" : "");
+  if (or_none) words.push_back("none");
+  return {.hint = hint,
           .read = [=](Options& o, std::string_view text) -> std::string {
             std::vector<bool> wanted(names.size(), false);
+            bool none = false;
             for (std::size_t at = 0; at <= text.size();) {
               const auto comma = std::min(text.find(',', at), text.size());
               std::size_t index = 0;
               const auto word = text.substr(at, comma - at);
-              if (auto complaint = read_choice(word, with_all, index); !complaint.empty()) {
+              if (auto complaint = read_choice(word, words, index); !complaint.empty()) {
                 return complaint;
               }
-              if (index == names.size())
-                wanted.assign(names.size(), true);
-              else
+              if (index < names.size()) {
                 wanted[index] = true;
+              } else if (index == names.size()) {
+                wanted.assign(names.size(), true);
+              } else {
+                none = true;
+              }
               at = comma + 1;
+            }
+            if (none && std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
+              return "has none beside others";
             }
             (o.*member).clear();
             for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -267,10 +277,11 @@ field<Options> several_of(std::vector<Enum> Options::*member,
           },
           .write =
               [=](const Options& o) {
-                std::vector<std::string_view> words;
-                for (const Enum value : o.*member)
-                  words.push_back(names[static_cast<std::size_t>(value)]);
-                return join(words, ",");
+                std::vector<std::string_view> chosen;
+                for (const Enum value : o.*member) {
+                  chosen.push_back(names[static_cast<std::size_t>(value)]);
+                }
+                return chosen.empty() && or_none ? std::string("none") : join(chosen, ",");
               },
           .example = "all"};
 }

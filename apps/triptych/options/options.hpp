@@ -34,6 +34,7 @@ enum class variant { paper, released };
 enum class schedule { cosine, constant };
 enum class combine { all, random };
 enum class protocol { linear, logistic, knn };
+enum class baseline { untrained, pixels };
 enum class split { train, test };
 enum class bad_image { stop, skip };
 enum class data_action { list, verify, show };
@@ -145,7 +146,7 @@ struct eval_options {
   std::string out;  ///< where results go; empty: encoder_source::directory
   std::vector<choice::protocol> protocol{choice::protocol::linear, choice::protocol::logistic,
                                          choice::protocol::knn};
-  bool untrained_baseline = true;
+  std::vector<choice::baseline> baselines{choice::baseline::untrained, choice::baseline::pixels};
   int epochs = 90, batch = 256;
   double lr = 0.8;
   std::uint64_t seed = 0;
@@ -163,7 +164,6 @@ struct eval_options {
   normalize_choice normalize;
   bool large = false;  ///< see require_usual()
 
-  bool raw_pixels = true;
   bool trained = true, same_images = false;  ///< not for the command line
 
   sources from{};
