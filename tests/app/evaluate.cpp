@@ -101,7 +101,8 @@ TEST_CASE("An evaluation prints the result beside the same encoder untrained and
     INFO(baselines << ": " << some.err);
     REQUIRE(some.code == 0);
     words found;
-    for (const auto& r : nlohmann::json::parse(some.out)["results"]) found.push_back(r["features"]);
+    const auto kept = nlohmann::json::parse(some.out);
+    for (const auto& r : kept["results"]) found.push_back(r["features"]);
     CHECK(found == words{"trained"} + rest);
   }
   const auto both = call_app(evaluation(run, {"--baselines", "none,pixels"}));

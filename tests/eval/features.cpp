@@ -38,12 +38,14 @@ TEST_CASE("pixels become features normalized by their channel") {
   images.mean = {0.5f, 0.2f, 0.0f};
   images.deviation = {0.5f, 0.1f, 2.0f};
   triptych::thread_pool pool(1);
-  const feature_set set = pixel_features(images, 2, pool);
+  const row_source set = pixel_rows(images, 2, pool);
   CHECK(set.size == 1);
   CHECK(set.dim == 12);
-  CHECK(set.labels == images.labels);
+  CHECK(set.labels.data() == images.labels.data());
   const std::vector<float> expected{-1, 0, 0.5f, 1, -2, 0.2f};
-  for (std::size_t i = 0; i < 6; ++i) CHECK(set.values[i] == Approx(expected[i]).margin(1e-6));
+  std::vector<float> memory;
+  const float* row = set.rows(0, 1, memory);
+  for (std::size_t i = 0; i < 6; ++i) CHECK(row[i] == Approx(expected[i]).margin(1e-6));
 }
 
 TEST_CASE("unsound feature sets are refused with their row named") {
@@ -66,7 +68,7 @@ TEST_CASE("unsound feature sets are refused with their row named") {
   CHECK(sentence(bad).find("row 2, feature 1 is NaN") != std::string::npos);
   bad = sound;
   bad.labels.pop_back();
-  CHECK(sentence(bad).find("8 values and 3 labels") != std::string::npos);
+  CHECK(sentence(bad).find("3 labels do not make 4 rows") != std::string::npos);
   bad = clouds(4, 3, 2, 1.0f, 0);
   CHECK_THROWS_AS(check_pair(sound, bad), triptych::error);
 }

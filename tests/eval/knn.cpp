@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
+#include <string>
+#include <vector>
 
 #include "eval/synthetic_features.hpp"
 #include "support/catch.hpp"
@@ -102,4 +105,68 @@ TEST_CASE("kNN classifies well separated clouds and refuses bad options") {
   CHECK(knn(train, test, {20, 0.1f}, pool).percent() == accuracy{100, 100, 100});
   CHECK_THROWS_AS(knn(train, test, {0, 0.1f}, pool), triptych::error);
   CHECK_THROWS_AS(knn(train, test, {20, 0.0f}, pool), triptych::error);
+}
+
+TEST_CASE("kNN gives the same bits in little memory, and makes no row more often than it must") {
+  const feature_set train = clouds(2500, 24, 10, 0.2f, 0), test = clouds(301, 24, 10, 0.2f, 1);
+  triptych::thread_pool pool(2);
+  const auto whole = knn(train, test, {}, pool);
+  CHECK(whole.percent().top1 < 90);  // so that other bits would show
+  const auto votes = knn_votes(train, test, {}, pool);
+  for (const std::int64_t memory :
+       {std::int64_t{1}, std::int64_t{1} << 20, std::int64_t{1} << 30}) {
+    CHECK(knn_votes(train, test, {.memory = memory}, pool) == votes);
+    // Rows that are made when they are asked for, and forgotten.
+    std::int64_t made = 0, longest = 0;
+    const auto on_demand = [&](const feature_set& set) {
+      row_source source = rows_of(set);
+      source.rows = [&](std::int64_t first, std::int64_t count, std::vector<float>& memory_of_it) {
+        memory_of_it.assign(set.row(first), set.row(first) + count * set.dim);
+        made += &set == &train ? count : 0;
+        longest = std::max(longest, count);
+        return static_cast<const float*>(memory_of_it.data());
+      };
+      return source;
+    };
+    std::int64_t parts = 0, last = 0;
+    const auto found = knn(on_demand(train), on_demand(test), {.memory = memory}, pool,
+                           [&](std::int64_t done, std::int64_t total) {
+                             CHECK(done == last + 1);
+                             CHECK(done <= total);
+                             last = done;
+                             parts = total / 3;  // blocks of 1024
+                           });
+    CHECK(found == whole);
+    CHECK(parts == (memory == 1 ? 5 : memory == 1 << 20 ? 3 : 1));
+    CHECK(last == 3 * parts);
+    CHECK(made == parts * train.size);
+    CHECK(longest == 1024);
+  }
+}
+
+TEST_CASE("kNN takes fewer training rows at a time where they are long, and names a bad one") {
+  const int dim = 1 << 18;  // 64 rows are 64 MiB
+  const std::vector<std::int32_t> labels(130);
+  std::int64_t longest = 0;
+  bool bad = false;
+  const row_source source{130, dim, 1, labels,
+                          [&](std::int64_t first, std::int64_t n, std::vector<float>& memory) {
+                            longest = std::max(longest, n);
+                            memory.assign(static_cast<std::size_t>(n * dim), 1.0f);
+                            if (bad && first > 0) memory[5] = std::nanf("");
+                            return static_cast<const float*>(memory.data());
+                          }};
+  triptych::thread_pool pool(2);
+  CHECK(knn(source, source, {.memory = 1}, pool).percent().top1 == 100);
+  CHECK(longest == 64);
+  bad = true;
+  const auto refusal = [&] {
+    try {
+      static_cast<void>(knn(source, source, {.memory = 1}, pool));
+    } catch (const triptych::error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  CHECK(refusal().find("training features: row 64, feature 5 is NaN") == 0);
 }

@@ -396,16 +396,21 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
       bar.note("warning: " + std::string(e.failures.back().what()));
     }
   };
+  const auto by_neighbors = [&](const std::string& name, const auto& train, const auto& test_rows) {
+    const auto show = [&](std::int64_t done, std::int64_t total) {
+      if (!bar.due()) return;
+      bar.update("kNN  " + name + "  " + std::to_string(100 * done / total) + " %");
+    };
+    e.results.push_back(
+        judged(name, choice::protocol::knn, eval::knn(train, test_rows, {}, pool, show), ""));
+  };
   const auto measure = [&](const std::string& name, const eval::feature_set& train,
                            const eval::feature_set& test, bool use_logistic, bool use_knn) {
     if (use_logistic) {
       attempt(name + ", logistic", [&] { e.results.push_back(logistic(name, train, test, pool)); });
     }
     if (use_knn) {
-      attempt(name + ", kNN", [&] {
-        e.results.push_back(
-            judged(name, choice::protocol::knn, eval::knn(train, test, {}, pool), ""));
-      });
+      attempt(name + ", kNN", [&] { by_neighbors(name, train, test); });
     }
   };
 
@@ -429,15 +434,8 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   }
   if (asks_for(options, choice::baseline::pixels)) {
     attempt("raw pixels, kNN", [&] {
-      const double needed = 3.0 * size * size * sizeof(float) *
-                            static_cast<double>(images.train.size() + images.test.size());
-      if (needed > static_cast<double>(data::free_memory()) / 2) {
-        throw error::memory("all views take " + size_text(needed) +
-                            ", more than half of the memory that is free; leave them out with "
-                            "--baselines untrained");
-      }
-      measure("raw pixels", eval::pixel_features(images.train, size, pool),
-              eval::pixel_features(images.test, size, pool), false, true);
+      by_neighbors("raw pixels", eval::pixel_rows(images.train, size, pool),
+                   eval::pixel_rows(images.test, size, pool));
     });
   }
 

@@ -19,6 +19,7 @@
 #include <triptych/data/fill.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/eval/features.hpp>
+#include <triptych/eval/row_source.hpp>
 
 namespace triptych::eval {
 
@@ -40,28 +41,18 @@ void encode(Network& network, std::span<const float> images, std::int64_t n, int
                  [](real v) { return static_cast<float>(v); });
 }
 
-namespace detail {
-
-/// Rows of `dim` for the images of a set that have a label, without their values.
-inline feature_set room_for_features(const data::image_set& set, int dim) {
-  const std::int64_t count = set.labeled();
-  return {count,
-          dim,
-          set.classes,
-          std::vector<float>(static_cast<std::size_t>(count * dim)),
-          {set.labels.begin(), set.labels.begin() + count}};
-}
-
-}  // namespace detail
-
 /// The features of the images of a set that have a label (others cannot be judged by), as they are,
 /// resized to `size`; `pool` makes the inputs.
 template <class Network>
 feature_set encode(Network& network, const data::image_set& set, int size, thread_pool& pool,
                    std::int64_t batch = 256) {
   const int dim = network.architecture().encoder.out();
-  feature_set features = detail::room_for_features(set, dim);
-  const std::int64_t count = features.size;
+  const std::int64_t count = set.labeled();
+  feature_set features{count,
+                       dim,
+                       set.classes,
+                       std::vector<float>(static_cast<std::size_t>(count * dim)),
+                       {set.labels.begin(), set.labels.begin() + count}};
   std::vector<float> images;
   for (std::int64_t first = 0; first < count; first += batch) {
     const std::int64_t n = std::min(batch, count - first);
@@ -73,15 +64,19 @@ feature_set encode(Network& network, const data::image_set& set, int size, threa
 }
 
 /// Raw pixels of the same images as features, for the baseline: plain views of size x size,
-/// normalized as for an encoder. Cosine kNN on these is the project's raw-pixel number: 35.1 %
-/// top-1 on the CIFAR-10 excerpt of 5,085 training images (pixels merely scaled to [0, 1] give 22.9
-/// %: all images look alike).
-inline feature_set pixel_features(const data::image_set& set, int size, thread_pool& pool) {
-  const int dim = size * size * 3;
-  feature_set features = detail::room_for_features(set, dim);
-  data::fill_plain(set, 0, features.size, size, features.values.data(), &pool);
-  check(features, "raw pixels");
-  return features;
+/// normalized as for an encoder, made by `pool` whenever they are asked for. Set and pool must
+/// outlive it. Cosine kNN on these is the project's raw-pixel number: 35.1 % top-1 on the CIFAR-10
+/// excerpt of 5,085 training images (pixels merely scaled to [0, 1] give 22.9 %: all images look
+/// alike).
+inline row_source pixel_rows(const data::image_set& set, int size, thread_pool& pool) {
+  const std::int64_t count = set.labeled();
+  return {count, size * size * 3, set.classes,
+          std::span(set.labels).first(static_cast<std::size_t>(count)),
+          [&set, &pool, size](std::int64_t first, std::int64_t n, std::vector<float>& memory) {
+            memory.resize(static_cast<std::size_t>(n * size * size * 3));
+            data::fill_plain(set, first, n, size, memory.data(), &pool);
+            return static_cast<const float*>(memory.data());
+          }};
 }
 
 }  // namespace triptych::eval

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,41 +29,56 @@ struct feature_set {
   [[nodiscard]] const float* row(std::int64_t i) const { return values.data() + i * dim; }
 };
 
-/// Throws unless `set` has rows, buffers of the stated shape, finite values and labels in range;
-/// `name` says in the message which set it is ("training features").
-inline void check(const feature_set& set, const std::string& name) {
-  if (set.size < 1 || set.dim < 1 || set.classes < 1) {
-    throw error::data(name + ": " + std::to_string(set.size) + " rows of " +
-                      std::to_string(set.dim) + " features in " + std::to_string(set.classes) +
+/// Throws unless there are rows and features, a label for each row, and all labels in range; `name`
+/// says in the message which set it is ("training features").
+inline void check_labels(std::int64_t size, int dim, int classes,
+                         std::span<const std::int32_t> labels, const std::string& name) {
+  if (size < 1 || dim < 1 || classes < 1) {
+    throw error::data(name + ": " + std::to_string(size) + " rows of " + std::to_string(dim) +
+                      " features in " + std::to_string(classes) +
                       " classes cannot be evaluated; give images to both parts of the data set, "
                       "training and test");
   }
-  const auto rows = static_cast<std::size_t>(set.size);
-  const auto dim = static_cast<std::size_t>(set.dim);
-  if (set.values.size() != rows * dim || set.labels.size() != rows) {
-    throw error::usage(name + ": " + std::to_string(set.values.size()) + " values and " +
-                       std::to_string(set.labels.size()) + " labels do not make " +
-                       std::to_string(rows) + " rows of " + std::to_string(dim) +
-                       " features; fill both buffers to the stated shape");
+  if (labels.size() != static_cast<std::size_t>(size)) {
+    throw error::usage(name + ": " + std::to_string(labels.size()) + " labels do not make " +
+                       std::to_string(size) + " rows; fill the buffer to the stated shape");
   }
-  for (std::size_t i = 0; i < rows; ++i) {
-    if (set.labels[i] < 0 || set.labels[i] >= set.classes) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0 || labels[i] >= classes) {
       throw error::data(name + ": row " + std::to_string(i) + " has label " +
-                        std::to_string(set.labels[i]) + ", outside 0 to " +
-                        std::to_string(set.classes - 1) + "; check the number of classes");
-    }
-  }
-  for (std::size_t i = 0; i < set.values.size(); ++i) {
-    if (!std::isfinite(set.values[i])) {
-      throw error::non_finite(name + ": row " + std::to_string(i / dim) + ", feature " +
-                              std::to_string(i % dim) +
-                              " is NaN or infinite; evaluate an earlier checkpoint");
+                        std::to_string(labels[i]) + ", outside 0 to " +
+                        std::to_string(classes - 1) + "; check the number of classes");
     }
   }
 }
 
+/// Throws error::non_finite unless all values, of rows of D from row `first` on, are finite.
+inline void check_finite(std::span<const float> values, std::int64_t first, int dim,
+                         const std::string& name) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i])) continue;
+    const auto row = static_cast<std::size_t>(first) + i / static_cast<std::size_t>(dim);
+    throw error::non_finite(name + ": row " + std::to_string(row) + ", feature " +
+                            std::to_string(i % static_cast<std::size_t>(dim)) +
+                            " is NaN or infinite; evaluate an earlier checkpoint");
+  }
+}
+
+/// Throws unless `set` has rows, buffers of the stated shape, finite values and labels in range.
+inline void check(const feature_set& set, const std::string& name) {
+  check_labels(set.size, set.dim, set.classes, set.labels, name);
+  const auto rows = static_cast<std::size_t>(set.size);
+  if (set.values.size() != rows * static_cast<std::size_t>(set.dim)) {
+    throw error::usage(name + ": " + std::to_string(set.values.size()) + " values do not make " +
+                       std::to_string(rows) + " rows of " + std::to_string(set.dim) +
+                       " features; fill the buffer to the stated shape");
+  }
+  check_finite(set.values, 0, set.dim, name);
+}
+
 /// Throws unless both sets are sound and speak of the same features and classes.
-inline void check_pair(const feature_set& train, const feature_set& test) {
+template <class Set>
+void check_pair(const Set& train, const Set& test) {
   check(train, "training features");
   check(test, "test features");
   if (train.dim != test.dim || train.classes != test.classes) {
