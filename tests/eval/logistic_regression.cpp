@@ -2,6 +2,8 @@
 #include <triptych/eval/softmax_objective.hpp>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include <triptych/core/philox.hpp>
@@ -81,6 +83,61 @@ TEST_CASE("the penalty chosen on held-out training rows fits what there is to le
   CHECK(choose_l2(clouds(1000, 4, 4, 1.0f, 0), pool, candidates) == 1e-4);
   CHECK(choose_l2(clouds(200, 30, 4, 0.0f, 0), pool, candidates) == 10);
   CHECK_THROWS_AS(choose_l2(clouds(8, 2, 2, 1.0f, 0), pool), triptych::error);
+}
+
+TEST_CASE(
+    "penalties are tried from the largest down until one is worse, and a watch changes no bit") {
+  triptych::thread_pool pool(2);
+  const feature_set noise = clouds(200, 30, 4, 0.0f, 0), train = clouds(1003, 20, 10, 0.3f, 0);
+  std::vector<double> tried;
+  const auto note = [&](const fit_progress& fit) {
+    CHECK(fit.iteration > 0);
+    CHECK(fit.gradient_norm >= 0);
+    if (tried.empty() || tried.back() != fit.l2) tried.push_back(fit.l2);
+  };
+  CHECK(choose_l2(noise, pool, {1e-3, 10, 1e-1, 1e-4}, {}, note) == 10);
+  CHECK(tried == std::vector<double>{10, 1e-1});
+  tried.clear();
+  const auto watched = logistic_regression(train, train, {}, pool, note);
+  const auto alone = logistic_regression(train, train, {}, pool);
+  CHECK(tried == std::vector<double>{1e-2});
+  CHECK(watched.loss == alone.loss);
+  CHECK(watched.test == alone.test);
+  struct stop {};
+  CHECK_THROWS_AS(
+      logistic_regression(train, train, {}, pool, [](const fit_progress&) { throw stop(); }), stop);
+}
+
+TEST_CASE("loss and gradient are those of the formula for any number of classes") {
+  const int classes = GENERATE(1, 3, 8, 13);
+  const double spread = GENERATE(1.0, 300.0);  // with scores far below the highest
+  const feature_set train = clouds(20, 3, classes, 1.0f, 0);
+  triptych::thread_pool pool(1);
+  const softmax_objective objective(train, 0.0, pool);
+  Eigen::VectorXd x(objective.parameters()), gradient(x.size());
+  triptych::random_stream random(triptych::test::seeded(6), triptych::stream::evaluate);
+  for (double& v : x) v = spread * double(random.normal());
+  Eigen::VectorXd expected = Eigen::VectorXd::Zero(x.size());
+  double loss = 0;
+  for (std::int64_t i = 0; i < train.size; ++i) {
+    const float* row = train.row(i);
+    Eigen::VectorXd scores = x.tail(classes);
+    for (int c = 0; c < classes; ++c) {
+      for (int d = 0; d < 3; ++d) scores[c] += x[3 * c + d] * double(row[d]);
+    }
+    const auto label = train.labels[static_cast<std::size_t>(i)];
+    const double highest = scores.maxCoeff();
+    double sum = 0;
+    for (const double s : scores) sum += std::exp(s - highest);
+    loss += std::log(sum) - (scores[label] - highest);
+    for (int c = 0; c < classes; ++c) {
+      const double slope = std::exp(scores[c] - highest) / sum - (c == label ? 1.0 : 0.0);
+      for (int d = 0; d < 3; ++d) expected[3 * c + d] += slope * double(row[d]) / 20;
+      expected[3 * classes + c] += slope / 20;
+    }
+  }
+  CHECK(objective(x, gradient) == Approx(loss / 20).epsilon(1e-12).margin(1e-15));
+  CHECK((gradient - expected).norm() <= 1e-11 * (1 + expected.norm()));
 }
 
 TEST_CASE("logistic regression refuses a penalty that is not positive") {

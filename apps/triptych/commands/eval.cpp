@@ -231,11 +231,18 @@ judgment judged(const std::string& features, choice::protocol protocol,
 }
 
 judgment logistic(const std::string& name, const eval::feature_set& train,
-                  const eval::feature_set& test, thread_pool& pool) {
+                  const eval::feature_set& test, thread_pool& pool, progress& bar) {
   eval::logistic_options options;
+  const auto showing = [&](const std::string& purpose) {
+    return [&bar, what = "logistic  " + name + "  " + purpose](const eval::fit_progress& fit) {
+      if (!bar.due()) return;
+      bar.update(what + " L2 " + io::number_text(fit.l2) + "  iteration " +
+                 std::to_string(fit.iteration));
+    };
+  };
   const bool chosen = can_choose_l2(train);
-  if (chosen) options.l2 = eval::choose_l2(train, pool);
-  const auto fit = eval::logistic_regression(train, test, options, pool);
+  if (chosen) options.l2 = eval::choose_l2(train, pool, eval::usual_l2, {}, showing("trying"));
+  const auto fit = eval::logistic_regression(train, test, options, pool, showing("with"));
   return judged(name, choice::protocol::logistic, fit.test,
                 "L2 " + io::number_text(options.l2) +
                     (chosen ? "" : ", too few images to choose it") +
@@ -407,7 +414,8 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
   const auto measure = [&](const std::string& name, const eval::feature_set& train,
                            const eval::feature_set& test, bool use_logistic, bool use_knn) {
     if (use_logistic) {
-      attempt(name + ", logistic", [&] { e.results.push_back(logistic(name, train, test, pool)); });
+      attempt(name + ", logistic",
+              [&] { e.results.push_back(logistic(name, train, test, pool, bar)); });
     }
     if (use_knn) {
       attempt(name + ", kNN", [&] { by_neighbors(name, train, test); });

@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -89,11 +90,14 @@ bool line_search(const Objective& objective, const evaluated& from,
 
 }  // namespace detail
 
+/// Called after each iteration. Changes no bit; what it throws ends the work.
+using lbfgs_watch = std::function<void(int iteration, double gradient_norm)>;
+
 /// Minimizes `objective` from `start`. `double objective(const VectorXd& x, VectorXd& gradient)`
 /// returns the value at x and overwrites the gradient, which has the size of x.
 template <class Objective>
 lbfgs_result minimize(const Objective& objective, Eigen::VectorXd start,
-                      const lbfgs_options& options = {}) {
+                      const lbfgs_options& options = {}, const lbfgs_watch& watch = {}) {
   detail::evaluated here{std::move(start), {}, 0};
   here.gradient.resize(here.x.size());
   here.value = objective(here.x, here.gradient);
@@ -107,6 +111,7 @@ lbfgs_result minimize(const Objective& objective, Eigen::VectorXd start,
     if (memory.size() == options.history) memory.erase(memory.begin());
     memory.push_back({next.x - here.x, next.gradient - here.gradient});
     std::swap(here, next);
+    if (watch) watch(iteration + 1, here.gradient.norm());
   }
   const double norm = here.gradient.norm();
   return {std::move(here.x), here.value, norm, iteration, norm <= options.tolerance};

@@ -10,6 +10,7 @@
 // second for 5,000 x 512 on two cores. Checked against scikit-learn: f agrees to 1e-9.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <triptych/config.hpp>
@@ -37,18 +38,31 @@ struct logistic_result {
   bool converged = false;
 };
 
+/// Where a fit is. Whoever is told changes no bit; what he throws ends the fit.
+struct fit_progress {
+  double l2 = 0;
+  int iteration = 0;
+  double gradient_norm = 0;
+};
+using fit_watch = std::function<void(const fit_progress&)>;
+
 /// Standardizes both sets by the training features, fits on `train` and reports on both. Takes
 /// copies, because it standardizes them: move in what is not needed any more. Throws on sets that
 /// do not fit and on a penalty that is not positive.
 logistic_result logistic_regression(feature_set train, feature_set test,
-                                    const logistic_options& options, thread_pool& pool);
+                                    const logistic_options& options, thread_pool& pool,
+                                    const fit_watch& watch = {});
+
+inline const std::vector<double> usual_l2{1, 1e-1, 1e-2, 1e-3, 1e-4};
 
 /// The candidate penalty with the least cross-entropy on every fifth training row of each class,
-/// fitted on the others: a choice that sees no test row. Among equals the first. Throws if no class
-/// has five rows.
+/// fitted on the others: a choice that sees no test row. From the largest penalty down, each fit
+/// from where the one before ended, until one is worse: the smallest take by far the longest, and
+/// what has begun to overfit does not stop. Among equals the largest. Throws if no class has five
+/// rows.
 double choose_l2(const feature_set& train, thread_pool& pool,
-                 const std::vector<double>& candidates = {1e-4, 1e-3, 1e-2, 1e-1, 1},
-                 const lbfgs_options& solver = {});
+                 std::vector<double> candidates = usual_l2, const lbfgs_options& solver = {},
+                 const fit_watch& watch = {});
 
 }  // namespace triptych::eval
 

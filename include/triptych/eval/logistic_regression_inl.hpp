@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -50,28 +51,35 @@ inline confusion_matrix judged(const Eigen::VectorXd& x, const feature_set& set)
   return found;
 }
 
-/// Minimizes f on features that are standardized already, from zero.
+/// Minimizes f on features that are standardized already, from `start`; from zero where that is
+/// empty.
 inline lbfgs_result fit_softmax(const feature_set& train, const logistic_options& options,
-                                thread_pool& pool) {
+                                thread_pool& pool, const fit_watch& watch,
+                                Eigen::VectorXd start = {}) {
   if (!(options.l2 > 0) || !std::isfinite(options.l2)) {
     throw error::usage("logistic regression: l2 = " + std::to_string(options.l2) +
                        " must be a positive number, without which no optimum need exist; 1e-2 is "
                        "the default");
   }
   const softmax_objective objective(train, options.l2, pool);
-  return minimize(objective, Eigen::VectorXd::Zero(objective.parameters()), options.solver);
+  if (start.size() == 0) start.setZero(objective.parameters());
+  lbfgs_watch seen;
+  if (watch) {
+    seen = [&](int iteration, double norm) { watch({options.l2, iteration, norm}); };
+  }
+  return minimize(objective, std::move(start), options.solver, seen);
 }
 
 }  // namespace detail
 
 TRIPTYCH_INLINE logistic_result logistic_regression(feature_set train, feature_set test,
                                                     const logistic_options& options,
-                                                    thread_pool& pool) {
+                                                    thread_pool& pool, const fit_watch& watch) {
   check_pair(train, test);
   const standardizer map = fit_standardizer(train);
   standardize(train, map);
   standardize(test, map);
-  const lbfgs_result fit = detail::fit_softmax(train, options, pool);
+  const lbfgs_result fit = detail::fit_softmax(train, options, pool, watch);
   return {detail::judged(fit.x, test),
           detail::judged(fit.x, train),
           fit.value,
@@ -81,8 +89,8 @@ TRIPTYCH_INLINE logistic_result logistic_regression(feature_set train, feature_s
 }
 
 TRIPTYCH_INLINE double choose_l2(const feature_set& train, thread_pool& pool,
-                                 const std::vector<double>& candidates,
-                                 const lbfgs_options& solver) {
+                                 std::vector<double> candidates, const lbfgs_options& solver,
+                                 const fit_watch& watch) {
   check(train, "training features");
   feature_set fitted{0, train.dim, train.classes, {}, {}}, held_out = fitted;
   std::vector<std::int64_t> seen(static_cast<std::size_t>(train.classes));
@@ -102,13 +110,15 @@ TRIPTYCH_INLINE double choose_l2(const feature_set& train, thread_pool& pool,
   standardize(held_out, map);
   const softmax_objective held_out_loss(held_out, 0.0, pool);
   Eigen::VectorXd unused(held_out_loss.parameters());
-  double best = 0, least = std::numeric_limits<double>::infinity();
+  std::sort(candidates.begin(), candidates.end(), std::greater<>());
+  double best = candidates.front(), least = std::numeric_limits<double>::infinity();
+  Eigen::VectorXd x;
   for (const double l2 : candidates) {
-    const double loss = held_out_loss(detail::fit_softmax(fitted, {l2, solver}, pool).x, unused);
-    if (loss < least) {
-      least = loss;
-      best = l2;
-    }
+    x = detail::fit_softmax(fitted, {l2, solver}, pool, watch, std::move(x)).x;
+    const double loss = held_out_loss(x, unused);
+    if (loss > least) break;
+    if (loss < least) best = l2;
+    least = loss;
   }
   return best;
 }
