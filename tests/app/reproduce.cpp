@@ -228,6 +228,32 @@ TEST_CASE("A linear evaluation gives last and best epoch, and goes on where it w
   CHECK(json["reference"] == "moco");
 }
 
+TEST_CASE("Unasked, the evaluator follows from the number of images, and a table keeps its own") {
+  const words one{"--methods", "moco", "--seeds", "1"}, unasked{"--evaluator", "auto"};
+  const tiny_table table("table1");
+  const auto made = table.make(one + unasked);
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  const std::string why =
+      "64 images make 90 steps of the paper's linear evaluation, too few for LARS";
+  CHECK(made.out.find("- judged by: logistic; " + why + "\n") != std::string::npos);
+  CHECK(table.json()["judged_by"] == "logistic");
+  CHECK(table.json()["judged_because"] == why);
+  CHECK(text_of(table.root() / "config.toml").find("evaluator = \"logistic\"") !=
+        std::string::npos);
+  CHECK(table.make(one + unasked).out == made.out);
+  expect_refusal(table, one + words{"--evaluator", "linear"}, 6,
+                 "evaluator is logistic, not linear");
+
+  const tiny_table older("table1");
+  REQUIRE(older.make(one).code == 0);  // by neighbors
+  CHECK(older.json()["judged_because"] == "");
+  const auto again = older.make(one + unasked);
+  INFO(again.err);
+  CHECK(again.code == 0);
+  CHECK(again.out.find("- judged by: kNN; as this table was begun\n") != std::string::npos);
+}
+
 TEST_CASE("A directory made by other settings is refused with the difference, and stays as it is") {
   const tiny_table table("table4");
   const words few{"--seeds", "1"};

@@ -155,8 +155,10 @@ TEST_CASE("Shared options hold for every cell, and the cell's own count more") {
 }
 
 TEST_CASE("The settings of a table read back, and differ by name") {
-  const auto made = reproduce_with({{"table", "table2"}, {"width", "8"}, {"threads", "1"}});
+  const auto made = reproduce_with(
+      {{"table", "table2"}, {"width", "8"}, {"threads", "1"}, {"evaluator", "logistic"}});
   const auto text = table_toml(made);
+  CHECK(evaluator_of(text, "config.toml") == choice::evaluator::logistic);
   const auto differing = [&](const std::vector<std::pair<std::string, std::string>>& more) {
     std::vector<std::pair<std::string, std::string>> flags{{"table", "table2"}, {"width", "8"}};
     flags.insert(flags.end(), more.begin(), more.end());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <triptych/data/registry.hpp>
+#include <triptych/eval/linear_probe.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/owned_names.hpp>
@@ -62,7 +63,7 @@ class reproduction {
                          " or more");
     }
     static_cast<void>(placed(options_.train));  // refused before anything is made
-    count_images();
+    choose_evaluator(count_images());
   }
 
   int go() {
@@ -122,8 +123,9 @@ class reproduction {
     return made;
   }
 
-  /// Sizes and steps. A data set that cannot be read is refused here, before anything is made.
-  void count_images() {
+  /// Sizes and steps; returns how many training images have a label. A data set that cannot be read
+  /// is refused here, before anything is made.
+  std::int64_t count_images() {
     const auto& o = options_.train;
     thread_pool pool(o.threads);
     const auto images = data::load(data_source(o, o), &pool);
@@ -137,6 +139,30 @@ class reproduction {
       const auto recipe = trainer_options(c.options, traits_of(c.options.method).views);
       c.steps_per_epoch = train::steps_per_epoch(recipe, images.train);
     }
+    return images.train.labeled();
+  }
+
+  /// Where none was asked for: that of the table that is there, else the paper's linear evaluation
+  /// if it has steps enough.
+  void choose_evaluator(std::int64_t images) {
+    if (options_.evaluator == choice::evaluator::automatic) {
+      const eval_options usual;
+      const auto steps = eval::probe_steps(images, usual.batch, usual.epochs);
+      const bool enough = eval::probe_warning(steps).empty();
+      options_.evaluator = enough ? choice::evaluator::linear : choice::evaluator::logistic;
+      report_.judged_because = std::to_string(images) + " images make " + std::to_string(steps) +
+                               " steps of the paper's linear evaluation, " +
+                               (enough ? "enough" : "too few") + " for LARS";
+      const fs::path config = root_ / "config.toml";
+      if (io::is_there(config)) {
+        const auto before = evaluator_of(io::read_file(config).text(), config.string());
+        if (before != options_.evaluator && before != choice::evaluator::automatic) {
+          options_.evaluator = before;
+          report_.judged_because = "as this table was begun";
+        }
+      }
+    }
+    judge_ = static_cast<choice::protocol>(static_cast<int>(options_.evaluator) - 1);
   }
 
   void refuse_other_settings(const fs::path& config) const {
@@ -248,7 +274,7 @@ class reproduction {
     const auto& o = options_.train;
     eval_options how;
     how.run = run.string();
-    how.protocol = {options_.evaluator};
+    how.protocol = {judge_};
     how.resume = true;
     how.threads = o.threads;
     how.quiet = o.quiet;
@@ -294,13 +320,13 @@ class reproduction {
     const std::string advice =
         "remove " + (again ? "the file" : c.directory().string()) + ", then give the command again";
     const auto found = read_evaluation(record_at(c, point), advice);
-    const auto last = found.of("trained", protocol_name(options_.evaluator));
+    const auto last = found.of("trained", protocol_name(judge_));
     if (!last) {
       throw error::checkpoint(record_at(c, point).string() + " holds no result by " +
-                              std::string(protocol_name(options_.evaluator)) + "; " + advice);
+                              std::string(protocol_name(judge_)) + "; " + advice);
     }
     cell_result result{.last = *last};
-    if (options_.evaluator == choice::protocol::linear) {
+    if (judge_ == choice::protocol::linear) {
       result.best = found.of("trained", best_epoch_name);
     }
     for (const auto& record : read_metrics(c.directory())) {
@@ -329,7 +355,7 @@ class reproduction {
       line.cost = cost_of(c.options);
       line.cells.push_back(result_at(c, point));
     }
-    line.judged_by = protocol_name(options_.evaluator);
+    line.judged_by = protocol_name(judge_);
     for (const auto& numbers : row.paper) {
       if (numbers.data == options_.train.data) {
         line.paper = numbers.at.at(static_cast<std::size_t>(point));
@@ -385,7 +411,7 @@ class reproduction {
   void write() {
     report_.name = plan_.name;
     report_.caption = plan_.caption;
-    report_.judged_by = protocol_name(options_.evaluator);
+    report_.judged_by = protocol_name(judge_);
     report_.seeds = options_.seeds;
     report_.options = chosen(options_.train);
     report_.reference = plan_.reference;
@@ -402,7 +428,8 @@ class reproduction {
     io::replace_file(table_file(".json"), json(report_));
   }
 
-  const reproduce_options& options_;
+  reproduce_options options_;  ///< with the evaluator chosen
+  choice::protocol judge_ = choice::protocol::logistic;
   table_plan plan_;
   fs::path root_;
   std::vector<cell> cells_;

@@ -43,6 +43,7 @@ struct table_report {
   std::string name, caption, data;
   std::int64_t train_images = 0, test_images = 0;
   std::string judged_by;
+  std::string judged_because;  ///< why by that; empty where it was asked for
   std::vector<int> seeds;
   std::vector<std::pair<std::string, std::string>> options;
   std::string reference;  ///< name of the lines that differences are taken to
@@ -152,7 +153,7 @@ inline std::string markdown(const table_report& t) {
               t.options, [](const auto& o) { return "--" + o.first + " " + o.second; }, " ") +
           "\n";
   }
-  md += "- judged by: " + t.judged_by +
+  md += "- judged by: " + t.judged_by + (t.judged_because.empty() ? "" : "; " + t.judged_because) +
         "\n- seeds: " + joined(t.seeds, [](int seed) { return std::to_string(seed); }) +
         "; mean ± standard deviation (n - 1)\n";
   if (reference != t.lines.end()) {
@@ -208,7 +209,8 @@ inline std::string json(const table_report& t) {
       ",\n  \"train_images\": " + std::to_string(t.train_images) +
       ",\n  \"test_images\": " + std::to_string(t.test_images) + ",\n  \"options\": {" +
       joined(t.options, [&](const auto& o) { return string(o.first) + ": " + string(o.second); }) +
-      "},\n  \"judged_by\": " + string(t.judged_by) + ",\n  \"seeds\": [" +
+      "},\n  \"judged_by\": " + string(t.judged_by) +
+      ",\n  \"judged_because\": " + string(t.judged_because) + ",\n  \"seeds\": [" +
       joined(t.seeds, [](int seed) { return std::to_string(seed); }) +
       "],\n  \"reference\": " + string(t.reference) + ",\n  \"version\": " + string(t.version) +
       ",\n  \"lines\": [";

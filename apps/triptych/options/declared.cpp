@@ -411,7 +411,9 @@ const settings<reproduce_options>& reproduce_settings() {
        "of the runs of each row", role::session},
       {"methods", "Table", methods_field(),
        "rows of table1: " + join(methods::names, ", ") + ", or all of them [all]", role::session},
-      {"evaluator", "Table", one_of(&o::evaluator, evaluator_names), "what judges the encoders"},
+      {"evaluator", "Table", one_of(&o::evaluator, {"auto", "linear", "logistic", "knn"}),
+       "what judges the encoders; auto: the paper's linear evaluation where images are enough for "
+       "it, else logistic"},
   };
   return table;
 }

@@ -34,6 +34,7 @@ enum class variant { paper, released };
 enum class schedule { cosine, constant };
 enum class combine { all, random };
 enum class protocol { linear, logistic, knn };
+enum class evaluator { automatic, linear, logistic, knn };
 enum class baseline { untrained, pixels };
 enum class split { train, test };
 enum class bad_image { stop, skip };
@@ -226,7 +227,7 @@ struct reproduce_options {
   choice::table table = choice::table::table1;
   std::vector<int> seeds{1, 2};
   std::vector<std::size_t> methods;  ///< places among methods::names; none: all
-  choice::protocol evaluator = choice::protocol::logistic;
+  choice::evaluator evaluator = choice::evaluator::automatic;
   std::string out = "runs/reproduce";
 
   train_options train;                           ///< what holds for every cell; see cell_options()
@@ -293,7 +294,11 @@ train_options cell_options(const reproduce_options& options, const std::vector<g
 /// What decides the numbers of a table, as TOML; see table_differences().
 std::string table_toml(const reproduce_options& options);
 
-/// What makes other numbers in `asked` than in a table_toml() `text`, which `name` names.
+/// What judged the cells of a table_toml() `text`, which `name` names.
+choice::evaluator evaluator_of(std::string_view text, const std::string& name);
+
+/// What makes other numbers in `asked` than in a table_toml() `text`, which `name` names. The
+/// automatic evaluator is that of the text.
 std::vector<std::string> table_differences(std::string_view text, const std::string& name,
                                            const reproduce_options& asked);
 

@@ -161,11 +161,19 @@ std::string table_toml(const reproduce_options& options) {
   return toml;
 }
 
+choice::evaluator evaluator_of(std::string_view text, const std::string& name) {
+  auto values = parse_config(text, name);
+  reproduce_options stored;
+  for (const auto& value : take_table_values(values)) assign(reproduce_settings(), stored, value);
+  return stored.evaluator;
+}
+
 std::vector<std::string> table_differences(std::string_view text, const std::string& name,
                                            const reproduce_options& asked) {
   auto values = parse_config(text, name);
   reproduce_options stored;
   for (const auto& value : take_table_values(values)) assign(reproduce_settings(), stored, value);
+  if (asked.evaluator == choice::evaluator::automatic) stored.evaluator = asked.evaluator;
   auto list = differences_in(reproduce_settings(), stored, asked);
   for (auto& one : differences_in(shared_settings(), merged({values}), asked.train)) {
     list.push_back(std::move(one));
