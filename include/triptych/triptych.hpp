@@ -26,6 +26,7 @@
 #include <triptych/data/image_set.hpp>  // defines: data::image_set, data::split
 #include <triptych/data/loader.hpp>     // defines: data::loader, data::batch
 #include <triptych/data/registry.hpp>   // defines: data::load
+#include <triptych/data/subset.hpp>     // defines: data::subset, data::draw_share
 
 #include <triptych/nn/architecture.hpp>     // defines: nn::resnet, nn::mlp, nn::architecture
 #include <triptych/patches/combinator.hpp>  // defines: patches::whole, patches::grid, patches::choose

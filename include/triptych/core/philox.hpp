@@ -44,6 +44,7 @@ enum class stream : std::uint32_t {
   combine = 6,
   evaluate = 7,
   shuffle_keys = 8,
+  subset = 9,
 };
 
 /// A stream of random numbers addressed by (seed, stream, a, b, c): `a` below 2^32, `b` below 2^24,
