@@ -46,6 +46,8 @@
 #include <triptych/network/branches.hpp>  // defines: network and its three aliases
 
 #include <triptych/eval/encode.hpp>               // defines: eval::encode
+#include <triptych/eval/fine_tuner.hpp>           // defines: eval::fine_tuner
+#include <triptych/eval/finetune.hpp>             // defines: eval::finetuning
 #include <triptych/eval/knn.hpp>                  // defines: eval::knn
 #include <triptych/eval/linear_probe.hpp>         // defines: eval::linear_probe
 #include <triptych/eval/logistic_regression.hpp>  // defines: eval::logistic_regression

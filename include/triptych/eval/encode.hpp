@@ -23,6 +23,16 @@
 
 namespace triptych::eval {
 
+/// Images on the host, of shape `s`, in the backend's memory until the caller's frame ends.
+template <class B>
+tensor<const typename B::real> uploaded(B& backend, std::span<const float> images, const shape& s) {
+  using real = typename B::real;
+  real* const x = backend.arena().template take<real>(s.size());
+  const std::vector<real> host(images.begin(), images.end());
+  backend.upload(host.data(), host.size(), x);
+  return {s, x};
+}
+
 /// Writes the features (n, D) of normalized images (n, size, size, 3) to `out`.
 template <class Network>
 void encode(Network& network, std::span<const float> images, std::int64_t n, int size, float* out) {
@@ -30,11 +40,7 @@ void encode(Network& network, std::span<const float> images, std::int64_t n, int
   using real = typename B::real;
   B& backend = network.backend();
   const arena_frame scope(backend.arena());
-  const shape s{n, size, size, 3};
-  real* x = backend.arena().template take<real>(s.size());
-  const std::vector<real> host(images.begin(), images.end());
-  backend.upload(host.data(), host.size(), x);
-  const auto h = network.embed({s, x});
+  const auto h = network.embed(uploaded(backend, images, {n, size, size, 3}));
   std::vector<real> features(h.size());
   backend.download(h.data, h.size(), features.data());
   std::transform(features.begin(), features.end(), out,
