@@ -214,7 +214,7 @@ inline std::string size_text(double bytes) {
   return fixed(bytes, 1) + " " + units[unit];
 }
 
-/// Text in columns: the first aligned left, the others as `right` says. A very long cell moves the
+/// Text in columns: the first, and those without a heading, aligned left, the others as `right` says. A very long cell moves the
 /// rest of its own row only: else one long name would be as many blanks in every row.
 class table {
  public:
@@ -241,7 +241,8 @@ class table {
       std::string line;
       for (std::size_t i = 0; i < row.size(); ++i) {
         const std::string gap(widths[i] - std::min(row[i].size(), widths[i]), ' ');
-        line += (i == 0 ? "" : "  ") + (t.right_ && i > 0 ? gap + row[i] : row[i] + gap);
+        const bool named = i >= t.rows_.front().size() || !t.rows_.front()[i].empty();
+        line += (i == 0 ? "" : "  ") + (t.right_ && i > 0 && named ? gap + row[i] : row[i] + gap);
       }
       line.erase(line.find_last_not_of(' ') + 1);
       out << line << '\n';

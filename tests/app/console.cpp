@@ -23,6 +23,17 @@ TEST_CASE("A table has columns of equal width") {
                       "kNN        9.00\n");
 }
 
+TEST_CASE("A column without a heading is text") {
+  table t({"", "top-1", ""});
+  t.add({"a", "9.00", "a note"});
+  t.add({"bc", "45.50", "on"});
+  std::ostringstream text;
+  text << t;
+  CHECK(text.str() == "    top-1\n"
+                      "a    9.00  a note\n"
+                      "bc  45.50  on\n");
+}
+
 TEST_CASE("One very long cell does not widen every row of a table") {
   table t({"tensor", "bytes"});
   t.add({std::string(100'000, 'n'), "1"});

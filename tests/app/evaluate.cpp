@@ -1,4 +1,5 @@
 // Evaluation of a tiny run, and its features as a file.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -166,6 +167,54 @@ TEST_CASE(
     CHECK(text_of(directory / name) == "mine");
   }
   CHECK(text_of(run.root() / "eval.json") == before);
+}
+
+TEST_CASE("Features are judged by shares of the labels, drawn from the seed and written down") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const words few = evaluation(run, {"--protocol", "logistic,knn", "--label-fraction", "0.05,0.5"});
+  const auto result = call_app(few);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const auto json = nlohmann::json::parse(text_of(run.root() / "eval.json"));
+  REQUIRE(json["results"].size() == 13);  // two encoders by two protocols and three shares; pixels
+  const auto labels = [&](const char* share) {
+    const auto kept = nlohmann::json::parse(
+        text_of(run.root() / "eval" / ("labels-" + std::string(share) + ".json")));
+    CHECK(kept["label_fraction"].get<double>() == std::stod(share));
+    return kept["images"].get<std::vector<int>>();
+  };
+  const auto some = labels("0.05"), half = labels("0.5");
+  CHECK(some.size() == 10);  // one of each class
+  CHECK(half.size() >= 30);
+  CHECK(half.size() <= 37);
+  CHECK(std::includes(half.begin(), half.end(), some.begin(), some.end()));
+  CHECK_FALSE(json["results"][0].contains("label_fraction"));
+  for (const std::size_t i : {2u, 3u}) {
+    CHECK(json["results"][i]["features"] == "trained");
+    CHECK(json["results"][i]["label_fraction"] == 0.05);
+    const std::string note = json["results"][i]["note"];
+    CHECK(note.find("5 % of the labels, 10 images") == 0);
+  }
+  CHECK(result.out.find("50 % of the labels, " + std::to_string(half.size()) + " images") !=
+        std::string::npos);
+  CHECK(fs::exists(run.root() / "eval/confusion-untrained-knn-0.5.csv"));
+  const auto before = text_of(run.root() / "eval.json");
+  CHECK(call_app(few + words{"--threads", "1"}).code == 0);
+  CHECK(text_of(run.root() / "eval.json") == before);
+  CHECK(call_app(few + words{"--seed", "1"}).code == 0);
+  CHECK(labels("0.5") != half);
+  CHECK(call_app(evaluation(run, {"--protocol", "knn"})).code == 0);
+  CHECK_FALSE(fs::exists(run.root() / "eval/labels-0.5.json"));
+  for (const auto& [wrong, complaint] : {std::pair("0", "is not above 0 and up to 1"),
+                                         {"1.5", "is not above 0 and up to 1"},
+                                         {"0.1,0.1", "comes twice"},
+                                         {"0.1,", "is empty"}}) {
+    const auto refused = call_app(evaluation(run, {"--label-fraction", std::string(wrong)}));
+    INFO(refused.err);
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find(complaint) != std::string::npos);
+  }
 }
 
 TEST_CASE("An evaluation does not depend on the number of threads") {

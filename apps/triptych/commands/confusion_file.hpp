@@ -1,6 +1,7 @@
 // apps/triptych/commands/confusion_file.hpp
 //
-// Confusion matrices as CSV, in the directory `eval` of a run: a file for each line of the result.
+// What lies beside eval.json in the directory `eval` of a run: a confusion matrix as CSV for each
+// line of the result, and for each share of the labels which images it is.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@
 #include <triptych/core/error.hpp>
 #include <triptych/eval/confusion.hpp>
 #include <triptych/io/file.hpp>
+#include <triptych/io/json_text.hpp>
 #include <triptych/io/owned_names.hpp>
 
 #include "triptych/commands/evaluation.hpp"
@@ -22,18 +25,24 @@
 
 namespace triptych::app {
 
-inline constexpr std::string_view confusion_prefix = "confusion-";
+inline constexpr std::string_view confusion_prefix = "confusion-", labels_prefix = "labels-";
 inline constexpr std::string_view confusion_heading = "true class / taken for";
 inline constexpr int most_confused = 1000;  ///< classes; a file of more is of use to nobody
 
-/// "confusion-raw-pixels-knn.csv"
-inline std::string confusion_name(std::string_view features, std::string_view protocol) {
+/// "labels-0.01.json"
+inline std::string labels_name(double share) {
+  return std::string(labels_prefix) + io::number_text(share) + ".json";
+}
+
+/// "confusion-raw-pixels-knn.csv", "confusion-trained-knn-0.01.csv"
+inline std::string confusion_name(std::string_view features, std::string_view protocol,
+                                  std::optional<double> label_fraction = {}) {
   std::string name(confusion_prefix);
   for (const char c : std::string(features) + "-" + std::string(protocol)) {
     if (c == ',') break;  // "linear, last epoch"
     name += c == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
-  return name + ".csv";
+  return name + (label_fraction ? "-" + io::number_text(*label_fraction) : "") + ".csv";
 }
 
 /// A row for each true class, a column for each class that it was taken for; `names` head both,
@@ -65,8 +74,8 @@ inline std::string confusion_csv(const eval::confusion_matrix& confusion,
 
 /// Lists files as ours before the work begins. Throws error::usage where one is there, is not
 /// listed, and is no confusion matrix.
-inline void own_confusions(const std::filesystem::path& directory,
-                           const std::vector<std::string>& names) {
+inline void own_files(const std::filesystem::path& directory,
+                      const std::vector<std::string>& names) {
   io::make_directories(directory);
   io::owned_names owned(directory);
   for (const auto& name : names) {
@@ -82,18 +91,26 @@ inline void own_confusions(const std::filesystem::path& directory,
   owned.clear_leftovers(names);
 }
 
-/// Writes the matrices of `e`, and removes those of an earlier evaluation.
-inline void write_confusions(const std::filesystem::path& directory, const evaluation& e) {
+/// Writes what belongs to `e`, and removes what belonged to an earlier evaluation.
+inline void write_files(const std::filesystem::path& directory, const evaluation& e) {
   std::vector<std::string> written, earlier;
   for (const auto& r : e.results) {
     if (!r.confusion || r.confusion->classes() > most_confused) continue;
-    written.push_back(confusion_name(r.features, r.protocol));
+    written.push_back(confusion_name(r.features, r.protocol, r.label_fraction));
     io::replace_file(directory / written.back(), confusion_csv(*r.confusion, e.class_names));
+  }
+  for (const auto& draw : e.draws) {
+    written.push_back(labels_name(draw.fraction));
+    io::replace_file(directory / written.back(),
+                     "{\"label_fraction\": " + io::number_text(draw.fraction) + ", \"images\": [" +
+                         joined(draw.images, [](std::int64_t i) { return std::to_string(i); }) +
+                         "]}\n");
   }
   io::owned_names owned(directory);
   for (const auto& name : owned.in().names()) {
     const bool now = std::find(written.begin(), written.end(), name) != written.end();
-    if (!now && name.starts_with(confusion_prefix) && owned.has(name)) earlier.push_back(name);
+    const bool of_eval = name.starts_with(confusion_prefix) || name.starts_with(labels_prefix);
+    if (!now && of_eval && owned.has(name)) earlier.push_back(name);
   }
   owned.remove(earlier);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -21,6 +22,7 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
+#include <triptych/eval/label_fraction.hpp>
 #include <triptych/eval/linear_probe.hpp>
 #include <triptych/eval/logistic_regression.hpp>
 #include <triptych/io/checkpoint.hpp>
@@ -261,25 +263,41 @@ void print(const std::vector<judgment>& results) {
   std::cout << t;
 }
 
-/// The files that hold the confusion matrices of what is asked for.
-std::vector<std::string> confusion_names(const eval_options& o) {
+/// "1 % of the labels, 500 images"
+std::string share_text(const label_draw& draw) {
+  char percent[32];
+  std::snprintf(percent, sizeof percent, "%g", 100 * draw.fraction);
+  return std::string(percent) + " % of the labels, " + std::to_string(draw.images.size()) +
+         " images";
+}
+
+/// The files in `eval` that what is asked for may need.
+std::vector<std::string> file_names(const eval_options& o) {
   std::vector<std::string> names;
-  for (const char* features : {"trained", "untrained", "raw pixels"}) {
-    for (const auto p :
-         {choice::protocol::linear, choice::protocol::logistic, choice::protocol::knn}) {
-      if (features == std::string_view("trained") ? asks_for(o, p)
-                                                  : p != choice::protocol::linear) {
-        names.push_back(confusion_name(features, protocol_name(p)));
-      }
+  const auto add = [&](std::string_view features, choice::protocol p, bool by_shares) {
+    names.push_back(confusion_name(features, protocol_name(p)));
+    for (const double share : o.label_fraction) {
+      if (by_shares) names.push_back(confusion_name(features, protocol_name(p), share));
     }
+  };
+  const bool by_knn = asks_for(o, choice::protocol::knn);
+  const bool by_logistic = asks_for(o, choice::protocol::logistic);
+  if (asks_for(o, choice::protocol::linear)) add("trained", choice::protocol::linear, false);
+  if (by_logistic) add("trained", choice::protocol::logistic, true);
+  if (by_knn) add("trained", choice::protocol::knn, true);
+  if (asks_for(o, choice::baseline::untrained)) {
+    if (by_logistic || !by_knn) add("untrained", choice::protocol::logistic, true);
+    if (by_knn) add("untrained", choice::protocol::knn, true);
   }
+  if (asks_for(o, choice::baseline::pixels)) add("raw pixels", choice::protocol::knn, false);
+  for (const double share : o.label_fraction) names.push_back(labels_name(share));
   return names;
 }
 
 /// Lists what holds the result as ours before the work begins. Throws error::usage where it is
 /// there, is not listed, and is nothing that an older version wrote.
 void own_result(const std::filesystem::path& run, const eval_options& options) {
-  own_confusions(run / "eval", confusion_names(options));
+  own_files(run / "eval", file_names(options));
   io::owned_names owned(run);
   const std::string name = "eval.json";
   if (!owned.has(name) && owned.in().status(name)) {
@@ -315,6 +333,7 @@ std::string to_json(const evaluation& e) {
     if (r.accuracy.mean_per_class) {
       text += ", \"mean_per_class\": " + io::number_text(*r.accuracy.mean_per_class);
     }
+    if (r.label_fraction) text += ", \"label_fraction\": " + io::number_text(*r.label_fraction);
     text += ", \"top5\": " + io::number_text(r.accuracy.top5) +
             ", \"note\": " + io::json_string(r.note) + "}";
   }
@@ -343,6 +362,7 @@ evaluation read_evaluation(const std::filesystem::path& path, const std::string&
     const auto low = result.measured("top1_low", 0, most);
     const auto high = result.measured("top1_high", 0, most);
     if (low && high) read.top1_interval = {*low, *high};
+    read.label_fraction = result.measured("label_fraction", 0, 1);
     e.results.push_back(std::move(read));
   }
   return e;
@@ -387,7 +407,12 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
                images.test.size(),
                {},
                {},
-               subject.data.identity.class_names};
+               subject.data.identity.class_names,
+               {}};
+  for (const double share : options.label_fraction) {
+    e.draws.push_back(
+        {share, eval::draw_labels(images.train.labels, images.train.classes, share, options.seed)});
+  }
   std::optional<linear_evaluation> linear;
   if (by_linear) {
     linear.emplace(subject, options, state.empty() ? where / "eval" / "linear" : state, bar);
@@ -411,14 +436,28 @@ std::optional<evaluation> judge(const eval_options& asked, const std::filesystem
     e.results.push_back(
         judged(name, choice::protocol::knn, eval::knn(train, test_rows, {}, pool, show), ""));
   };
-  const auto measure = [&](const std::string& name, const eval::feature_set& train,
-                           const eval::feature_set& test, bool use_logistic, bool use_knn) {
+  const auto measure_by = [&](const std::string& name, const eval::feature_set& train,
+                              const eval::feature_set& test, bool use_logistic, bool use_knn) {
     if (use_logistic) {
       attempt(name + ", logistic",
               [&] { e.results.push_back(logistic(name, train, test, pool, bar)); });
     }
     if (use_knn) {
       attempt(name + ", kNN", [&] { by_neighbors(name, train, test); });
+    }
+  };
+  // By all labels, then by each share of them.
+  const auto measure = [&](const std::string& name, const eval::feature_set& train,
+                           const eval::feature_set& test, bool use_logistic, bool use_knn) {
+    measure_by(name, train, test, use_logistic, use_knn);
+    for (const auto& draw : e.draws) {
+      const std::size_t first = e.results.size();
+      measure_by(name, eval::chosen_rows(train, draw.images), test, use_logistic, use_knn);
+      for (std::size_t i = first; i < e.results.size(); ++i) {
+        auto& r = e.results[i];
+        r.label_fraction = draw.fraction;
+        r.note = share_text(draw) + (r.note.empty() ? "" : ", " + r.note);
+      }
     }
   };
 
@@ -480,7 +519,7 @@ int evaluate(const eval_options& options) {
     return 128 + signals::stop_requested();
   }
   const auto file = done->run / "eval.json";
-  write_confusions(done->run / "eval", *done);
+  write_files(done->run / "eval", *done);
   io::replace_file(file, to_json(*done));
   if (options.json) {
     std::cout << to_json(*done);

@@ -26,6 +26,13 @@ struct judgment {
   std::string note;
   std::optional<eval::interval> top1_interval{};      ///< not in files of older versions
   std::optional<eval::confusion_matrix> confusion{};  ///< not kept
+  std::optional<double> label_fraction{};             ///< by a share of the labels; else by all
+};
+
+/// Which training images keep their label at a share of the labels.
+struct label_draw {
+  double fraction = 1;
+  std::vector<std::int64_t> images{};  ///< ascending
 };
 
 struct evaluation {
@@ -35,12 +42,14 @@ struct evaluation {
   std::vector<judgment> results{};
   std::vector<error> failures{};           ///< why others were not measured; not kept
   std::vector<std::string> class_names{};  ///< none where nobody has named them; not kept
+  std::vector<label_draw> draws{};         ///< in files of their own
 
-  /// The accuracy of these features by this protocol, if it was measured.
+  /// The accuracy of these features by this protocol with all labels, if it was measured.
   [[nodiscard]] std::optional<eval::accuracy> of(std::string_view features,
                                                  std::string_view protocol) const {
     for (const auto& r : results) {
-      if (r.features == features && r.protocol == protocol) return r.accuracy;
+      const bool asked = r.features == features && r.protocol == protocol;
+      if (asked && !r.label_fraction) return r.accuracy;
     }
     return {};
   }

@@ -153,6 +153,44 @@ field<Options> wholes(List Options::*member, int low, int high, const std::strin
           .example = {}};
 }
 
+/// Numbers above 0 and up to 1 with commas between them, none twice; none is an empty text.
+template <class Options>
+field<Options> shares(std::vector<double> Options::*member) {
+  return {.hint = "X,...",
+          .read = [=](Options& o, std::string_view text) -> std::string {
+            std::vector<double> list;
+            for (std::size_t at = 0; at <= text.size();) {
+              const auto comma = std::min(text.find(',', at), text.size());
+              const auto item = text.substr(at, comma - at);
+              double share = 0;
+              auto complaint = read_number(item, share);
+              if (complaint.empty() && !(share > 0 && share <= 1)) {
+                complaint = "is not above 0 and up to 1";
+              }
+              if (complaint.empty() && std::find(list.begin(), list.end(), share) != list.end()) {
+                complaint = "comes twice";
+              }
+              if (complaint.empty() && list.size() == most_elements) complaint = "is the 101st";
+              if (!complaint.empty()) {
+                return "has the element '" + std::string(item) + "', which " + complaint;
+              }
+              list.push_back(share);
+              at = comma + 1;
+            }
+            o.*member = std::move(list);
+            return {};
+          },
+          .write =
+              [=](const Options& o) {
+                std::string text;
+                for (const double share : o.*member) {
+                  text += (text.empty() ? "" : ",") + io::number_text(share);
+                }
+                return text;
+              },
+          .example = "0.01,0.1"};
+}
+
 /// "N:X,N:X": numbers from later and later steps on; none is an empty text.
 template <class Options>
 field<Options> rate_changes(std::vector<train::rate_change> Options::*member) {

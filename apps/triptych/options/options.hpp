@@ -148,6 +148,7 @@ struct eval_options {
   std::vector<choice::protocol> protocol{choice::protocol::linear, choice::protocol::logistic,
                                          choice::protocol::knn};
   std::vector<choice::baseline> baselines{choice::baseline::untrained, choice::baseline::pixels};
+  std::vector<double> label_fraction{};  ///< shares of the labels to judge by as well
   int epochs = 90, batch = 256;
   double lr = 0.8;
   std::uint64_t seed = 0;
