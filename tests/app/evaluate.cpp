@@ -341,7 +341,7 @@ TEST_CASE("What a checkpoint says of sizes is not believed beyond the usual") {
   reconfigure(run, "procedural-train = 10000000\n", "procedural-train = 64\n");
   reconfigure(run, "width = 4\n", "width = 4096\n");
   refusal(features, 6, "does not hold the encoder of its own configuration");
-  refusal(evaluation(run), 6, "its width is 4, not 4096");
+  refusal(evaluation(run), 6, "it has width 4, not 4096");
 }
 
 TEST_CASE("The images of a run are found from any directory, wherever it was started") {

@@ -191,9 +191,10 @@ TEST_CASE("Tensors that are not those of a checkpoint's configuration are refuse
   struct wrong {
     const char *from, *to, *named;
   };
-  for (const auto& [from, to, named] : {wrong{"width = 4\n", "width = 2\n", "conv1.weight"},
-                                        wrong{"width = 4\n", "width = 8\n", "conv1.weight"},
-                                        wrong{"1,1,1,1", "1,1,1,2", "layer4.1.conv1.weight"}}) {
+  for (const auto& [from, to, named] :
+       {wrong{"width = 4\n", "width = 2\n", "it has width 4, not 2"},
+        wrong{"width = 4\n", "width = 8\n", "it has width 4, not 8"},
+        wrong{"1,1,1,1", "1,1,1,2", "it has blocks 1,1,1,1, not"}}) {
     rewrite(run.latest(), [&, was = from, is = to](io::checkpoint_note& note) {
       note.config = altered(note.config, was, is);
     });

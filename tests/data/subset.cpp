@@ -99,3 +99,12 @@ TEST_CASE("images that a set does not have and shares of nothing are refused") {
     CHECK(thrown_by([&] { (void)draw_share(set.labels, share, 1); }).says("above 0 and at most 1"));
   }
 }
+
+TEST_CASE("a larger share by the same seed holds a smaller one") {
+  std::vector<std::int32_t> labels;
+  for (int i = 0; i < 90; ++i) labels.push_back(i % 3);
+  const auto tenth = draw_share(labels, 0.1, 2).drawn, half = draw_share(labels, 0.5, 2).drawn;
+  CHECK(tenth.size() == 9);
+  CHECK(half.size() == 45);
+  CHECK(std::includes(half.begin(), half.end(), tenth.begin(), tenth.end()));
+}

@@ -72,3 +72,15 @@ TEST_CASE("unsound feature sets are refused with their row named") {
   bad = clouds(4, 3, 2, 1.0f, 0);
   CHECK_THROWS_AS(check_pair(sound, bad), triptych::error);
 }
+
+TEST_CASE("chosen rows are those of the set") {
+  const feature_set set = clouds(10, 3, 2, 1.0f, 0);
+  const feature_set some = chosen_rows(set, std::vector<std::int64_t>{7, 2});
+  CHECK(some.size == 2);
+  CHECK(some.labels == std::vector{set.labels[7], set.labels[2]});
+  for (int d = 0; d < 3; ++d) {
+    CHECK(some.row(0)[d] == set.row(7)[d]);
+    CHECK(some.row(1)[d] == set.row(2)[d]);
+  }
+  CHECK_THROWS_AS(chosen_rows(set, std::vector<std::int64_t>{10}), triptych::error);
+}

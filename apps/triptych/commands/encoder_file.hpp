@@ -19,6 +19,7 @@
 #include <triptych/data/registry.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/hash.hpp>
+#include <triptych/io/json_text.hpp>
 #include <triptych/network/network.hpp>
 #include <triptych/train/encoder_import.hpp>
 #include <triptych/update/ema.hpp>
@@ -40,6 +41,7 @@ struct encoder_source {
   std::filesystem::path path;  ///< of the checkpoint, or of the file of weights
   /// Where results go: --out, the run, or what the checkpoint lies in; for a file runs/ and a name.
   std::filesystem::path directory;
+  bool is_file = false;   ///< and no checkpoint
   std::string mark;       ///< tells it from others: a name and a checksum
   train_options options;  ///< the run's; of a file, what the file and the command say
   train::encoder_weights weights;
@@ -73,10 +75,11 @@ inline encoder_source open_checkpoint(const std::filesystem::path& path) {
   } catch (const error& failure) {
     throw refuse(without_advice(failure));
   }
-  for (const auto& one : encoder_differences(options, found)) throw refuse("its " + one);
+  for (const auto& one : encoder_differences(options, found)) throw refuse("it has " + one);
   const auto manifest = io::digest_of(io::read_file(saved.path / "MANIFEST.json").text());
   encoder_source source{.path = saved.path,
                         .directory = is_run(run) ? run : path,
+                        .is_file = false,
                         .mark = saved.path.filename().string() + " (" +
                                 io::hex_text(manifest.xxh64) + ")",
                         .options = std::move(options),
@@ -95,6 +98,7 @@ encoder_source open_weights(const Options& asked) {
   auto file = open_encoder_file(path);
   encoder_source source{.path = path,
                         .directory = {},
+                        .is_file = true,
                         .mark = path.filename().string() + " (" + file.xxh64 + ")",
                         .options = {},
                         .weights = std::move(file.weights),
@@ -190,6 +194,23 @@ struct frozen_run {
   backend::eigen<> backend;
   thread_pool pool;
   frozen_encoder encoder;
+
+  /// All that decides what the encoder makes of which images, as a text.
+  [[nodiscard]] std::string identity() const {
+    using kind = normalize_choice::kind;
+    std::string text = source.mark + " on " + images.train.name + " " +
+                       std::to_string(images.train.size()) + " (" + data.identity.train.xxh64 +
+                       ", " + data.identity.test.xxh64 + ")";
+    if (options.normalize.from != kind::automatic) {
+      const auto& [mean, deviation] = data.identity.constants;
+      text += " normalized by";
+      for (const auto* three : {&mean, &deviation}) {
+        for (const float x : *three) text += " " + io::number_text(x);
+      }
+    }
+    if (options.image_size > 0) text += " at " + std::to_string(options.image_size) + " pixels";
+    return text;
+  }
 
   /// Throws error::checkpoint unless the images are those of training.
   void refuse_other_images() const {

@@ -59,7 +59,7 @@ inline constexpr std::string_view best_epoch_name = "linear, best epoch";
 
 /// How results name a protocol; of linear evaluation it is the last epoch that counts.
 constexpr std::string_view protocol_name(choice::protocol protocol) {
-  constexpr std::string_view names[]{"linear, last epoch", "logistic", "kNN"};
+  constexpr std::string_view names[]{"linear, last epoch", "logistic", "kNN", "finetune"};
   return names[static_cast<std::size_t>(protocol)];
 }
 

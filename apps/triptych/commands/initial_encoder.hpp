@@ -67,7 +67,7 @@ inline encoder_file open_encoder_file(const std::filesystem::path& path) {
   return found;
 }
 
-/// What of the encoder's options differs from that of an encoder that was found: "width is 64, not
+/// What of the encoder's options differs from that of an encoder that was found: "width 64, not
 /// 16".
 inline std::vector<std::string> encoder_differences(const train_options& asked,
                                                     const nn::resnet_options& found) {
@@ -76,7 +76,7 @@ inline std::vector<std::string> encoder_differences(const train_options& asked,
   std::vector<std::string> list;
   for (const char* name : {"width", "blocks", "block", "stem"}) {
     const auto there = written(other, name), here = written(asked, name);
-    if (there != here) list.push_back(std::string(name) + " is " + there + ", not " + here);
+    if (there != here) list.push_back(std::string(name) + " " + there + ", not " + here);
   }
   return list;
 }

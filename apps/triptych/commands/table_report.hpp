@@ -43,7 +43,7 @@ struct table_report {
   std::string name, caption, data;
   std::int64_t train_images = 0, test_images = 0;
   std::string judged_by;
-  std::string judged_because;  ///< why by that; empty where it was asked for
+  std::string judged_because{};  ///< why by that; empty where it was asked for
   std::vector<int> seeds;
   std::vector<std::pair<std::string, std::string>> options;
   std::string reference;  ///< name of the lines that differences are taken to

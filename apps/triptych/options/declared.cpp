@@ -18,7 +18,7 @@ namespace triptych::app {
 namespace {
 
 const std::vector<std::string_view> split_names{"train", "test"};
-const std::vector<std::string_view> evaluator_names{"linear", "logistic", "knn"};
+const std::vector<std::string_view> protocol_names{"linear", "logistic", "knn", "finetune"};
 
 constexpr int most_threads = 1024, most_epochs = 1'000'000;
 constexpr int largest_batch = 1 << 20, most_devices = 1024;
@@ -130,6 +130,34 @@ field<Options> normalize_field() {
                 return text;
               },
           .example = "imagenet"};
+}
+
+/// One data set, or several to be judged on.
+field<eval_options> sets_field() {
+  return {.hint = "NAME,...",
+          .read = [](eval_options& o, std::string_view text) -> std::string {
+            std::vector<std::string> names;
+            for (std::size_t at = 0; at <= text.size();) {
+              const auto comma = std::min(text.find(',', at), text.size());
+              const auto name = text.substr(at, comma - at);
+              std::size_t index = 0;
+              auto complaint = read_choice(name, data::data_set_names, index);
+              if (complaint.empty() && std::find(names.begin(), names.end(), name) != names.end()) {
+                complaint = "has " + std::string(name) + " twice";
+              }
+              if (!complaint.empty()) return complaint;
+              names.emplace_back(name);
+              at = comma + 1;
+            }
+            o.data = names.front();
+            o.sets = std::move(names);
+            return {};
+          },
+          .write =
+              [](const eval_options& o) {
+                return join(std::vector<std::string_view>(o.sets.begin(), o.sets.end()), ",");
+              },
+          .example = "cifar10"};
 }
 
 /// Several methods, too many for a hint.
@@ -297,11 +325,11 @@ const settings<eval_options>& eval_settings() {
          "run directory, one of its checkpoints, or a safetensors file of an encoder"},
         {"out", "Evaluation", text(&o::out, "DIR", "runs/judged"),
          "where eval.json goes; default: the run, for a file runs/ and its name and the data's"},
-        {"protocol", "Evaluation", several_of(&o::protocol, evaluator_names), "what to measure"},
+        {"protocol", "Evaluation", several_of(&o::protocol, protocol_names), "what to measure"},
         {"baselines", "Evaluation", several_of(&o::baselines, {"untrained", "pixels"}, true),
          "what to measure beside it: the same encoder untrained, neighbors among raw pixels"},
         {"label-fraction", "Evaluation", shares(&o::label_fraction),
-         "shares of the training labels by which logistic and knn judge as well"},
+         "shares of the training labels by which logistic, knn and finetune judge as well"},
         {"seed", "Evaluation", whole(&o::seed, at_least(0)),
          "of classifier, order of images and draw of labels"},
         {"epochs", "Linear evaluation", whole(&o::epochs, {1, most_epochs}),
@@ -309,8 +337,18 @@ const settings<eval_options>& eval_settings() {
         {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
         {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
         {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
-        {"data", "Images", name_among(&o::data, data::data_set_names),
-         "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
+        {"finetune-epochs", "Fine-tuning", whole(&o::finetune_epochs, {1, most_epochs}),
+         "passes over the images, at most"},
+        {"finetune-batch", "Fine-tuning", whole(&o::finetune_batch, {2, largest_batch}),
+         "images in a step"},
+        {"backbone-lr", "Fine-tuning", real(&o::backbone_lr, not_negative),
+         "first learning rate of the encoder (SGD, cosine), 0 = it rests"},
+        {"head-lr", "Fine-tuning", real(&o::head_lr, positive), "that of the classifier"},
+        {"weight-decay", "Fine-tuning", real(&o::weight_decay, not_negative), "of all weights"},
+        {"patience", "Fine-tuning", whole(&o::patience, {0, most_epochs}),
+         "end after N epochs that are no better on held-out images, 0 = never"},
+        {"data", "Images", sets_field(),
+         "data set: " + join(data::data_set_names, ", ") + "; or several; default: the run's"},
         {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
          "pixels on a side of a view, 0 = the run's, for a file the data set's"},
         {"normalize", "Images", normalize_field<o>(),
@@ -318,6 +356,8 @@ const settings<eval_options>& eval_settings() {
         {"large", "Images", flag(&o::large), large_help},
         {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
         {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+        {"keep-features", "Output", toggle(&o::keep_features),
+         "in eval/features, so that the next evaluation does not encode again"},
         {"json", "Output", flag(&o::json), "results as JSON"},
     };
     add_images(all, "image-size");

@@ -33,7 +33,7 @@ enum class recipe { paper, tuned };
 enum class variant { paper, released };
 enum class schedule { cosine, constant };
 enum class combine { all, random };
-enum class protocol { linear, logistic, knn };
+enum class protocol { linear, logistic, knn, finetune };
 enum class evaluator { automatic, linear, logistic, knn };
 enum class baseline { untrained, pixels };
 enum class split { train, test };
@@ -151,13 +151,17 @@ struct eval_options {
   std::vector<double> label_fraction{};  ///< shares of the labels to judge by as well
   int epochs = 90, batch = 256;
   double lr = 0.8;
+  int finetune_epochs = 50, finetune_batch = 128, patience = 10;
+  double backbone_lr = 0.02, head_lr = 0.2, weight_decay = 1e-4;
+  bool keep_features = true;
   std::uint64_t seed = 0;
   bool resume = false;
   int threads = 0;
   bool quiet = false, json = false;
 
   // the images: those of the run, unless given; see inherit_data()
-  std::string data = "cifar10";
+  std::vector<std::string> sets{"cifar10"};  ///< to be judged on, one after another
+  std::string data = "cifar10";              ///< the one at hand
   std::string data_dir;
   std::int64_t limit_per_file = 0;
   choice::bad_image on_bad_image = choice::bad_image::stop;
@@ -166,7 +170,9 @@ struct eval_options {
   normalize_choice normalize;
   bool large = false;  ///< see require_usual()
 
-  bool trained = true, same_images = false;  ///< not for the command line
+  // not for the command line
+  bool trained = true, same_images = false;
+  bool several = false;  ///< sets, each with a directory of its own
 
   sources from{};
 };

@@ -89,6 +89,21 @@ void check_pair(const Set& train, const Set& test) {
   }
 }
 
+/// Those rows of a set, in their order. Throws error::usage where there is no such row.
+inline feature_set chosen_rows(const feature_set& set, std::span<const std::int64_t> rows) {
+  feature_set chosen{static_cast<std::int64_t>(rows.size()), set.dim, set.classes, {}, {}};
+  chosen.values.reserve(rows.size() * static_cast<std::size_t>(set.dim));
+  for (const std::int64_t row : rows) {
+    if (row < 0 || row >= set.size) {
+      throw error::usage("chosen rows: there is no row " + std::to_string(row) + " among " +
+                         std::to_string(set.size) + "; choose from the labels of this set");
+    }
+    chosen.values.insert(chosen.values.end(), set.row(row), set.row(row) + set.dim);
+    chosen.labels.push_back(set.labels[static_cast<std::size_t>(row)]);
+  }
+  return chosen;
+}
+
 /// The affine map that gives each feature of a set mean 0 and standard deviation 1.
 struct standardizer {
   std::vector<float> mean;   ///< (D)

@@ -1,0 +1,96 @@
+// apps/triptych/commands/feature_cache.hpp
+//
+// Features that an evaluation has computed, kept as safetensors, so that the next one of the same
+// encoder and images does not encode again. A file says what it is of, and the checksum of its
+// numbers; one that is of something else, or damaged, is made anew.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <triptych/core/error.hpp>
+#include <triptych/data/image_set.hpp>
+#include <triptych/eval/features.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/hash.hpp>
+#include <triptych/io/owned_names.hpp>
+#include <triptych/io/safetensors.hpp>
+
+#include "triptych/console.hpp"
+
+namespace triptych::app {
+
+class feature_cache {
+ public:
+  /// Files in `directory`; none where that is not given.
+  feature_cache(std::optional<std::filesystem::path> directory, progress& bar)
+      : directory_(std::move(directory)), bar_(bar) {}
+
+  /// The features of the labeled images of `set`: those kept under `name`, if they are of
+  /// `identity`, else encode(), which are then kept.
+  template <class Encode>
+  eval::feature_set of(const std::string& name, const std::string& identity,
+                       const data::image_set& set, const Encode& encode) {
+    if (!directory_) return encode();
+    const auto file = name + ".safetensors";
+    if (auto kept = read(*directory_ / file, identity, set)) return std::move(*kept);
+    auto features = encode();
+    try {
+      write(file, identity, features);
+    } catch (const error& failure) {  // a full disk costs nothing but time
+      bar_.note(std::string("warning: features are not kept: ") + failure.what());
+    }
+    return features;
+  }
+
+ private:
+  static std::string checksum(const eval::feature_set& f) {
+    io::hasher sum;
+    sum.add(std::as_bytes(std::span(f.values)));
+    sum.add(std::as_bytes(std::span(f.labels)));
+    return io::hex_text(sum.result().xxh64);
+  }
+
+  static std::optional<eval::feature_set>
+  read(const std::filesystem::path& path, const std::string& identity, const data::image_set& set) {
+    try {
+      if (!io::is_there(path)) return std::nullopt;
+      const auto header = io::read_safetensors_header(path);
+      const auto entry = [&](const char* key) {
+        const auto found = header.metadata.find(key);
+        return found == header.metadata.end() ? std::string() : found->second;
+      };
+      const auto& shape = header.at("features").shape;
+      const auto rows = set.labeled();
+      if (entry("identity") != identity || shape.size() != 2 || shape[0] != rows) {
+        return std::nullopt;
+      }
+      const auto file = io::safetensors_file::open(path);
+      eval::feature_set kept{rows, static_cast<int>(shape[1]), set.classes,
+                             file.values<float>("features"), file.values<std::int32_t>("labels")};
+      if (checksum(kept) != entry("xxh64")) return std::nullopt;
+      return kept;
+    } catch (const error&) {  // damaged: made anew
+      return std::nullopt;
+    }
+  }
+
+  void write(const std::string& file, const std::string& identity,
+             const eval::feature_set& f) const {
+    io::make_directories(*directory_);
+    io::owned_names(*directory_).claim({file});
+    io::save_safetensors(*directory_ / file,
+                         {io::tensor_of<float>("features", {f.size, f.dim}, f.values),
+                          io::tensor_of<std::int32_t>("labels", {f.size}, f.labels)},
+                         {{"identity", identity}, {"xxh64", checksum(f)}});
+  }
+
+  std::optional<std::filesystem::path> directory_;
+  progress& bar_;
+};
+
+}  // namespace triptych::app
