@@ -11,7 +11,7 @@
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/commands/commands.hpp"
-#include "triptych/commands/confusion_file.hpp"
+#include "triptych/commands/eval_files.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/console.hpp"
 #include "triptych/options/command_line.hpp"

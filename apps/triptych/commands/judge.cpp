@@ -24,7 +24,7 @@
 #include <triptych/io/owned_names.hpp>
 #include <triptych/io/run_directory.hpp>
 
-#include "triptych/commands/confusion_file.hpp"
+#include "triptych/commands/eval_files.hpp"
 #include "triptych/commands/encoder_file.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/feature_cache.hpp"

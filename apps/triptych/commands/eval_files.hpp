@@ -1,4 +1,4 @@
-// apps/triptych/commands/confusion_file.hpp
+// apps/triptych/commands/eval_files.hpp
 //
 // What lies beside eval.json in the directory `eval` of a run: a confusion matrix as CSV for each
 // line of the result, and for each share of the labels which images it is.
