@@ -214,8 +214,9 @@ inline std::string size_text(double bytes) {
   return fixed(bytes, 1) + " " + units[unit];
 }
 
-/// Text in columns: the first, and those without a heading, aligned left, the others as `right` says. A very long cell moves the
-/// rest of its own row only: else one long name would be as many blanks in every row.
+/// Text in columns: the first, and those without a heading, aligned left, the others as `right`
+/// says. A very long cell moves the rest of its own row only: else one long name would be as many
+/// blanks in every row.
 class table {
  public:
   static constexpr std::size_t widest = 120;

@@ -8,8 +8,8 @@
 // Source: Wu, Xiong, Yu, Lin, "Unsupervised feature learning via non-parametric instance
 // discrimination" (CVPR 2018), section 3.4; k = 200 and T = 0.1.
 // Cost: 2 N M D operations; the M x N matrix is never stored. Test rows are held as many at a time
-// as `memory` allows, and for each such part the training rows pass by once, in blocks of at most 64
-// MiB: rows that are made as they are asked for are made once for each part.
+// as `memory` allows, and for each such part the training rows pass by once, in blocks of at most
+// 64 MiB: rows that are made as they are asked for are made once for each part.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,8 @@ using knn_progress = std::function<void(std::int64_t done, std::int64_t total)>;
 std::vector<float> knn_votes(const feature_set& train, const feature_set& test,
                              const knn_options& options, thread_pool& pool);
 
-/// How the votes judge the test rows. Memory: `memory` and 64 MiB, or 64 rows of each set where they
-/// are larger.
+/// How the votes judge the test rows. Memory: `memory` and 64 MiB, or 64 rows of each set where
+/// they are larger.
 confusion_matrix knn(const row_source& train, const row_source& test, const knn_options& options,
                      thread_pool& pool, const knn_progress& progress = {});
 

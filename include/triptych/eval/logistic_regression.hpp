@@ -7,7 +7,9 @@
 // N rows, D features, C classes. Minimized by L-BFGS in double precision:
 //   f(W, b) = -(1/N) sum_i log softmax(W x_i + b)[y_i] + (l2/2) |W|^2        (b is not penalized)
 // Cost: 4 N D C operations per evaluation of f and its gradient; some hundred evaluations. One
-// second for 5,000 x 512 on two cores. Checked against scikit-learn: f agrees to 1e-9.
+// second for 5,000 x 512 on two cores; with the choice of the penalty a minute of one core for
+// 50,000 x 128 in 100 classes, three minutes for 100,000 x 128 in 200. Checked against
+// scikit-learn: f agrees to 1e-9.
 #pragma once
 
 #include <functional>
