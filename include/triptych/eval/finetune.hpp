@@ -32,6 +32,9 @@
 
 namespace triptych::eval {
 
+/// The defaults suit small encoders. Measured on 509 labeled CIFAR-10 images, two seeds: a quarter of
+/// the backbone rate loses 2.5 points of test top-1, a quarter of the head rate 3.4. Few held-out
+/// images tell epochs apart by luck: a patience of 10 ended runs while the rates were still high.
 struct finetune_options {
   int epochs = 50;
   int batch = 128;     ///< of fewer training images: all of them
@@ -39,7 +42,7 @@ struct finetune_options {
   double backbone_rate = 0.02, head_rate = 0.2;
   double weight_decay = 1e-4;  ///< on all parameters
   double held_out = 0.1;       ///< share of the training images; 0: none, the last epoch counts
-  int patience = 10;           ///< epochs without a better one before the end; 0: never
+  int patience = 20;           ///< epochs without a better one before the end; 0: never
   std::uint64_t seed = 0;
   int loader_threads = 1;  ///< more than one where images are decoded as needed
 };
