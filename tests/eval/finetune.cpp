@@ -207,6 +207,28 @@ TEST_CASE("the best epoch is kept, and the end comes when no other is better") {
   CHECK(thrown_by([&] { work.run_epoch(go_on); }).says("fine-tuning is done"));
 }
 
+TEST_CASE("of two epochs with the same top-1 the one with the lower loss is better") {
+  const auto all = data::procedural_images(24, seeded(1), 0);
+  const auto threes = data::subset(all, {3, 13, 23});
+  fast backend(1);
+  thread_pool pool(1);
+  auto start = small_encoder(backend);
+  fine_tuner tuner(start, 10, {.steps = 9, .backbone_rate = 0}, seeded(7));
+  const auto x = random_numbers(4 * 16 * 16 * 3, 1);
+  const std::vector<float> images(x.begin(), x.end());
+  const std::vector<std::int32_t> labels(4, 3);  // the bias learns it
+  const auto& p = tuner.state_progress();
+  for (int i = 0; i < 4; ++i) tuner.step(images, 16, labels);
+  const auto first = tuner.end_epoch(threes, 16, pool);
+  for (int i = 0; i < 4; ++i) tuner.step(images, 16, labels);
+  const auto second = tuner.end_epoch(threes, 16, pool);
+  REQUIRE(first.accuracy == second.accuracy);
+  CHECK(second.loss < first.loss);
+  CHECK(p.best_epoch == 2);
+  CHECK(tuner.end_epoch(threes, 16, pool) == second);
+  CHECK(p.best_epoch == 2);  // the same again is no better
+}
+
 TEST_CASE("without held-out images all epochs run and the last one counts") {
   const auto set = data::procedural_images(20, seeded(1), 0);
   fast backend(1);
