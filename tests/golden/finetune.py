@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Three steps of fine-tuning in plain PyTorch, double precision: modules, loss and optimizer are torch's.
+"""Three steps of fine-tuning in plain PyTorch, double: modules, loss and optimizer are torch's.
 
-Writes data/finetune_step.safetensors: `before/` and `after/` with the weights and running statistics
-of encoder and head and the optimizer's `momentum_buffer.`, `images/<step>` (N, 3, H, W), `labels/<step>`
-(N), `losses` (3), and what the state after them makes of plain images: `plain/pixels` (N, H, W, 3) from
-0 to 255, normalized by `plain/mean` and `plain/deviation` of pixels from 0 to 1, `plain/labels`,
-`plain/loss` and `plain/hits`. Hyper-parameters under the metadata key `config`.
-Needs torch and safetensors from PyPI.
+Writes data/finetune_step.safetensors: `before/` and `after/` with the weights and running
+statistics of encoder and head and the optimizer's `momentum_buffer.`, `images/<step>`
+(N, 3, H, W), `labels/<step>` (N), `losses` (3), and what the state after them makes of plain
+images: `plain/pixels` (N, H, W, 3) from 0 to 255, normalized by `plain/mean` and
+`plain/deviation` of pixels from 0 to 1, `plain/labels`, `plain/loss` and `plain/hits`.
+Hyper-parameters under the metadata key `config`. Needs torch and safetensors from PyPI.
 """
 
 import json
