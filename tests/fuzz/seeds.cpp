@@ -18,6 +18,8 @@
 #include <triptych/io/checkpoint_manifest.hpp>
 #include <triptych/io/metrics_log.hpp>
 #include <triptych/io/safetensors_writing.hpp>
+#include <triptych/nn/parameters.hpp>
+#include <triptych/nn/resnet.hpp>
 #include <triptych/train/data_identity.hpp>
 
 #include "data/image_fixture.hpp"
@@ -63,6 +65,34 @@ void tensors(seeds& to, const temporary_directory& work) {
   const auto data = 8 + static_cast<std::size_t>(static_cast<unsigned char>(whole[0]));
   to.add("safetensors", whole);
   to.add("safetensors", whole.substr(8, data - 8) + std::string(1, '\0') + whole.substr(data));
+}
+
+/// Names and shapes of a small ResNet, as several programs write them.
+void encoders(seeds& to) {
+  nn::declaration d;
+  nn::resnet({.width = 2, .blocks = {1, 1, 1, 1}}).declare(d);
+  for (const char* prefix : {"", "module.encoder_q.", "backbone."}) {
+    std::string lines, key;
+    for (const auto* list : {&d.weights, &d.statistics}) {
+      for (const auto& p : *list) {
+        auto name = p.name;
+        if (name.starts_with("layer") && *prefix == 'b') {  // the children of an nn.Sequential
+          name = std::to_string(name[5] - '1' + 4) + name.substr(6);
+        } else if (*prefix == 'b') {
+          name = (name.starts_with("conv1") ? "0" : "1") + name.substr(name.find('.'));
+        }
+        lines += prefix + name;
+        if (*prefix == 'm') key += "module.encoder_k." + name;
+        for (const auto extent : p.shape) {
+          lines += " " + std::to_string(extent);
+          if (*prefix == 'm') key += " " + std::to_string(extent);
+        }
+        lines += "\n";
+        if (*prefix == 'm') key += "\n";
+      }
+    }
+    to.add("encoder", lines + key + "fc.weight 3 16\n");
+  }
 }
 
 void checkpoints(seeds& to, const temporary_directory& work) {
@@ -185,6 +215,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   seeds to(argv[1]);
   const temporary_directory work;
+  encoders(to);
   tensors(to, work);
   checkpoints(to, work);
   metrics(to, work);

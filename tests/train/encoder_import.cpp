@@ -289,7 +289,7 @@ TEST_CASE("A file without one ResNet encoder is refused with what is wrong in it
   says(refusal({extra("optimizer.state.0.exp_avg")}), "but the state of an optimizer");
   const auto two = refusal(renamed(own, behind("a.")) + renamed(own, behind("b.")));
   says(two, "holds 2 encoders, named \"a.\", \"b.\"");
-  says(two, "--prefix a.");
+  says(two, "--prefix \"a.\"");
   says(refusal(renamed(own, by_position("backbone.", 2))), "without a relu");
   says(refusal(reshaped("conv1.weight", {3, 3, 3, 2})),
        "the stem \"conv1.weight\" is F32 [3,3,3,2]");

@@ -151,7 +151,7 @@ struct eval_options {
   std::vector<double> label_fraction{};  ///< shares of the labels to judge by as well
   int epochs = 90, batch = 256;
   double lr = 0.8;
-  int finetune_epochs = 50, finetune_batch = 128, patience = 10;
+  int finetune_epochs = 50, finetune_batch = 128, patience = 20;
   double backbone_lr = 0.02, head_lr = 0.2, weight_decay = 1e-4;
   bool keep_features = true;
   std::uint64_t seed = 0;

@@ -172,7 +172,7 @@ inline encoder_names encoder_in(const io::safetensors_header& header) {
         header.file + " holds " + std::to_string(found.size()) + " encoders, named " +
         first_few(found, 4, [](const auto& names) { return io::shown(names.prefix); }) +
         "; keep one of them: tools/convert_pth.py FILE OUT --prefix " +
-        io::printable(found.front().prefix));
+        io::shown(found.front().prefix));
   }
   return found.front();
 }
@@ -261,7 +261,9 @@ inline std::string left_out(const io::safetensors_header& header, const encoder_
   return first_few(groups, 8, [&](const auto& group) {
     const bool plural = group.second != 1;
     const std::string unit = std::exchange(first, false) ? plural ? " tensors" : " tensor" : "";
-    return io::printable(group.first) + " (" + std::to_string(group.second) + unit + ")";
+    constexpr std::size_t longest = 40;
+    return io::printable(group.first.substr(0, longest)) + " (" + std::to_string(group.second) +
+           unit + ")";
   });
 }
 
