@@ -40,6 +40,14 @@ try:
 except ImportError as missing:
     sys.exit(f"convert_pth.py: needs {missing.name}; install torch and safetensors from PyPI")
 
+# Before 2.6 weights_only=True could still be made to run code (CVE-2025-32434).
+OLDEST_TORCH = (2, 6)
+if tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2]) < OLDEST_TORCH:
+    sys.exit(
+        f"convert_pth.py: torch {torch.__version__} may run code of the files that it reads; "
+        "install 2.6 or later"
+    )
+
 # Entries of checkpoints that are state dicts of networks.
 USUAL_KEYS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "encoder")
 USUAL_KEYS += ("backbone", "student", "teacher", "online", "target")

@@ -1,9 +1,12 @@
 // Fine-tuning, features that are kept, and several data sets, through the app.
 #include <csignal>
+#include <cstdint>
 #include <regex>
+#include <span>
 #include <string>
 #include <vector>
 
+#include <triptych/io/hash.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"
@@ -72,6 +75,8 @@ TEST_CASE("Fine-tuning that was killed goes on to the same numbers") {
   }
   const auto other = call_app(tuning(run, {"--resume", "--head-lr", "0.3"}));
   CHECK(other.code == 6);
+  CHECK(text_of(run.root() / "eval.json") == expected);  // refused before anything was measured
+  CHECK(fs::exists(run.root() / "eval/confusion-trained-finetune.csv"));
   CHECK(other.err.find("rates 0.02 and 0.3") != std::string::npos);
 }
 
@@ -101,6 +106,22 @@ TEST_CASE("Features are kept, used again where they are of the same, and made an
   io::replace_file(file, damaged);
   CHECK(call_app(judge).out == first.out);
   CHECK((text_of(file) == kept));
+  // So are numbers of another size, whatever the checksum: they are never taken.
+  {
+    const auto sound = io::safetensors_file::open(file);
+    auto metadata = sound.metadata();
+    const std::vector<float> few(32, 1.0f);
+    const auto labels = sound.values<std::int32_t>("labels");
+    io::hasher sum;
+    sum.add(std::as_bytes(std::span(few)));
+    sum.add(std::as_bytes(std::span(labels)));
+    metadata["xxh64"] = io::hex_text(sum.result().xxh64);
+    io::save_safetensors(file,
+                         {io::tensor_of<float>("features", {32, 1}, few),
+                          io::tensor_of<std::int32_t>("labels", {32}, labels)},
+                         metadata);
+  }
+  CHECK(call_app(judge).out == first.out);
   // Other constants make other features.
   CHECK(call_app(judge + words{"--normalize", "imagenet"}).code == 0);
   CHECK((text_of(file) != kept));
@@ -138,7 +159,9 @@ TEST_CASE("An encoder is judged on several data sets in one table") {
   // A set that is not there does not keep the others.
   const auto some = call_app(judge + words{"cifar10,folder"});
   CHECK(some.code == 5);
-  CHECK(some.out.find("folder") != std::string::npos);
+  CHECK(std::regex_search(some.out, std::regex("\nfolder +trained +kNN")));
   CHECK(some.err.find("cifar10") != std::string::npos);
   CHECK(call_app(judge + words{"folder,folder"}).code == 2);
+  REQUIRE(run.train(tiny_options + words{"--overwrite"}).code == 0);
+  CHECK_FALSE(fs::exists(run.root() / "transfer"));
 }

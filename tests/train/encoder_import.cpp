@@ -223,10 +223,22 @@ TEST_CASE("Every network of a method starts from an imported encoder, and heads 
   }
   CHECK(networks == 5);  // weights and statistics of two networks, statistics of the third
 
-  small_run<> other({.width = 1});
-  const auto wrong = read(resnet_tensors({.width = 1, .blocks = {1, 1, 1, 1}}));
-  small_run<> wide({.width = 2});
-  CHECK_THROWS(train::import_encoder(wide.method, wrong));
+  // Of other sizes, nothing is taken.
+  for (const nn::resnet_options& wrong :
+       {nn::resnet_options{.width = 1, .blocks = {1, 1, 1, 1}},
+        nn::resnet_options{.width = 3, .blocks = {1, 1, 1, 1}},
+        nn::resnet_options{.width = 2, .blocks = {1, 2, 1, 1}},
+        nn::resnet_options{.stem = nn::stem::imagenet, .width = 2, .blocks = {1, 1, 1, 1}}}) {
+    const auto refused =
+        thrown_by([&] { train::import_encoder(run.method, read(resnet_tensors(wrong))); });
+    INFO(refused.sentence);
+    CHECK(refused.kind == error_kind::checkpoint);
+    CHECK(refused.says("give those of an encoder of the same"));
+    for (const auto& t : train::download(run.backend, run.method.arenas().front())) {
+      const std::string part = "online.encoder.";
+      if (t.name.starts_with(part)) CHECK(t.values == weights.of(t.name.substr(part.size())));
+    }
+  }
 }
 
 TEST_CASE("Half precision and double are read") {
@@ -291,6 +303,9 @@ TEST_CASE("A file without one ResNet encoder is refused with what is wrong in it
   says(two, "holds 2 encoders, named \"a.\", \"b.\"");
   says(two, "--prefix \"a.\"");
   says(refusal(renamed(own, by_position("backbone.", 2))), "without a relu");
+  auto large = small;
+  large.stem = nn::stem::imagenet;
+  says(refusal(renamed(resnet_tensors(large), by_position("backbone.", 3))), "no max-pool");
   says(refusal(reshaped("conv1.weight", {3, 3, 3, 2})),
        "the stem \"conv1.weight\" is F32 [3,3,3,2]");
   says(refusal(without("layer3.0.bn2.running_mean")), "1 missing (\"layer3.0.bn2.running_mean\")");

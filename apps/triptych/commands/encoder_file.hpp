@@ -116,12 +116,10 @@ encoder_source open_weights(const Options& asked) {
     run.data = source.images->name;
   }
   run.image_size = file.image_size;
-  if (!source.constants && asked.normalize.from == normalize_choice::kind::automatic) {
-    throw error::usage(path.string() +
-                       " does not say what normalizes its images; give --normalize imagenet, data "
-                       "(the data set's constants) or three means and three deviations");
-  }
-  source.directory = "runs/" + path.stem().string() + "-on-" + run.data;
+  require_constants(path, source.constants, asked.normalize);
+  constexpr std::size_t digits = 8;  // many files are called encoder
+  source.directory =
+      "runs/" + path.stem().string() + "-" + file.xxh64.substr(0, digits) + "-on-" + run.data;
   return source;
 }
 

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
-#include <triptych/io/file.hpp>
+
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/commands/commands.hpp"
-#include "triptych/commands/eval_files.hpp"
+
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/console.hpp"
 #include "triptych/options/command_line.hpp"
@@ -21,9 +21,8 @@ namespace triptych::app {
 
 namespace {
 
-/// One table; with a column for the data set where there are several.
-void print(const std::vector<evaluation>& all) {
-  const bool several = all.size() > 1;
+/// One table; with a column for the data set where there are `several`.
+void print(const std::vector<evaluation>& all, bool several) {
   std::vector<std::string> titles{"features",    "protocol", "top-1 %", "95 %",
                                   "per class %", "top-5 %",  ""};
   if (several) titles.insert(titles.begin(), "data");
@@ -47,12 +46,6 @@ void print(const std::vector<evaluation>& all) {
   std::cout << t;
 }
 
-/// Writes the result, and where it is.
-void keep(const evaluation& e) {
-  write_files(e.run / "eval", e);
-  io::replace_file(e.run / "eval.json", to_json(e));
-}
-
 }  // namespace
 
 int evaluate(const eval_options& asked) {
@@ -65,8 +58,8 @@ int evaluate(const eval_options& asked) {
     std::optional<evaluation> done;
     try {
       done = judge(options);
-    } catch (const error& failure) {  // a set that is not there does not keep the others
-      if (!options.several || failure.kind() != error_kind::data) throw;
+    } catch (const error& failure) {  // one set does not keep the others from being judged
+      if (!options.several || failure.kind() == error_kind::io) throw;
       failures.push_back(failure);
       progress(asked.quiet).note("warning: " + std::string(in_flags(failure).what()));
       continue;
@@ -76,7 +69,6 @@ int evaluate(const eval_options& asked) {
           .note("stopped by a signal; the same command with --resume goes on from here");
       return 128 + signals::stop_requested();
     }
-    keep(*done);
     failures.insert(failures.end(), done->failures.begin(), done->failures.end());
     all.push_back(std::move(*done));
   }
@@ -87,7 +79,7 @@ int evaluate(const eval_options& asked) {
       std::cout << "[" << joined(all, [](const auto& e) { return to_json(e); }) << "]\n";
     }
   } else if (!all.empty()) {
-    print(all);
+    print(all, asked.sets.size() > 1);
     std::cout << "\n";
     for (const auto& e : all) {
       std::cout << "written to " << io::printable((e.run / "eval.json").string()) << "\n";

@@ -63,8 +63,9 @@ constexpr std::string_view protocol_name(choice::protocol protocol) {
   return names[static_cast<std::size_t>(protocol)];
 }
 
-/// Evaluates what `asked.run` names; nothing if a signal stopped it. A linear evaluation is kept in
-/// `state` while it lasts, which by default lies in the run. Throws error::usage, error::data,
+/// Evaluates what `asked.run` names; nothing if a signal stopped it. A protocol that trains
+/// is kept in `state` while it lasts; without one the result is written, too, where the run or
+/// --out has it. Throws error::usage, error::data,
 /// error::checkpoint and error::io.
 std::optional<evaluation> judge(const eval_options& asked, const std::filesystem::path& state = {});
 

@@ -5,6 +5,8 @@
 // numbers; one that is of something else, or damaged, is made anew.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -15,11 +17,13 @@
 #include <triptych/core/error.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/eval/features.hpp>
+#include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/hash.hpp>
 #include <triptych/io/owned_names.hpp>
 #include <triptych/io/safetensors.hpp>
 
+#include "triptych/build_info.hpp"
 #include "triptych/console.hpp"
 
 namespace triptych::app {
@@ -30,14 +34,15 @@ class feature_cache {
   feature_cache(std::optional<std::filesystem::path> directory, progress& bar)
       : directory_(std::move(directory)), bar_(bar) {}
 
-  /// The features of the labeled images of `set`: those kept under `name`, if they are of
-  /// `identity`, else encode(), which are then kept.
+  /// The `dim` features of the labeled images of `set`: those kept under `name`, if this program
+  /// made them of `subject`, else encode(), which are then kept.
   template <class Encode>
-  eval::feature_set of(const std::string& name, const std::string& identity,
-                       const data::image_set& set, const Encode& encode) {
+  eval::feature_set of(const std::string& name, const std::string& subject,
+                       const data::image_set& set, int dim, const Encode& encode) {
     if (!directory_) return encode();
     const auto file = name + ".safetensors";
-    if (auto kept = read(*directory_ / file, identity, set)) return std::move(*kept);
+    const auto identity = subject + ", by triptych " + io::library_version() + " " + build_commit;
+    if (auto kept = read(*directory_ / file, identity, set, dim)) return std::move(*kept);
     auto features = encode();
     try {
       write(file, identity, features);
@@ -55,8 +60,9 @@ class feature_cache {
     return io::hex_text(sum.result().xxh64);
   }
 
-  static std::optional<eval::feature_set>
-  read(const std::filesystem::path& path, const std::string& identity, const data::image_set& set) {
+  static std::optional<eval::feature_set> read(const std::filesystem::path& path,
+                                               const std::string& identity,
+                                               const data::image_set& set, int dim) {
     try {
       if (!io::is_there(path)) return std::nullopt;
       const auto header = io::read_safetensors_header(path);
@@ -66,13 +72,16 @@ class feature_cache {
       };
       const auto& shape = header.at("features").shape;
       const auto rows = set.labeled();
-      if (entry("identity") != identity || shape.size() != 2 || shape[0] != rows) {
+      if (entry("identity") != identity || shape != io::tensor_shape{rows, dim}) {
         return std::nullopt;
       }
       const auto file = io::safetensors_file::open(path);
-      eval::feature_set kept{rows, static_cast<int>(shape[1]), set.classes,
-                             file.values<float>("features"), file.values<std::int32_t>("labels")};
-      if (checksum(kept) != entry("xxh64")) return std::nullopt;
+      eval::feature_set kept{rows, dim, set.classes, file.values<float>("features"),
+                             file.values<std::int32_t>("labels")};
+      const bool same_labels =
+          kept.labels.size() == static_cast<std::size_t>(rows) &&
+          std::equal(kept.labels.begin(), kept.labels.end(), set.labels.begin());
+      if (!same_labels || checksum(kept) != entry("xxh64")) return std::nullopt;
       return kept;
     } catch (const error&) {  // damaged: made anew
       return std::nullopt;

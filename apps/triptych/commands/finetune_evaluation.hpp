@@ -5,8 +5,10 @@
 // after every epoch, so that --resume can go on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,14 +30,26 @@ namespace triptych::app {
 
 class finetune_evaluation {
  public:
-  /// Learns from the training images `chosen`. What lies in `state` is looked at before anything is
+  /// What was saved of one that learns from `labels` images. To be opened before anything is
   /// measured: it may be refused.
+  static std::unique_ptr<protocol_state> open(const frozen_run<eval_options>& subject,
+                                              const eval_options& o, std::size_t labels,
+                                              const std::filesystem::path& directory) {
+    return std::make_unique<protocol_state>(
+        directory, "fine-tuning",
+        subject.identity() + ", " + std::to_string(labels) + " labels, epochs " +
+            std::to_string(o.finetune_epochs) + ", batch " + std::to_string(o.finetune_batch) +
+            ", rates " + io::number_text(o.backbone_lr) + " and " + io::number_text(o.head_lr) +
+            ", weight decay " + io::number_text(o.weight_decay) + ", patience " +
+            std::to_string(o.patience) + ", seed " + std::to_string(o.seed),
+        o.resume);
+  }
+
+  /// Learns from the training images `chosen`, from the start or as `state` has it.
   finetune_evaluation(frozen_run<eval_options>& subject, const eval_options& options,
-                      std::vector<std::int64_t> chosen, const std::filesystem::path& state,
-                      progress& bar)
+                      std::vector<std::int64_t> chosen, const protocol_state& state, progress& bar)
       : pool_(subject.pool), images_(data::subset(subject.images.train, std::move(chosen))),
-        work_(subject.encoder, images_, settings(subject, options), pool_),
-        state_(state, "fine-tuning", identity(subject, options), options.resume) {
+        work_(subject.encoder, images_, settings(subject, options), pool_), state_(state) {
     if (state_.saved()) restore(options, bar);
   }
 
@@ -46,8 +60,7 @@ class finetune_evaluation {
         if (bar.due()) {
           bar.update("fine-tuning  epoch " + std::to_string(now.epoch) + "  step " +
                      std::to_string(now.step) + "/" + std::to_string(now.steps_per_epoch) +
-                     "  loss " + fixed(now.loss, 4) + "  held out " +
-                     fixed(now.held_out.accuracy.top1, 2));
+                     "  loss " + fixed(now.loss, 4) + "  held out " + fixed(now.held_out.top1, 2));
         }
         return signals::stop_requested() == 0;
       });
@@ -57,7 +70,7 @@ class finetune_evaluation {
     return work_.evaluate(test);
   }
 
-  /// "best of 23 epochs: 13"
+  /// "epoch 13 of 23": the best one
   [[nodiscard]] std::string note() const {
     const auto& p = work_.tuner().state_progress();
     return "epoch " + std::to_string(p.best_epoch) + " of " + std::to_string(p.epochs);
@@ -77,15 +90,6 @@ class finetune_evaluation {
             .patience = o.patience,
             .seed = o.seed,
             .loader_threads = subject.images.train.read ? subject.pool.size() : 1};
-  }
-
-  [[nodiscard]] std::string identity(const frozen_run<eval_options>& subject,
-                                     const eval_options& o) const {
-    return subject.identity() + ", " + std::to_string(images_.size()) + " labels, epochs " +
-           std::to_string(o.finetune_epochs) + ", batch " + std::to_string(o.finetune_batch) +
-           ", rates " + io::number_text(o.backbone_lr) + " and " + io::number_text(o.head_lr) +
-           ", weight decay " + io::number_text(o.weight_decay) + ", patience " +
-           std::to_string(o.patience) + ", seed " + std::to_string(o.seed);
   }
 
   void save() {
@@ -144,7 +148,7 @@ class finetune_evaluation {
   thread_pool& pool_;
   data::image_set images_;  ///< to learn from
   tuning work_;
-  protocol_state state_;
+  const protocol_state& state_;
 };
 
 }  // namespace triptych::app

@@ -67,6 +67,16 @@ inline encoder_file open_encoder_file(const std::filesystem::path& path) {
   return found;
 }
 
+/// Throws error::usage where nobody says what normalizes the images of the file's encoder.
+inline void require_constants(const std::filesystem::path& file,
+                              const std::optional<augment::normalization>& said,
+                              const normalize_choice& asked) {
+  if (said || asked.from != normalize_choice::kind::automatic) return;
+  throw error::usage(file.string() +
+                     " does not say what normalizes its images; give --normalize imagenet, data "
+                     "(the data set's constants) or three means and three deviations");
+}
+
 /// What of the encoder's options differs from that of an encoder that was found: "width 64, not
 /// 16".
 inline std::vector<std::string> encoder_differences(const train_options& asked,

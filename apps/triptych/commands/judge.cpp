@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -24,8 +25,8 @@
 #include <triptych/io/owned_names.hpp>
 #include <triptych/io/run_directory.hpp>
 
-#include "triptych/commands/eval_files.hpp"
 #include "triptych/commands/encoder_file.hpp"
+#include "triptych/commands/eval_files.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/feature_cache.hpp"
 #include "triptych/commands/finetune_evaluation.hpp"
@@ -160,11 +161,16 @@ class judging {
       found_.draws.push_back(
           {share, data::draw_share(images_.train.labels, share, options_.seed).drawn});
     }
+    state_ = alone_ ? found_.run / "eval" : state;
     if (options_.trained && alone_) {
-      io::make_directories(found_.run);
+      io::make_directories(state_);
+      held_.emplace(state_);
+      if (!io::lock_directory(held_->in(), LOCK_EX)) {
+        throw error::busy("another evaluation is at work in " + found_.run.string() +
+                          "; wait until it ends, or give another --out");
+      }
       own_result(found_.run, options_);
     }
-    state_ = alone_ ? found_.run / "eval" : state;
     if (options_.batch > images_.train.size()) {
       options_.batch = static_cast<int>(images_.train.size());
       smaller_ = ", batch " + std::to_string(options_.batch);
@@ -174,11 +180,12 @@ class judging {
   /// Nothing if a signal stopped it.
   std::optional<evaluation> run() {
     const bool by_linear = options_.trained && asks_for(options_, choice::protocol::linear);
-    const bool by_finetune = options_.trained && asks_for(options_, choice::protocol::finetune);
+
     std::optional<linear_evaluation> linear;
     if (by_linear) {
       linear.emplace(subject_, options_, alone_ ? state_ / "linear" : state_, bar_);
     }
+    if (options_.trained && asks_for(options_, choice::protocol::finetune)) open_finetuning();
     feature_cache kept(alone_ && options_.trained && options_.keep_features
                            ? std::optional(state_ / "features")
                            : std::nullopt,
@@ -186,10 +193,14 @@ class judging {
     const eval::feature_set test = judge_features(kept);
     std::vector<judgment> trained_rows;
     if (linear && !judge_linear(*linear, test, trained_rows)) return std::nullopt;
-    if (by_finetune && !judge_finetuned(trained_rows)) return std::nullopt;
+    if (!judge_finetuned(trained_rows)) return std::nullopt;
     found_.results.insert(found_.results.begin(), std::make_move_iterator(trained_rows.begin()),
                           std::make_move_iterator(trained_rows.end()));
     if (found_.results.empty() && !found_.failures.empty()) throw found_.failures.front();
+    if (alone_) {
+      write_files(found_.run / "eval", found_);
+      io::replace_file(found_.run / "eval.json", to_json(found_));
+    }
     return std::move(found_);
   }
 
@@ -253,11 +264,12 @@ class judging {
     }
   }
 
-  /// The features of both parts through an encoder, from the files that are kept or computed.
+  /// The features of one part through an encoder, from the file that is kept or computed.
   eval::feature_set features(feature_cache& kept, const std::string& name, bool of_test,
                              const std::string& identity, frozen_encoder& encoder) {
     const auto& set = of_test ? images_.test : images_.train;
-    return kept.of(name + (of_test ? "-test" : "-train"), identity, set, [&] {
+    const int dim = encoder.architecture().encoder.out();
+    return kept.of(name + (of_test ? "-test" : "-train"), identity, set, dim, [&] {
       bar_.update("encoding " + std::to_string(set.size()) + " images, " + name);
       return eval::encode(encoder, set, size_, subject_.pool);
     });
@@ -318,31 +330,46 @@ class judging {
     return true;
   }
 
-  /// By all labels, then by each share of them. False if a signal stopped it.
-  bool judge_finetuned(std::vector<judgment>& rows) {
+  /// What fine-tuning by all labels, then by each share of them, learns from, and what was saved
+  /// of it.
+  void open_finetuning() {
     label_draw all;
     all.images.resize(static_cast<std::size_t>(images_.train.size()));
     std::iota(all.images.begin(), all.images.end(), std::int64_t{0});
-    std::vector<const label_draw*> draws{&all};
-    for (const auto& draw : found_.draws) draws.push_back(&draw);
+    tunings_.push_back({"finetune", std::move(all), nullptr});
+    for (const auto& draw : found_.draws) {
+      tunings_.push_back({"finetune-" + io::number_text(draw.fraction), draw, nullptr});
+    }
+    for (auto& t : tunings_) {
+      t.state =
+          finetune_evaluation::open(subject_, options_, t.draw.images.size(), state_ / t.name);
+    }
+  }
+
+  /// False if a signal stopped it.
+  bool judge_finetuned(std::vector<judgment>& rows) {
     bool stopped = false;
-    for (const auto* draw : draws) {
-      const bool share = draw != &all;
-      const std::string name = "finetune" + (share ? "-" + io::number_text(draw->fraction) : "");
-      attempt("trained, " + name, [&] {
-        finetune_evaluation work(subject_, options_, draw->images, state_ / name, bar_);
+    for (const auto& t : tunings_) {
+      attempt("trained, " + t.name, [&] {
+        finetune_evaluation work(subject_, options_, t.draw.images, *t.state, bar_);
         signals::install();
         auto done = work.run(images_.test, bar_);
         stopped = !done;
         if (!done) return;
         rows.push_back(
             judged("trained", choice::protocol::finetune, std::move(done->confusion), work.note()));
-        if (share) say_share(rows.back(), *draw);
+        if (&t != &tunings_.front()) say_share(rows.back(), t.draw);
       });
       if (stopped) return false;
     }
     return true;
   }
+
+  struct tuning {
+    std::string name;
+    label_draw draw;
+    std::unique_ptr<protocol_state> state;
+  };
 
   frozen_run<eval_options> subject_;
   eval_options options_;
@@ -352,6 +379,8 @@ class judging {
   int size_;
   evaluation found_;
   std::filesystem::path state_;
+  std::optional<io::owned_names> held_;  ///< the directory eval, and its lock
+  std::vector<tuning> tunings_;
   std::string smaller_;  ///< what became of the batch
 };
 

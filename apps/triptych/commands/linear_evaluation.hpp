@@ -59,7 +59,7 @@ class linear_evaluation {
                                         .start = {state.epochs, 0},
                                         .threads = images_.train.read ? pool_.size() : 1});
     std::vector<float> features(static_cast<std::size_t>(options_.batch) *
-                                static_cast<std::size_t>(test.dim));
+                                static_cast<std::size_t>(encoder_.architecture().encoder.out()));
     while (state.epochs < options_.epochs) {
       float loss = 0;
       for (std::int64_t s = 0; s < per_epoch_; ++s) {

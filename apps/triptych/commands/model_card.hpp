@@ -6,7 +6,7 @@
 // reporting" (2019).
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -50,10 +50,13 @@ inline io::metadata_map metadata_of(const encoder_facts& f) {
 
 namespace card {
 
-inline std::string numbers(const std::array<float, 3>& three) {
-  std::string text;
-  for (const float x : three) text += (text.empty() ? "" : ", ") + io::number_text(x);
-  return text;
+/// Text from elsewhere in a cell of a table.
+inline std::string cell(const std::string& text) {
+  std::string escaped;
+  for (const char c : io::printable(text)) {
+    escaped += c == '|' ? std::string("\\|") : std::string(1, c);
+  }
+  return escaped;
 }
 
 /// The lines that load the file into a torchvision ResNet of any width.
@@ -93,6 +96,7 @@ inline std::string loading(const nn::resnet_options& o) {
 /// The card, Markdown.
 inline std::string model_card(const encoder_facts& f) {
   const auto& o = f.options;
+  const auto constants = train::metadata_of(f.images);
   const auto part = [](const char* what, const train::data_identity::part& p) {
     return "| " + std::string(what) + " | " + std::to_string(p.images) + ", XXH64 `" + p.xxh64 +
            "` |\n";
@@ -100,15 +104,16 @@ inline std::string model_card(const encoder_facts& f) {
   std::string classes;
   constexpr std::size_t most_named = 20;
   for (std::size_t i = 0; i < f.images.class_names.size() && i < most_named; ++i) {
-    classes += (i == 0 ? ": " : ", ") + f.images.class_names[i];
+    classes += (i == 0 ? ": " : ", ") + card::cell(f.images.class_names[i]);
   }
   if (f.images.class_names.size() > most_named) classes += ", ...";
   const std::string side = std::to_string(view_size(o));
   return "# An encoder trained by " + o.method + " on " + f.images.name +
          "\n\n"
          "A ResNet that makes " +
-         std::to_string(f.features) +
-         " features of an image. It was trained without labels; it is no classifier.\n\n"
+         std::to_string(f.features) + " features of an image. It was trained without labels" +
+         (f.initial.empty() ? "" : ", from the weights in " + io::printable(f.initial)) +
+         "; it is no classifier.\n\n"
          "| the encoder | |\n|---|---|\n"
          "| blocks | " +
          written(o, "block") + ", " + written(o, "blocks") + " |\n| width | " +
@@ -118,8 +123,7 @@ inline std::string model_card(const encoder_facts& f) {
          "## Its images\n\n"
          "RGB, " +
          side + " x " + side + " pixels, scaled to [0, 1], then normalized: mean " +
-         card::numbers(f.images.constants.mean) + ", deviation " +
-         card::numbers(f.images.constants.deviation) +
+         constants.at("triptych.mean") + ", deviation " + constants.at("triptych.deviation") +
          ".\n\n"
          "## Loading it\n\n"
          "`triptych eval encoder.safetensors` judges it, `triptych embed` writes features. In "
@@ -135,7 +139,7 @@ inline std::string model_card(const encoder_facts& f) {
          " |\n| batch, epochs, seed | " + written(o, "batch") + ", " + written(o, "epochs") + ", " +
          written(o, "seed") + " |\n| optimizer, learning rate | " + written(o, "optimizer") + ", " +
          written(o, "lr") + " |\n| views | " + written(o, "augment") + " |\n" +
-         (f.initial.empty() ? "" : "| started from | " + io::printable(f.initial) + " |\n") +
+         (f.initial.empty() ? "" : "| started from | " + card::cell(f.initial) + " |\n") +
          "| program | triptych " + io::library_version() + " (" + build_commit +
          ") |\n\n"
          "All options: `config.toml` of the run.\n\n"

@@ -65,7 +65,7 @@ class train_run {
 
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
   trained rehearse() {
-    start();
+    take_initial_state();
     trainer_type trainer(*method_, images_.train, recipe_);
     describe(trainer);
     trainer.advance();
@@ -158,18 +158,14 @@ class train_run {
   }
 
   /// What stands before the first step: the encoder of --init, and what normalizes the images.
-  void start() {
+  void take_initial_state() {
     std::optional<augment::normalization> constants;
     if (!options_.init.empty()) {
       auto file = open_encoder_file(options_.init);
       train::import_encoder(*method_, file.weights);
       constants = file.constants;
-      if (!constants && options_.normalize.from == normalize_choice::kind::automatic) {
-        throw error::usage(options_.init +
-                           " does not say what normalizes its images; give --normalize imagenet, "
-                           "data (the data set's constants) or three means and three deviations");
-      }
-      initial_ = options_.init + " (" + file.xxh64 + ")";
+      require_constants(options_.init, constants, options_.normalize);
+      initial_ = std::filesystem::path(options_.init).filename().string() + " (" + file.xxh64 + ")";
       notices_ = std::move(file.notices);
     }
     std::vector<std::string> none;  // the images are new ones: nothing is compared
@@ -183,7 +179,7 @@ class train_run {
   /// A new run. What can be refused is refused before anything is made or replaced, and the
   /// configuration is written first: with it the run can be resumed.
   void begin() {
-    start();
+    take_initial_state();
     make_trainer(0);
     directory_.emplace(run_directory(options_), entry(options_));
     directory_->claim(io::run_directory::files());
@@ -218,7 +214,7 @@ class train_run {
         save_checkpoint();
       }
     } else {
-      start();
+      take_initial_state();
       make_trainer(0);
       own_files();
     }

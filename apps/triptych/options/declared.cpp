@@ -336,7 +336,8 @@ const settings<eval_options>& eval_settings() {
          "passes over the images"},
         {"batch", "Linear evaluation", whole(&o::batch, {1, largest_batch}), "images in a step"},
         {"lr", "Linear evaluation", real(&o::lr, positive), "first learning rate (LARS, cosine)"},
-        {"resume", "Linear evaluation", flag(&o::resume), "continue an interrupted one"},
+        {"resume", "Evaluation", flag(&o::resume),
+         "continue an interrupted linear evaluation or fine-tuning"},
         {"finetune-epochs", "Fine-tuning", whole(&o::finetune_epochs, {1, most_epochs}),
          "passes over the images, at most"},
         {"finetune-batch", "Fine-tuning", whole(&o::finetune_batch, {2, largest_batch}),
@@ -350,7 +351,7 @@ const settings<eval_options>& eval_settings() {
         {"data", "Images", sets_field(),
          "data set: " + join(data::data_set_names, ", ") + "; or several; default: the run's"},
         {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
-         "pixels on a side of a view, 0 = the run's, for a file the data set's"},
+         "pixels on a side of a view, 0 = as in training, where that is not known the data set's"},
         {"normalize", "Images", normalize_field<o>(),
          "mean and deviation that normalize them; auto: as in training"},
         {"large", "Images", flag(&o::large), large_help},
@@ -378,7 +379,7 @@ const settings<embed_options>& embed_settings() {
         {"data", "Images", name_among(&o::data, data::data_set_names),
          "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
         {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
-         "pixels on a side of a view, 0 = the run's, for a file the data set's"},
+         "pixels on a side of a view, 0 = as in training, where that is not known the data set's"},
         {"normalize", "Images", normalize_field<o>(),
          "mean and deviation that normalize them; auto: as in training"},
         {"large", "Images", flag(&o::large), large_help},
@@ -464,19 +465,13 @@ const settings<reproduce_options>& reproduce_settings() {
 /// The options of training that the cells of a table can have in common.
 const settings<train_options>& shared_settings() {
   static const settings<train_options> table = [] {
-    constexpr std::string_view others[]{"out",
-                                        "seed",
-                                        "method",
-                                        "resume",
-                                        "json",
-                                        "overwrite",
-                                        "dry-run",
-                                        "print-config",
-                                        "max-steps",
-                                        "dump-step",
-                                        "dump-at",
-                                        "lr-changes",
-                                        "accept-changed-data"};
+    constexpr std::string_view others[]{"out",       "seed",
+                                        "method",    "resume",
+                                        "json",      "overwrite",
+                                        "dry-run",   "print-config",
+                                        "max-steps", "dump-step",
+                                        "dump-at",   "lr-changes",
+                                        "init",      "accept-changed-data"};
     auto shared = train_settings();
     std::erase_if(shared, [&](const setting<train_options>& s) {
       return std::find(std::begin(others), std::end(others), s.name) != std::end(others);

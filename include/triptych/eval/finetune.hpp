@@ -12,10 +12,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
+
 #include <cstdint>
 #include <optional>
-#include <span>
+
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -52,7 +52,7 @@ struct finetune_status {
   int epoch = 0;                               ///< from 1
   std::int64_t step = 0, steps_per_epoch = 0;  ///< steps of this epoch that are done
   double loss = 0;                             ///< of this step's batch
-  classification held_out{};                   ///< after the epoch before
+  accuracy held_out{};                         ///< after the epoch before
 };
 
 template <Backend B, class Encoder = nn::resnet>
@@ -94,7 +94,7 @@ class finetuning {
     for (std::int64_t s = 0; s < steps_per_epoch(); ++s) {
       const data::batch& b = loader_->next();
       const double loss = tuner_.step(b.images, size_, b.labels);
-      if (!watch(finetune_status{p.epochs + 1, s + 1, steps_per_epoch(), loss, p.last})) {
+      if (!watch(finetune_status{p.epochs + 1, s + 1, steps_per_epoch(), loss, p.last.accuracy})) {
         loader_.reset();
         return false;
       }

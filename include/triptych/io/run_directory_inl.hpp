@@ -249,12 +249,28 @@ TRIPTYCH_INLINE void run_directory::write_lock(std::string_view owner) const {
 }
 
 TRIPTYCH_INLINE std::vector<fs::path> run_directory::parts() const {
-  const fs::path eval = root_ / "eval";
   std::vector<fs::path> list{checkpoints(), exports()};
-  for (const std::string& name : names_in(eval)) {
-    if (is_there(eval / name / marker_name)) list.push_back(eval / name);
+  // What is found by listing may be a link of anybody's to a directory of another run.
+  const auto within = [](const fs::path& directory) {
+    std::vector<fs::path> found;
+    for (const std::string& name : names_in(directory)) {
+      if (!fs::is_symlink(directory / name)) found.push_back(directory / name);
+    }
+    return found;
+  };
+  const auto add_evaluation = [&](const fs::path& eval) {
+    for (const auto& part : within(eval)) {
+      if (is_there(part / marker_name)) list.push_back(part);
+    }
+    list.push_back(eval);
+  };
+  add_evaluation(root_ / "eval");
+  const fs::path others = root_ / "transfer";  // a directory for each data set
+  for (const auto& set : within(others)) {
+    add_evaluation(set / "eval");
+    list.push_back(set);
   }
-  list.push_back(eval);
+  list.push_back(others);
   return list;
 }
 

@@ -57,8 +57,20 @@ struct encoder_weights {
 /// is not finite or a variance negative.
 encoder_weights read_encoder(const io::safetensors_file& file);
 
+namespace detail {
+
+inline void expect_size(const std::vector<float>& values, const nn::parameter& p) {
+  if (values.size() == p.size()) return;
+  throw error::checkpoint("the encoder's weights hold " + std::to_string(values.size()) +
+                          " numbers of " + p.name + ", not " + std::to_string(p.size()) +
+                          "; give those of an encoder of the same width, blocks and stem");
+}
+
+}  // namespace detail
+
 /// Overwrites the encoder's tensors of an arena: those named "encoder." + torchvision's name. Others
-/// stay as they are.
+/// stay as they are. Throws error::checkpoint, with the arena untouched, where one is missing or of
+/// another size; that the weights are of no larger encoder is the caller's to know.
 template <class B>
 void import_encoder(B& backend, const method::named_arena<typename B::real>& arena,
                     const encoder_weights& weights) {
@@ -69,6 +81,7 @@ void import_encoder(B& backend, const method::named_arena<typename B::real>& are
   for (const auto& p : *arena.list) {
     if (!p.name.starts_with(part)) continue;
     const auto& values = weights.of(p.name.substr(part.size()));
+    detail::expect_size(values, p);
     nn::in_torch_order(p, [&](std::size_t torch, std::size_t here) {
       all[p.offset + here] = static_cast<real>(values.at(torch));
     });
@@ -76,9 +89,25 @@ void import_encoder(B& backend, const method::named_arena<typename B::real>& are
   backend.upload(all.data(), all.size(), arena.data);
 }
 
-/// Every network of a method starts from the encoder: weights and running statistics.
+/// Every network of a method starts from the encoder: weights and running statistics. Throws
+/// error::checkpoint, with the method untouched, where it is another encoder.
 template <class B, class Architecture>
 void import_encoder(method::learner<B, Architecture>& method, const encoder_weights& weights) {
+  const std::string part = "encoder.";
+  std::size_t taken = 0;
+  for (const auto& arena : method.arenas()) {
+    if (arena.role != method::arena_role::model || arena.prefix != "online.") continue;
+    for (const auto& p : *arena.list) {
+      if (!p.name.starts_with(part)) continue;
+      detail::expect_size(weights.of(p.name.substr(part.size())), p);
+      ++taken;
+    }
+  }
+  if (taken != weights.tensors.size()) {
+    throw error::checkpoint("the encoder's weights are " + std::to_string(weights.tensors.size()) +
+                            " tensors, not " + std::to_string(taken) +
+                            "; give those of an encoder of the same blocks");
+  }
   for (const auto& arena : method.arenas()) {
     if (arena.role == method::arena_role::model) import_encoder(method.backend(), arena, weights);
   }

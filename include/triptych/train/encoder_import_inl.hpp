@@ -171,8 +171,8 @@ inline encoder_names encoder_in(const io::safetensors_header& header) {
     throw error::checkpoint(
         header.file + " holds " + std::to_string(found.size()) + " encoders, named " +
         first_few(found, 4, [](const auto& names) { return io::shown(names.prefix); }) +
-        "; keep one of them: tools/convert_pth.py FILE OUT --prefix " +
-        io::shown(found.front().prefix));
+        "; keep one of them: python3 tools/convert_pth.py FILE OUT --prefix " +
+        io::shown(found[found.front().prefix.empty() ? 1 : 0].prefix));
   }
   return found.front();
 }
@@ -195,6 +195,9 @@ inline nn::resnet_options architecture_in(const io::safetensors_header& header,
   if (names.by_position() && names.positions.front() == "2") {
     throw refuse("its stages follow the stem's BatchNorm without a relu (as in lightly's "
                  "nn.Sequential of its CIFAR ResNet), which no ResNet of ours does");
+  }
+  if (names.by_position() && names.positions.front() == "3" && s[2] == large) {
+    throw refuse("its 7x7 stem has no max-pool behind it, which ours has");
   }
   nn::resnet_options found{.stem = s[2] == small ? nn::stem::cifar : nn::stem::imagenet,
                            .width = static_cast<int>(s[0])};
