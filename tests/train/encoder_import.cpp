@@ -301,7 +301,7 @@ TEST_CASE("A file without one ResNet encoder is refused with what is wrong in it
   says(refusal({extra("optimizer.state.0.exp_avg")}), "but the state of an optimizer");
   const auto two = refusal(renamed(own, behind("a.")) + renamed(own, behind("b.")));
   says(two, "holds 2 encoders, named \"a.\", \"b.\"");
-  says(two, "--prefix \"a.\"");
+  says(two, "e.g. that of the prefix \"a.\"");
   says(refusal(renamed(own, by_position("backbone.", 2))), "without a relu");
   auto large = small;
   large.stem = nn::stem::imagenet;

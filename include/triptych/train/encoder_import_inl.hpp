@@ -171,7 +171,7 @@ inline encoder_names encoder_in(const io::safetensors_header& header) {
     throw error::checkpoint(
         header.file + " holds " + std::to_string(found.size()) + " encoders, named " +
         first_few(found, 4, [](const auto& names) { return io::shown(names.prefix); }) +
-        "; keep one of them: python3 tools/convert_pth.py FILE OUT --prefix " +
+        "; keep one of them by tools/convert_pth.py, e.g. that of the prefix " +
         io::shown(found[found.front().prefix.empty() ? 1 : 0].prefix));
   }
   return found.front();
