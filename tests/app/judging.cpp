@@ -6,7 +6,11 @@
 #include <string>
 #include <vector>
 
+#include <sys/file.h>
+
+#include <triptych/io/file.hpp>
 #include <triptych/io/hash.hpp>
+#include <triptych/io/run_directory.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"
@@ -130,6 +134,23 @@ TEST_CASE("Features are kept, used again where they are of the same, and made an
   fs::remove_all(run.root() / "eval");
   CHECK(call_app(judge + words{"--keep-features", "off"}).out == first.out);
   CHECK_FALSE(fs::exists(run.root() / "eval/features"));
+}
+
+TEST_CASE("One evaluation at a time works in a directory") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const words judge{"eval", run.root().string(), "--quiet", "--protocol",
+                    "knn",  "--baselines",       "none"};
+  fs::create_directories(run.root() / "eval");
+  {
+    const io::held_directory held(run.root() / "eval");
+    REQUIRE(io::lock_directory(held, LOCK_EX));
+    const auto refused = call_app(judge);
+    CHECK(refused.code == 4);
+    CHECK(refused.err.find("give another --out") != std::string::npos);
+    CHECK(call_app(judge + words{"--out", run.beside("other").string()}).code == 0);
+  }
+  CHECK(call_app(judge).code == 0);
 }
 
 TEST_CASE("An encoder is judged on several data sets in one table") {

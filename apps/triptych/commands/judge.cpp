@@ -180,7 +180,6 @@ class judging {
   /// Nothing if a signal stopped it.
   std::optional<evaluation> run() {
     const bool by_linear = options_.trained && asks_for(options_, choice::protocol::linear);
-
     std::optional<linear_evaluation> linear;
     if (by_linear) {
       linear.emplace(subject_, options_, alone_ ? state_ / "linear" : state_, bar_);
