@@ -95,7 +95,7 @@ TEST_CASE(
     CHECK(fit.gradient_norm >= 0);
     if (tried.empty() || tried.back() != fit.l2) tried.push_back(fit.l2);
   };
-  CHECK(choose_l2(noise, pool, {1e-3, 10, 1e-1, 1e-4}, {}, note) == 10);
+  CHECK(choose_l2(noise, pool, std::vector<double>{1e-3, 10, 1e-1, 1e-4}, {}, note) == 10);
   CHECK(tried == std::vector<double>{10, 1e-1});
   tried.clear();
   const auto watched = logistic_regression(train, train, {}, pool, note);

@@ -12,7 +12,9 @@
 // scikit-learn: f agrees to 1e-9.
 #pragma once
 
+#include <array>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include <triptych/config.hpp>
@@ -55,7 +57,7 @@ logistic_result logistic_regression(feature_set train, feature_set test,
                                     const logistic_options& options, thread_pool& pool,
                                     const fit_watch& watch = {});
 
-inline const std::vector<double> usual_l2{1, 1e-1, 1e-2, 1e-3, 1e-4};
+inline constexpr std::array<double, 5> usual_l2{1, 1e-1, 1e-2, 1e-3, 1e-4};
 
 /// The candidate penalty with the least cross-entropy on every fifth training row of each class,
 /// fitted on the others: a choice that sees no test row. From the largest penalty down, each fit
@@ -63,7 +65,7 @@ inline const std::vector<double> usual_l2{1, 1e-1, 1e-2, 1e-3, 1e-4};
 /// what has begun to overfit does not stop. Among equals the largest. Throws if no class has five
 /// rows.
 double choose_l2(const feature_set& train, thread_pool& pool,
-                 std::vector<double> candidates = usual_l2, const lbfgs_options& solver = {},
+                 std::span<const double> candidates = usual_l2, const lbfgs_options& solver = {},
                  const fit_watch& watch = {});
 
 }  // namespace triptych::eval

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,7 +90,7 @@ TRIPTYCH_INLINE logistic_result logistic_regression(feature_set train, feature_s
 }
 
 TRIPTYCH_INLINE double choose_l2(const feature_set& train, thread_pool& pool,
-                                 std::vector<double> candidates, const lbfgs_options& solver,
+                                 std::span<const double> candidates, const lbfgs_options& solver,
                                  const fit_watch& watch) {
   check(train, "training features");
   feature_set fitted{0, train.dim, train.classes, {}, {}}, held_out = fitted;
@@ -110,10 +111,11 @@ TRIPTYCH_INLINE double choose_l2(const feature_set& train, thread_pool& pool,
   standardize(held_out, map);
   const softmax_objective held_out_loss(held_out, 0.0, pool);
   Eigen::VectorXd unused(held_out_loss.parameters());
-  std::sort(candidates.begin(), candidates.end(), std::greater<>());
-  double best = candidates.front(), least = std::numeric_limits<double>::infinity();
+  std::vector<double> falling(candidates.begin(), candidates.end());
+  std::sort(falling.begin(), falling.end(), std::greater<>());
+  double best = falling.front(), least = std::numeric_limits<double>::infinity();
   Eigen::VectorXd x;
-  for (const double l2 : candidates) {
+  for (const double l2 : falling) {
     x = detail::fit_softmax(fitted, {l2, solver}, pool, watch, std::move(x)).x;
     const double loss = held_out_loss(x, unused);
     if (loss > least) break;
