@@ -110,8 +110,7 @@ TEST_CASE("Encoders of torchvision and timm give their features") {
   backend::eigen<> backend(2);
   network<backend::eigen<>, update::ema> encoder(
       backend, nn::architecture<>(nn::resnet(weights.architecture), {{}, 0}));
-  train::import_encoder(backend, {"", &encoder.weight_list(), encoder.weights()}, weights);
-  train::import_encoder(backend, {"", &encoder.statistic_list(), encoder.statistics()}, weights);
+  train::import_encoder(encoder, weights);
   const int side = architecture.stem == stem::imagenet ? 64 : 32;
   const auto planes = named_values("image", {2, 3, side, side});
   const shape s{2, side, side, 3};

@@ -169,11 +169,7 @@ struct frozen_run {
         data(load_images(options, source.options, options.threads)), images(data.images),
         backend(options.threads), pool(options.threads),
         encoder(make_encoder(backend, source.options)) {
-    for (const auto& arena :
-         {method::named_arena<float>{"", &encoder.weight_list(), encoder.weights()},
-          method::named_arena<float>{"", &encoder.statistic_list(), encoder.statistics()}}) {
-      train::import_encoder(backend, arena, source.weights);
-    }
+    train::import_encoder(encoder, source.weights);
     notices = source.notices;
     for (const auto& one : account_lines(images.skipped)) notices.push_back("skipped  " + one);
     if (source.images) changes = train::differences(*source.images, data.identity);

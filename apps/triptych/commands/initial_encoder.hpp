@@ -4,6 +4,7 @@
 // they are for. Training starts from one (--init), and eval and embed look through one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -77,6 +78,9 @@ inline void require_constants(const std::filesystem::path& file,
                      "(the data set's constants) or three means and three deviations");
 }
 
+/// The options that name a ResNet's architecture.
+inline constexpr std::array architecture_options{"width", "blocks", "block", "stem"};
+
 /// What of the encoder's options differs from that of an encoder that was found: "width 64, not
 /// 16".
 inline std::vector<std::string> encoder_differences(const train_options& asked,
@@ -84,7 +88,7 @@ inline std::vector<std::string> encoder_differences(const train_options& asked,
   auto other = asked;
   other.encoder = found;
   std::vector<std::string> list;
-  for (const char* name : {"width", "blocks", "block", "stem"}) {
+  for (const char* name : architecture_options) {
     const auto there = written(other, name), here = written(asked, name);
     if (there != here) list.push_back(std::string(name) + " " + there + ", not " + here);
   }
@@ -92,20 +96,18 @@ inline std::vector<std::string> encoder_differences(const train_options& asked,
 }
 
 /// The options with the encoder of --init's file. Throws error::usage where another was asked for.
-inline train_options with_initial_encoder(train_options options) {
+inline train_options with_initial_encoder(const train_options& options) {
   const auto found = train::find_encoder(io::read_safetensors_header(options.init)).architecture;
-  auto asked = options;
-  asked.encoder = found;
-  for (const char* name : {"width", "blocks", "block", "stem"}) {
-    if (!options.from.has(name) || written(options, name) == written(asked, name)) continue;
+  auto taken = options;
+  taken.encoder = found;
+  taken.encoder.zero_init_residual = options.encoder.zero_init_residual;
+  for (const char* name : architecture_options) {
+    if (!options.from.has(name) || written(options, name) == written(taken, name)) continue;
     throw error::usage(std::string(name) + ": " + written(options, name) + " (from " +
                        options.from.of(name) + ") is not that of the encoder in " + options.init +
-                       ", " + written(asked, name) + "; leave --" + name + " out, or --init");
+                       ", " + written(taken, name) + "; leave --" + name + " out, or --init");
   }
-  const bool starts_zero = options.encoder.zero_init_residual;
-  options.encoder = found;
-  options.encoder.zero_init_residual = starts_zero;
-  return options;
+  return taken;
 }
 
 }  // namespace triptych::app

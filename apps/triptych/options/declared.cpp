@@ -97,20 +97,19 @@ field<Options> normalize_field() {
               return complaint;
             }
             std::array<float, 6> numbers{};
-            for (std::size_t at = 0; at <= text.size(); ++index) {
-              const auto comma = std::min(text.find(',', at), text.size());
+            const auto wrong = each_item(text, [&](std::string_view item) -> std::string {
               double x = 0;
               if (index == numbers.size()) return "does not have 6 numbers";
-              if (auto complaint = read_number(text.substr(at, comma - at), x); !complaint.empty())
-                return "has the element '" + std::string(text.substr(at, comma - at)) +
-                       "', which " + complaint;
+              auto complaint = of_element(item, read_number(item, x));
+              if (!complaint.empty()) return complaint;
               if (!(x >= (index < 3 ? 0 : 1e-6) && x <= 1)) {
                 return "has a " + std::string(index < 3 ? "mean" : "deviation") +
                        " outside 0 to 1; they are of pixels scaled to that";
               }
-              numbers[index] = static_cast<float>(x);
-              at = comma + 1;
-            }
+              numbers[index++] = static_cast<float>(x);
+              return {};
+            });
+            if (!wrong.empty()) return wrong;
             if (index != numbers.size()) return "does not have 6 numbers";
             o.normalize = {
                 kind::given,
@@ -137,18 +136,16 @@ field<eval_options> sets_field() {
   return {.hint = "NAME,...",
           .read = [](eval_options& o, std::string_view text) -> std::string {
             std::vector<std::string> names;
-            for (std::size_t at = 0; at <= text.size();) {
-              const auto comma = std::min(text.find(',', at), text.size());
-              const auto name = text.substr(at, comma - at);
+            const auto wrong = each_item(text, [&](std::string_view name) {
               std::size_t index = 0;
               auto complaint = read_choice(name, data::data_set_names, index);
               if (complaint.empty() && std::find(names.begin(), names.end(), name) != names.end()) {
                 complaint = "has " + std::string(name) + " twice";
               }
-              if (!complaint.empty()) return complaint;
               names.emplace_back(name);
-              at = comma + 1;
-            }
+              return complaint;
+            });
+            if (!wrong.empty()) return wrong;
             o.data = names.front();
             o.sets = std::move(names);
             return {};

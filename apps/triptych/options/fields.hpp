@@ -116,6 +116,23 @@ field<Options> whole(Whole Options::*member, const range& allowed) {
 
 inline constexpr std::size_t most_elements = 100;  ///< of a list
 
+/// Calls read(item) for each text between commas, until one has a complaint, which it returns.
+template <class Read>
+std::string each_item(std::string_view text, const Read& read) {
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto comma = std::min(text.find(',', at), text.size());
+    if (auto complaint = read(text.substr(at, comma - at)); !complaint.empty()) return complaint;
+    at = comma + 1;
+  }
+  return {};
+}
+
+/// A complaint about an item as one about its list; empty if there is none.
+inline std::string of_element(std::string_view item, const std::string& complaint) {
+  if (complaint.empty()) return {};
+  return "has the element '" + std::string(item) + "', which " + complaint;
+}
+
 /// Whole numbers with commas between them; an array demands its size.
 template <class Options, class List>
 field<Options> wholes(List Options::*member, int low, int high, const std::string& hint) {
@@ -123,17 +140,15 @@ field<Options> wholes(List Options::*member, int low, int high, const std::strin
           .read = [=](Options& o, std::string_view text) -> std::string {
             if (text.empty()) return "is empty";
             std::vector<int> numbers;
-            for (std::size_t at = 0; at <= text.size();) {
-              const auto comma = std::min(text.find(',', at), text.size());
+            const auto wrong = each_item(text, [&](std::string_view item) -> std::string {
               int number = 0;
-              const auto item = text.substr(at, comma - at);
-              if (auto complaint = read_whole(item, low, high, number); !complaint.empty()) {
-                return "has the element '" + std::string(item) + "', which " + complaint;
-              }
+              auto complaint = of_element(item, read_whole(item, low, high, number));
+              if (!complaint.empty()) return complaint;
               if (numbers.size() == most_elements) return "has more than 100 elements";
               numbers.push_back(number);
-              at = comma + 1;
-            }
+              return {};
+            });
+            if (!wrong.empty()) return wrong;
             if constexpr (requires(List & list) { list.resize(numbers.size()); }) {
               o.*member = std::move(numbers);
             } else {
@@ -159,9 +174,7 @@ field<Options> shares(std::vector<double> Options::*member) {
   return {.hint = "X,...",
           .read = [=](Options& o, std::string_view text) -> std::string {
             std::vector<double> list;
-            for (std::size_t at = 0; at <= text.size();) {
-              const auto comma = std::min(text.find(',', at), text.size());
-              const auto item = text.substr(at, comma - at);
+            const auto wrong = each_item(text, [&](std::string_view item) {
               double share = 0;
               auto complaint = read_number(item, share);
               if (complaint.empty() && !(share > 0 && share <= 1)) {
@@ -171,14 +184,11 @@ field<Options> shares(std::vector<double> Options::*member) {
                 complaint = "comes twice";
               }
               if (complaint.empty() && list.size() == most_elements) complaint = "is the 101st";
-              if (!complaint.empty()) {
-                return "has the element '" + std::string(item) + "', which " + complaint;
-              }
               list.push_back(share);
-              at = comma + 1;
-            }
-            o.*member = std::move(list);
-            return {};
+              return of_element(item, complaint);
+            });
+            if (wrong.empty()) o.*member = std::move(list);
+            return wrong;
           },
           .write =
               [=](const Options& o) {
@@ -197,14 +207,9 @@ field<Options> rate_changes(std::vector<train::rate_change> Options::*member) {
   return {.hint = "N:X,...",
           .read = [=](Options& o, std::string_view text) -> std::string {
             std::vector<train::rate_change> list;
-            for (std::size_t at = 0; at <= text.size();) {
-              const auto comma = std::min(text.find(',', at), text.size());
-              const auto item = text.substr(at, comma - at);
-              const auto refuse = [&](const std::string& complaint) {
-                return "has the element '" + std::string(item) + "', which " + complaint;
-              };
+            const auto wrong = each_item(text, [&](std::string_view item) {
               const auto colon = item.find(':');
-              if (colon == item.npos) return refuse("has no colon");
+              if (colon == item.npos) return of_element(item, "has no colon");
               train::rate_change change;
               constexpr auto most = std::numeric_limits<std::int64_t>::max();
               auto complaint =
@@ -214,12 +219,11 @@ field<Options> rate_changes(std::vector<train::rate_change> Options::*member) {
               if (complaint.empty() && !list.empty() && change.step <= list.back().step) {
                 complaint = "is not of a later step";
               }
-              if (!complaint.empty()) return refuse(complaint);
               list.push_back(change);
-              at = comma + 1;
-            }
-            o.*member = std::move(list);
-            return {};
+              return of_element(item, complaint);
+            });
+            if (wrong.empty()) o.*member = std::move(list);
+            return wrong;
           },
           .write =
               [=](const Options& o) {
@@ -288,13 +292,10 @@ field<Options> several_of(std::vector<Enum> Options::*member,
           .read = [=](Options& o, std::string_view text) -> std::string {
             std::vector<bool> wanted(names.size(), false);
             bool none = false;
-            for (std::size_t at = 0; at <= text.size();) {
-              const auto comma = std::min(text.find(',', at), text.size());
+            const auto wrong = each_item(text, [&](std::string_view word) {
               std::size_t index = 0;
-              const auto word = text.substr(at, comma - at);
-              if (auto complaint = read_choice(word, words, index); !complaint.empty()) {
-                return complaint;
-              }
+              auto complaint = read_choice(word, words, index);
+              if (!complaint.empty()) return complaint;
               if (index < names.size()) {
                 wanted[index] = true;
               } else if (index == names.size()) {
@@ -302,8 +303,9 @@ field<Options> several_of(std::vector<Enum> Options::*member,
               } else {
                 none = true;
               }
-              at = comma + 1;
-            }
+              return complaint;
+            });
+            if (!wrong.empty()) return wrong;
             if (none && std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
               return "has none beside others";
             }

@@ -15,6 +15,7 @@
 // one. Numbers may be F16, BF16, F32 or F64.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,8 +26,9 @@
 #include <triptych/core/error.hpp>
 #include <triptych/io/safetensors.hpp>
 #include <triptych/method/learner.hpp>
+#include <triptych/network/network.hpp>
+#include <triptych/nn/parameters.hpp>
 #include <triptych/nn/resnet.hpp>
-#include <triptych/train/host_tensor.hpp>
 
 namespace triptych::train {
 
@@ -59,57 +61,74 @@ encoder_weights read_encoder(const io::safetensors_file& file);
 
 namespace detail {
 
-inline void expect_size(const std::vector<float>& values, const nn::parameter& p) {
-  if (values.size() == p.size()) return;
-  throw error::checkpoint("the encoder's weights hold " + std::to_string(values.size()) +
-                          " numbers of " + p.name + ", not " + std::to_string(p.size()) +
-                          "; give those of an encoder of the same width, blocks and stem");
+inline constexpr std::string_view encoder_part = "encoder.";  ///< of a network's tensor names
+
+/// Throws error::checkpoint unless the encoder's tensors of `lists` are those of `weights`, each of
+/// its size, and there are no others.
+inline void expect_encoder(const std::vector<const nn::parameter_list*>& lists,
+                           const encoder_weights& weights) {
+  std::size_t taken = 0;
+  for (const auto* list : lists) {
+    for (const auto& p : *list) {
+      if (!p.name.starts_with(encoder_part)) continue;
+      const auto& values = weights.of(p.name.substr(encoder_part.size()));
+      if (values.size() != p.size()) {
+        throw error::checkpoint("the encoder's weights hold " + std::to_string(values.size()) +
+                                " numbers of " + p.name + ", not " + std::to_string(p.size()) +
+                                "; give those of an encoder of the same width, blocks and stem");
+      }
+      ++taken;
+    }
+  }
+  if (taken == weights.tensors.size()) return;
+  throw error::checkpoint("the encoder's weights are " + std::to_string(weights.tensors.size()) +
+                          " tensors, not " + std::to_string(taken) +
+                          "; give those of an encoder of the same blocks");
 }
 
-}  // namespace detail
-
-/// Overwrites the encoder's tensors of an arena: those named "encoder." + torchvision's name. Others
-/// stay as they are. Throws error::checkpoint, with the arena untouched, where one is missing or of
-/// another size; that the weights are of no larger encoder is the caller's to know.
+/// Overwrites the encoder's tensors of an arena; others stay as they are.
 template <class B>
-void import_encoder(B& backend, const method::named_arena<typename B::real>& arena,
+void import_encoder(B& backend, const nn::parameter_list& list, typename B::real* data,
                     const encoder_weights& weights) {
   using real = typename B::real;
-  const std::string part = "encoder.";
-  std::vector<real> all(arena.list->size());
-  backend.download(arena.data, all.size(), all.data());
-  for (const auto& p : *arena.list) {
-    if (!p.name.starts_with(part)) continue;
-    const auto& values = weights.of(p.name.substr(part.size()));
-    detail::expect_size(values, p);
+  std::vector<real> all(list.size());
+  backend.download(data, all.size(), all.data());
+  for (const auto& p : list) {
+    if (!p.name.starts_with(encoder_part)) continue;
+    const auto& values = weights.of(p.name.substr(encoder_part.size()));
     nn::in_torch_order(p, [&](std::size_t torch, std::size_t here) {
       all[p.offset + here] = static_cast<real>(values.at(torch));
     });
   }
-  backend.upload(all.data(), all.size(), arena.data);
+  backend.upload(all.data(), all.size(), data);
 }
 
-/// Every network of a method starts from the encoder: weights and running statistics. Throws
-/// error::checkpoint, with the method untouched, where it is another encoder.
+}  // namespace detail
+
+/// The network's encoder becomes this one: weights and running statistics; heads stay as they are.
+/// Throws error::checkpoint, with the network untouched, where it is another encoder.
+template <class B, class Update, class Patches, class Architecture>
+void import_encoder(network<B, Update, Patches, Architecture>& network,
+                    const encoder_weights& weights) {
+  detail::expect_encoder({&network.weight_list(), &network.statistic_list()}, weights);
+  detail::import_encoder(network.backend(), network.weight_list(), network.weights(), weights);
+  detail::import_encoder(network.backend(), network.statistic_list(), network.statistics(),
+                         weights);
+}
+
+/// Every network of a method starts from the encoder. Throws error::checkpoint, with the method
+/// untouched, where it is another encoder.
 template <class B, class Architecture>
 void import_encoder(method::learner<B, Architecture>& method, const encoder_weights& weights) {
-  const std::string part = "encoder.";
-  std::size_t taken = 0;
+  std::vector<const nn::parameter_list*> online;
   for (const auto& arena : method.arenas()) {
-    if (arena.role != method::arena_role::model || arena.prefix != "online.") continue;
-    for (const auto& p : *arena.list) {
-      if (!p.name.starts_with(part)) continue;
-      detail::expect_size(weights.of(p.name.substr(part.size())), p);
-      ++taken;
-    }
+    const bool model = arena.role == method::arena_role::model;
+    if (model && arena.prefix == "online.") online.push_back(arena.list);
   }
-  if (taken != weights.tensors.size()) {
-    throw error::checkpoint("the encoder's weights are " + std::to_string(weights.tensors.size()) +
-                            " tensors, not " + std::to_string(taken) +
-                            "; give those of an encoder of the same blocks");
-  }
+  detail::expect_encoder(online, weights);
   for (const auto& arena : method.arenas()) {
-    if (arena.role == method::arena_role::model) import_encoder(method.backend(), arena, weights);
+    if (arena.role != method::arena_role::model) continue;
+    detail::import_encoder(method.backend(), *arena.list, arena.data, weights);
   }
 }
 
