@@ -156,17 +156,20 @@ struct maps {
   }
 };
 
-/// products[point][panel][row ...] = V[point] U[its weights], for `count` rows.
+/// products[point][panel][row ...] = V[point] U[its weights], for `count` rows. `after` is the panel
+/// of weights that follows.
 template <class Way>
 void inner(const maps<Way>& m, const panel_shape& v, const float* v_data, std::int64_t row,
            std::int64_t count, const panel_shape& u, const float* u_data, int point,
-           std::int64_t panel, float* to) {
+           std::int64_t panel, const float* after, float* to) {
   for (std::int64_t k = 0; k < v.columns.count; ++k) {
     const std::int64_t first = k * v.columns.lanes;
+    const float* const weights = u_data + u.at(m.weight(point), panel, first);
+    const bool last = k + 1 == v.columns.count;
     cpu::multiply_rows(u.columns.vectors, count,
-                       {v_data + v.at(point, k, row), v.columns.lanes, 1,
-                        u_data + u.at(m.weight(point), panel, first), to, u.columns.lanes,
-                        std::min(v.columns.lanes, m.source.channels - first), k > 0});
+                       {v_data + v.at(point, k, row), v.columns.lanes, 1, weights, to,
+                        u.columns.lanes, std::min(v.columns.lanes, m.source.channels - first),
+                        k > 0, last ? after : weights + v.columns.lanes * u.columns.lanes});
   }
 }
 
@@ -246,7 +249,10 @@ void run(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const fl
         m.sources(x, begin, count, v, memory, 0);
         for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
           for (int point = 0; point < m.points; ++point) {
-            inner(m, v, memory, 0, count, u, u_data, point, panel, to + product.at(point, 0, 0));
+            const bool last = point + 1 == m.points;
+            inner(m, v, memory, 0, count, u, u_data, point, panel,
+                  u_data + u.at(m.weight(last ? 0 : point + 1), last ? panel + 1 : panel, 0),
+                  to + product.at(point, 0, 0));
           }
           const std::int64_t first = panel * m.out.lanes;
           m.put(product, to, 0, begin, count, first, std::min(m.out.lanes, out - first), add, y);
@@ -329,7 +335,8 @@ void sweeps(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const
       const std::int64_t row = cpu::share_begin(count, parts, task % parts);
       const std::int64_t rows = cpu::share_begin(count, parts, task % parts + 1) - row;
       for (std::int64_t panel = 0; panel < m.out.count; ++panel) {
-        inner(m, v, v_data, row, rows, u, u_data, point, panel, to + product.at(point, panel, row));
+        inner(m, v, v_data, row, rows, u, u_data, point, panel,
+              u_data + u.at(m.weight(point), panel + 1, 0), to + product.at(point, panel, row));
       }
     });
     pool.run(cpu::shares(count, 8), [&](std::int64_t task) {
