@@ -38,52 +38,49 @@ TRIPTYCH_INLINE thread_pool::thread_pool(int threads) : thread_pool(threads, sta
 
 TRIPTYCH_INLINE thread_pool::~thread_pool() { dismiss(); }
 
+/// Returns when `number` is no longer `old`.
+inline void await_change(const std::atomic<std::uint32_t>& number, std::uint32_t old) {
+  constexpr int looks = 2000;
+  for (int i = 0; i < looks; ++i) {
+    if (number.load(std::memory_order_acquire) != old) return;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  number.wait(old);
+}
+
+// Who takes the job says so in active_ before it looks; who withdraws the job does that before it
+// looks at active_. In a single order of all four, one of them sees the other.
 TRIPTYCH_INLINE void thread_pool::share(std::int64_t count, void (*call)(const void*, std::int64_t),
                                         const void* task) {
   job local{call, task, count};
-  {
-    const std::lock_guard lock(mutex_);
-    job_ = &local;
-    ++generation_;
-  }
-  wake_.notify_all();
+  job_ = &local;
+  ++generation_;
+  generation_.notify_all();
   local.drain();
-  {
-    std::unique_lock lock(mutex_);
-    job_ = nullptr;  // late wakers find nothing
-    idle_.wait(lock, [this] { return active_ == 0; });
-  }
+  job_ = nullptr;  // late wakers find nothing
+  while (const std::uint32_t busy = active_) await_change(active_, busy);
   if (local.failure) std::rethrow_exception(local.failure);
 }
 
 TRIPTYCH_INLINE void thread_pool::work() {
-  std::uint64_t seen = 0;
+  std::uint32_t seen = 0;
   for (;;) {
-    job* mine = nullptr;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return dismissed_ || generation_ != seen; });
-      seen = generation_;
-      if (dismissed_) return;
-      mine = job_;
-      if (mine == nullptr) continue;
-      ++active_;
-    }
-    mine->drain();
-    {
-      const std::lock_guard lock(mutex_);
-      --active_;
-    }
-    idle_.notify_one();
+    await_change(generation_, seen);
+    seen = generation_;
+    if (dismissed_) return;
+    ++active_;
+    if (job* const mine = job_) mine->drain();
+    --active_;
+    active_.notify_one();
   }
 }
 
 TRIPTYCH_INLINE void thread_pool::dismiss() {
-  {
-    const std::lock_guard lock(mutex_);
-    dismissed_ = true;
-  }
-  wake_.notify_all();
+  dismissed_ = true;
+  ++generation_;
+  generation_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
