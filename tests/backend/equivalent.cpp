@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/experiments.hpp"
+#include "backend/normalizing.hpp"
 #include "support/catch.hpp"
 
 using namespace triptych;
@@ -22,6 +23,8 @@ using pairs = std::tuple<std::pair<backend::eigen<>, backend::reference<float>>,
 using threaded = std::tuple<backend::eigen<>>;
 
 static_assert(Backend<backend::eigen<>>);
+static_assert(NormalizingBackend<backend::eigen<>>);
+static_assert(!NormalizingBackend<backend::reference<float>>);
 
 template <class Pair>
 agreement<typename Pair::first_type, typename Pair::second_type> within_tolerance() {
@@ -45,6 +48,11 @@ TEMPLATE_LIST_TEST_CASE("biases agree with the oracle", "", pairs) {
 TEMPLATE_LIST_TEST_CASE("batch norm agrees with the oracle", "", pairs) {
   batch_norms<typename TestType::first_type>(within_tolerance<TestType>());
 }
+TEST_CASE("convolutions that normalize what they read agree with the oracle") {
+  using pair = std::tuple_element_t<0, pairs>;
+  normalizing_batch_norms<pair::first_type>(within_tolerance<pair>());
+  normalizing_convolutions<pair::first_type>(within_tolerance<pair>());
+}
 TEMPLATE_LIST_TEST_CASE("pooling agrees with the oracle", "", pairs) {
   pools<typename TestType::first_type>(within_tolerance<TestType>());
 }
@@ -65,12 +73,15 @@ TEMPLATE_LIST_TEST_CASE("functors of rows agree with the oracle", "", pairs) {
 TEMPLATE_LIST_TEST_CASE("every operation gives the same bits on 1, 2, 3 and 8 threads", "",
                         threaded) {
   TestType one(1), two(2), three(3), eight(8);
-  every_operation<TestType>([&](const std::string& name, double, const auto& experiment) {
+  const auto same_bits = [&](const std::string& name, double, const auto& experiment) {
     INFO(name);
     const numbers expected = experiment(one);
     for (TestType* b : {&two, &three, &eight}) {
       const bool same = experiment(*b) == expected;  // apart: Catch would print all the numbers
       CHECK(same);
     }
-  });
+  };
+  every_operation<TestType>(same_bits);
+  normalizing_batch_norms<TestType>(same_bits);
+  normalizing_convolutions<TestType>(same_bits);
 }

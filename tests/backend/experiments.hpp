@@ -169,7 +169,7 @@ void convolutions(const Visit& visit) {
           [&](auto& b) {
             device_map from(b, x), to(b, unwritten(out_pixels * g.out));
             device_array weights(b, w);
-            b.convolution_forward(g, from, weights, to);
+            b.convolution_forward(g, from.data(), weights, to);
             return numbers_of(to);
           });
     for (const bool accumulate : {false, true}) {
@@ -187,7 +187,7 @@ void convolutions(const Visit& visit) {
             within::sum(out_pixels) + within::stored_sum(out_pixels), [&](auto& b) {
               device_map from(b, x), dy(b, y);
               device_array dw(b, accumulate ? w : unwritten(w_size));
-              b.convolution_backward_weights(g, from, dy, dw, accumulate);
+              b.convolution_backward_weights(g, from.data(), dy, dw, accumulate);
               return numbers_of(dw);
             });
     }

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <triptych/concepts/normalizing_backend.hpp>
+
 #include "support/device_array.hpp"
 
 namespace triptych::test {
@@ -34,6 +36,24 @@ struct watched : B {
                           const running_statistics<real>& running, real* mean,
                           real* inverse_deviation, narrow* y) {
     normalize(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+  }
+
+  void batch_norm_factors(const norm_shape& s, const activation* x, const real* weight,
+                          const real* bias, real eps, const running_statistics<real>& running,
+                          real* mean, real* inverse_deviation, real* factor,
+                          real* shift) requires NormalizingBackend<B> {
+    B::batch_norm_factors(s, x, weight, bias, eps, running, mean, inverse_deviation, factor, shift);
+    if (!watching) return;
+    const auto rows = static_cast<std::size_t>(s.rows * s.groups);
+    const auto channels = static_cast<std::size_t>(s.channels);
+    const auto groups = static_cast<std::size_t>(s.groups);
+    const auto map = downloaded(static_cast<B&>(*this), x, rows * channels);
+    const auto f = downloaded(static_cast<B&>(*this), factor, groups * channels);
+    const auto t = downloaded(static_cast<B&>(*this), shift, groups * channels);
+    for (std::size_t i = 0; i < map.size(); ++i) {
+      const std::size_t c = i / (rows / groups * channels) * channels + i % channels;
+      choices.push_back(static_cast<real>(map[i]) * f[c] + t[c] > 0 ? 1 : 0);
+    }
   }
 
   void bias_forward(std::int64_t rows, int channels, const real* bias, bool relu, real* y) {

@@ -11,6 +11,7 @@
 #include <triptych/backend/cpu/convolution/fast.hpp>
 #include <triptych/backend/cpu/operations.hpp>
 #include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/operands.hpp>
 
 namespace triptych::backend::inline TRIPTYCH_ISA {
 
@@ -24,16 +25,24 @@ class eigen : public cpu_operations {
  public:
   using cpu_operations::cpu_operations;
 
-  void convolution_forward(const convolution::geometry& g, const real* x, const real* w, real* y) {
-    Convolution::forward(pool(), arena(), g, x, w, y);
+  /// Whether its passes over x take a map that lacks BatchNorm's last step.
+  [[nodiscard]] static bool reads_normalized(const convolution::geometry& g) {
+    if constexpr (NormalizingConvolution<Convolution>) return Convolution::reads_normalized(g);
+    return false;
+  }
+
+  void convolution_forward(const convolution::geometry& g, const normalized_map<real>& x,
+                           const real* w, real* y) {
+    Convolution::forward(pool(), arena(), g, convolution::operand<Convolution>(x), w, y);
   }
   void convolution_backward_data(const convolution::geometry& g, const real* dy, const real* w,
                                  real* dx, bool accumulate) {
     Convolution::backward_data(pool(), arena(), g, dy, w, dx, accumulate);
   }
-  void convolution_backward_weights(const convolution::geometry& g, const real* x, const real* dy,
-                                    real* dw, bool accumulate) {
-    Convolution::backward_weights(pool(), arena(), g, x, dy, dw, accumulate);
+  void convolution_backward_weights(const convolution::geometry& g, const normalized_map<real>& x,
+                                    const real* dy, real* dw, bool accumulate) {
+    Convolution::backward_weights(pool(), arena(), g, convolution::operand<Convolution>(x), dy, dw,
+                                  accumulate);
   }
 };
 

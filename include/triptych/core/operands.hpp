@@ -26,6 +26,19 @@ struct running_statistics {
   T momentum = T(0.1);
 };
 
+/// A map that lacks the last step of its BatchNorm and stands for relu(factor x + shift): factor and
+/// shift are (groups, C), a group being `images` images. Without them it is x itself.
+template <class T, class Real = T>
+struct normalized_map {
+  const T* x = nullptr;
+  const Real *factor = nullptr, *shift = nullptr;
+  std::int64_t images = 0;
+
+  normalized_map(const T* map) : x(map) {}  // NOLINT(google-explicit-constructor): it is a map
+  normalized_map(const T* map, const Real* factor_, const Real* shift_, std::int64_t images_)
+      : x(map), factor(factor_), shift(shift_), images(images_) {}
+};
+
 /// Rows of logits and where their labels are.
 struct logit_shape {
   std::int64_t rows = 0;

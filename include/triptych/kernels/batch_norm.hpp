@@ -13,6 +13,8 @@
 // Cost: forward two reads and a write, backward four reads and two writes of the activations.
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -94,8 +96,43 @@ struct normalize {
   }
 };
 
-/// First pass backward: dy is masked by relu where y is given, and summed over the run per channel,
-/// alone and times the normalized x.
+/// Factor and shift of a channel from running statistics.
+template <class T>
+struct running_factor {
+  const T *weight, *bias, *mean, *variance;
+  T epsilon;
+  T *factor, *shift;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t c) const {
+    factor[c] = weight[c] / std::sqrt(variance[c] + epsilon);
+    shift[c] = bias[c] - mean[c] * factor[c];
+  }
+};
+
+/// Where relu(factor x + shift) is zero, so is the gradient.
+template <class real, int W>
+struct relu_mask {
+  array_of<real, W> factor, shift;
+
+  /// Of channels c ... c + W - 1; of none where the pointers are null.
+  TRIPTYCH_HOST_DEVICE relu_mask(const real* factors, const real* shifts, int c) {
+    TRIPTYCH_LANES
+    for (int i = 0; i < W; ++i) {
+      factor[i] = factors == nullptr ? real(0) : factors[c + i];
+      shift[i] = factors == nullptr ? real(0) : shifts[c + i];
+    }
+  }
+  template <class T>
+  TRIPTYCH_HOST_DEVICE void apply(const T* x, array_of<real, W>& gradient) const {
+    TRIPTYCH_LANES
+    for (int i = 0; i < W; ++i) {
+      gradient[i] = x[i] * factor[i] + shift[i] > real(0) ? gradient[i] : real(0);
+    }
+  }
+};
+
+/// First pass backward: dy is masked by relu where y is given, or taken as if it were where factor
+/// and shift are, and summed over the run per channel, alone and times the normalized x.
 template <class T>
 struct norm_sums {
   using real = compute_type<T>;
@@ -108,6 +145,8 @@ struct norm_sums {
   T* dy;                ///< masked in place
   real* sum_dy;         ///< of this run, per channel
   real* sum_dy_normal;  ///< sum of dy * normalized x
+  const real* factor = nullptr;
+  const real* shift = nullptr;
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
@@ -117,6 +156,7 @@ struct norm_sums {
       m[i] = mean[c + i];
       s[i] = inverse_deviation[c + i];
     }
+    const relu_mask<real, W> mask(factor, shift, c);
     for (std::int64_t r = begin; r < end; ++r) {
       array_of<real, W> g;
       TRIPTYCH_LANES
@@ -127,6 +167,8 @@ struct norm_sums {
           g[i] = y[r * channels + c + i] > real(0) ? g[i] : real(0);
           dy[r * channels + c + i] = g[i];
         }
+      } else if (factor != nullptr) {
+        mask.template apply<T>(x + r * channels + c, g);
       }
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
@@ -142,8 +184,8 @@ struct norm_sums {
   }
 };
 
-/// Second pass backward: dx = weight / deviation * (dy - mean(dy) - normal * mean(dy * normal));
-/// dx may be dy or x.
+/// Second pass backward: dx = weight / deviation * (dy - mean(dy) - normal * mean(dy * normal)), dy
+/// masked where factor and shift are given; dx may be dy or x.
 template <class T>
 struct norm_gradient {
   using real = compute_type<T>;
@@ -157,6 +199,8 @@ struct norm_gradient {
   const real* mean_dy_normal;
   int channels;
   T* dx;
+  const real* factor = nullptr;
+  const real* shift = nullptr;
 
   template <int W>
   TRIPTYCH_HOST_DEVICE void run(std::int64_t begin, std::int64_t end, int c) const {
@@ -169,11 +213,16 @@ struct norm_gradient {
       a[i] = mean_dy[c + i];
       b[i] = mean_dy_normal[c + i];
     }
+    const relu_mask<real, W> mask(factor, shift, c);
     for (std::int64_t r = begin; r < end; ++r) {
+      array_of<real, W> g;
+      TRIPTYCH_LANES
+      for (int i = 0; i < W; ++i) g[i] = dy[r * channels + c + i];
+      if (factor != nullptr) mask.template apply<T>(x + r * channels + c, g);
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) {
         const real normal = (x[r * channels + c + i] - m[i]) * s[i];
-        dx[r * channels + c + i] = f[i] * (dy[r * channels + c + i] - a[i] - normal * b[i]);
+        dx[r * channels + c + i] = f[i] * (g[i] - a[i] - normal * b[i]);
       }
     }
   }

@@ -162,19 +162,6 @@ struct normalize_run {
   }
 };
 
-/// Factor and shift of a channel from running statistics.
-template <class T>
-struct running_factor {
-  const T *weight, *bias, *mean, *variance;
-  T epsilon;
-  T *factor, *shift;
-
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t c) const {
-    factor[c] = weight[c] / std::sqrt(variance[c] + epsilon);
-    shift[c] = bias[c] - mean[c] * factor[c];
-  }
-};
-
 // -- backward ------------------------------------------------------------------------------------
 
 template <class T>

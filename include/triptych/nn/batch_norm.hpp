@@ -8,6 +8,7 @@
 // the running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
 // It takes features (numbers of type `real`) and maps (`activation`) alike: T is either.
 // Backward takes no map: the gradient of x is written over x, which nobody but this layer reads.
+// On a NormalizingBackend the convolution behind may do the last step itself (`forward_into`).
 #pragma once
 
 #include <cmath>
@@ -15,6 +16,11 @@
 #include <type_traits>
 #include <utility>
 
+#include <triptych/concepts/normalizing_backend.hpp>
+#include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/operands.hpp>
+#include <triptych/kernels/batch_norm.hpp>
+#include <triptych/nn/feature_map.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
 
@@ -58,45 +64,103 @@ struct batch_norm {
                                     residual, relu, y.data);
       return;
     }
-    running_statistics<real> running;
-    if (p.statistics != nullptr) {
-      running.mean = p.statistics + running_mean;
-      running.variance = p.statistics + running_variance;
-      if (p.view_parts > 1) {
-        running.momentum = static_cast<real>(1.0 - std::pow(0.9, 1.0 / p.view_parts));
-      }
-    }
     const norm_shape s = extents(p, x.shape);
     const auto mean = p.take(features(s.groups, channels));
     const auto inverse_deviation = p.take(features(s.groups, channels));
-    p.backend.batch_norm_forward(s, x.data, scale, shift, eps, residual, relu, running, mean.data,
-                                 inverse_deviation.data, y.data);
-    if (p.recording()) {
-      p.tape->push(x);
-      p.tape->push(mean);
-      p.tape->push(inverse_deviation);
-      p.tape->push(relu ? y : tensor<T>{});
-    }
+    p.backend.batch_norm_forward(s, x.data, scale, shift, eps, residual, relu, running(p),
+                                 mean.data, inverse_deviation.data, y.data);
+    if (p.recording()) keep(p, x, mean, inverse_deviation, relu ? y : tensor<T>{}, {}, {});
   }
 
-  /// Masks dy by relu in place (it is then the residual's gradient) and adds to the gradients of
-  /// weight and bias.
+  /// relu of x normalized, for a convolution `next`: written to new memory or, where nothing is
+  /// recorded, over x; or x and what that convolution makes of it while it reads.
+  template <class B>
+  feature_map<B> forward_into(const pass<B>& p, tensor<typename B::activation> x,
+                              const convolution::geometry& next) const {
+    using real = typename B::real;
+    if constexpr (NormalizingBackend<B>) {
+      if (p.backend.reads_normalized(next)) {
+        const real eps = static_cast<real>(epsilon);
+        const auto [scale, offset] = coefficients(p);
+        const norm_shape s = extents(p, x.shape);
+        const bool evaluates = p.running == mode::evaluate;
+        const auto factor = p.take(features(evaluates ? 1 : s.groups, channels));
+        const auto shift = p.take(factor.shape);
+        if (evaluates) {
+          p.backend.each(factor.size(),
+                         kernels::running_factor<real>{scale, offset, p.statistics + running_mean,
+                                                       p.statistics + running_variance, eps,
+                                                       factor.data, shift.data});
+          return {x, factor, shift};
+        }
+        const auto mean = p.take(features(s.groups, channels));
+        const auto inverse_deviation = p.take(features(s.groups, channels));
+        p.backend.batch_norm_factors(s, x.data, scale, offset, eps, running(p), mean.data,
+                                     inverse_deviation.data, factor.data, shift.data);
+        if (p.recording()) keep(p, x, mean, inverse_deviation, {}, factor, shift);
+        return {x, factor, shift};
+      }
+    }
+    const auto y = p.recording() ? p.take_activation(x.shape) : x;
+    forward(p, x, nullptr, true, y);
+    return y;
+  }
+
+  /// Masks dy by relu in place (it is then the residual's gradient), unless the convolution behind
+  /// did that relu, and adds to the gradients of weight and bias.
   template <class B, class T = typename B::real>
   normed_gradient<T> backward(const pass<B>& p, tensor<T> dy) const {
     using real = typename B::real;
     const auto [scale, shift] = coefficients(p);
     real* unused = affine ? nullptr : p.take(features(1, channels)).data;
+    const auto shifts = p.tape->template pop<real>();
+    const auto factors = p.tape->template pop<real>();
     const auto y = p.tape->template pop<T>();
     const auto inverse_deviation = p.tape->template pop<real>();
     const auto mean = p.tape->template pop<real>();
     const auto x = p.tape->template pop<T>();
-    p.backend.batch_norm_backward(
-        extents(p, x.shape), x.data, y.data, scale, mean.data, inverse_deviation.data, dy.data,
-        affine ? p.gradients + weight : unused, affine ? p.gradients + bias : unused, x.data);
+    real* const dweight = affine ? p.gradients + weight : unused;
+    real* const dbias = affine ? p.gradients + bias : unused;
+    const norm_shape s = extents(p, x.shape);
+    if constexpr (NormalizingBackend<B> && std::is_same_v<T, typename B::activation>) {
+      if (factors.data != nullptr) {
+        p.backend.batch_norm_backward(s, feature_map<B>(x, factors, shifts).operand(), nullptr,
+                                      scale, mean.data, inverse_deviation.data, dy.data, dweight,
+                                      dbias, x.data);
+        return {x, y};
+      }
+    }
+    p.backend.batch_norm_backward(s, x.data, y.data, scale, mean.data, inverse_deviation.data,
+                                  dy.data, dweight, dbias, x.data);
     return {x, y};
   }
 
  private:
+  template <class B, class T>
+  static void keep(const pass<B>& p, const tensor<T>& x, const tensor<typename B::real>& mean,
+                   const tensor<typename B::real>& inverse_deviation,
+                   const std::type_identity_t<tensor<T>>& y, const tensor<typename B::real>& factor,
+                   const tensor<typename B::real>& shift) {
+    p.tape->push(x);
+    p.tape->push(mean);
+    p.tape->push(inverse_deviation);
+    p.tape->push(y);
+    p.tape->push(factor);
+    p.tape->push(shift);
+  }
+
+  /// The running statistics that a pass moves, if any.
+  template <class B>
+  [[nodiscard]] running_statistics<typename B::real> running(const pass<B>& p) const {
+    if (p.statistics == nullptr) return {};
+    running_statistics<typename B::real> r{p.statistics + running_mean,
+                                           p.statistics + running_variance};
+    if (p.view_parts > 1) {
+      r.momentum = static_cast<typename B::real>(1.0 - std::pow(0.9, 1.0 / p.view_parts));
+    }
+    return r;
+  }
+
   template <class B>
   [[nodiscard]] norm_shape extents(const pass<B>& p, const shape& x) const {
     return {x.rows_per_group() / p.view_parts, x.groups * p.view_parts, channels};

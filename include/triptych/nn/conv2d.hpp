@@ -5,8 +5,10 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 
 #include <triptych/core/error.hpp>
+#include <triptych/nn/feature_map.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
 
@@ -36,19 +38,19 @@ struct conv2d {
 
   /// x -> y; keeps x.
   template <class B>
-  void forward(const pass<B>& p, tensor<const typename B::activation> x,
+  void forward(const pass<B>& p, const std::type_identity_t<feature_map<B>>& x,
                tensor<typename B::activation> y) const {
-    p.backend.convolution_forward(geometry(x.shape), x.data, p.weights + weight, y.data);
-    if (p.recording()) p.tape->push(x);
+    p.backend.convolution_forward(geometry(x.x.shape), x.operand(), p.weights + weight, y.data);
+    if (p.recording()) x.keep(*p.tape);
   }
 
   /// Adds to the weight gradient; dx is written (or added to, with `accumulate`) unless it is null.
   template <class B>
   void backward(const pass<B>& p, tensor<const typename B::activation> dy,
                 typename B::activation* dx, bool accumulate = false) const {
-    const auto x = p.tape->template pop<const typename B::activation>();
-    const auto g = geometry(x.shape);
-    p.backend.convolution_backward_weights(g, x.data, dy.data, p.gradients + weight, true);
+    const auto x = feature_map<B>::kept(*p.tape);
+    const auto g = geometry(x.x.shape);
+    p.backend.convolution_backward_weights(g, x.operand(), dy.data, p.gradients + weight, true);
     if (dx != nullptr) {
       p.backend.convolution_backward_data(g, dy.data, p.weights + weight, dx, accumulate);
     }

@@ -19,11 +19,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <triptych/nn/batch_norm.hpp>
 #include <triptych/nn/conv2d.hpp>
+#include <triptych/nn/feature_map.hpp>
 
 namespace triptych::nn {
 
@@ -86,10 +88,13 @@ class residual_block {
                tensor<typename B::activation> y) const {
     const auto scope = p.temporaries();
     const auto bypass = shortcut_ ? normalized(p, *shortcut_, x, nullptr, false, {}) : x;
-    for (const auto& l : layers_) {
-      const bool last = &l == &layers_.back();
-      x = last ? normalized(p, l, x, bypass.data, true, y) : normalized(p, l, x, nullptr, true, {});
+    feature_map<B> inner = x;
+    for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
+      const auto mapped = p.take_activation(layers_[i].conv.output(inner.x.shape));
+      layers_[i].conv.forward(p, inner, mapped);
+      inner = layers_[i].norm.forward_into(p, mapped, layers_[i + 1].conv.geometry(mapped.shape));
     }
+    normalized(p, layers_.back(), inner, bypass.data, true, y);
   }
 
   /// dy (overwritten) -> dx, which is dy where the block does not project. Gradients within the
@@ -123,9 +128,9 @@ class residual_block {
   /// output.
   template <class B>
   static tensor<typename B::activation>
-  normalized(const pass<B>& p, const layer& l, tensor<const typename B::activation> x,
+  normalized(const pass<B>& p, const layer& l, const std::type_identity_t<feature_map<B>>& x,
              const typename B::activation* residual, bool relu, tensor<typename B::activation> y) {
-    const shape s = l.conv.output(x.shape);
+    const shape s = l.conv.output(x.x.shape);
     const bool given = y.data != nullptr;
     const auto mapped = given && !p.recording() ? y : p.take_activation(s);
     l.conv.forward(p, x, mapped);

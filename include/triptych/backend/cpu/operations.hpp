@@ -103,12 +103,15 @@ class cpu_operations : public steps_at_once<cpu_operations, float> {
                           real epsilon, const real* residual, bool relu,
                           running_statistics<real> running, real* mean, real* inverse_deviation,
                           real* y);
+  void batch_norm_factors(const norm_shape& s, const real* x, const real* weight, const real* bias,
+                          real epsilon, running_statistics<real> running, real* mean,
+                          real* inverse_deviation, real* factor, real* shift);
   void batch_norm_evaluate(std::int64_t rows, int channels, const real* x, const real* weight,
                            const real* bias, real epsilon, const real* running_mean,
                            const real* running_variance, const real* residual, bool relu, real* y);
-  void batch_norm_backward(const norm_shape& s, const real* x, const real* y, const real* weight,
-                           const real* mean, const real* inverse_deviation, real* dy, real* dweight,
-                           real* dbias, real* dx);
+  void batch_norm_backward(const norm_shape& s, const normalized_map<real>& x, const real* y,
+                           const real* weight, const real* mean, const real* inverse_deviation,
+                           real* dy, real* dweight, real* dbias, real* dx);
 
   // -- pooling and patches ----------------------------------------------------------------------
 

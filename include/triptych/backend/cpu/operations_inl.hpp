@@ -164,12 +164,10 @@ TRIPTYCH_INLINE void cpu_operations::bias_backward(std::int64_t rows, int channe
   launches::add_chunks(chunks, sums, dbias);
 }
 
-TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, const real* x,
-                                                        const real* weight, const real* bias,
-                                                        real epsilon, const real* residual,
-                                                        bool relu, running_statistics<real> running,
-                                                        real* mean, real* inverse_deviation,
-                                                        real* y) {
+TRIPTYCH_INLINE void
+cpu_operations::batch_norm_factors(const norm_shape& s, const real* x, const real* weight,
+                                   const real* bias, real epsilon, running_statistics<real> running,
+                                   real* mean, real* inverse_deviation, real* factor, real* shift) {
   if (s.rows < 2) {
     throw error::usage(
         "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
@@ -182,13 +180,10 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
   real* squares = arena_.take<real>(launches::chunk_numbers(chunks));
   double* average = arena_.take<double>(channels);
   double* square = arena_.take<double>(channels);
-  real* factor = arena_.take<real>(channels);
-  real* shift = arena_.take<real>(channels);
-  // Group by group: what the moments have just read is still near when it is normalized.
-  for (std::int64_t g = 0; g < s.groups; ++g) {
-    const std::int64_t at = g * s.rows * s.channels;
+  for (int g = 0; g < s.groups; ++g) {
+    const real* const from = x + g * s.rows * s.channels;
     pool_.run(chunks.count(), [=](std::int64_t i) {
-      launches::blocks(kernels::moments<real>{x + at, s.channels, means + i * s.channels,
+      launches::blocks(kernels::moments<real>{from, s.channels, means + i * s.channels,
                                               squares + i * s.channels},
                        chunks, i);
     });
@@ -207,13 +202,13 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
       }
       count += n;
     }
-    real* const group_mean = mean + g * s.channels;
-    real* const group_deviation = inverse_deviation + g * s.channels;
     for (int c = 0; c < s.channels; ++c) {
-      group_mean[c] = static_cast<real>(average[c]);
-      group_deviation[c] = static_cast<real>(1.0 / std::sqrt(square[c] / count + double(epsilon)));
-      factor[c] = weight[c] * group_deviation[c];
-      shift[c] = bias[c] - group_mean[c] * factor[c];
+      const int at = g * s.channels + c;
+      mean[at] = static_cast<real>(average[c]);
+      inverse_deviation[at] =
+          static_cast<real>(1.0 / std::sqrt(square[c] / count + double(epsilon)));
+      factor[at] = weight[c] * inverse_deviation[at];
+      shift[at] = bias[c] - mean[at] * factor[at];
       if (running.mean != nullptr) {
         const double m = double(running.momentum);
         running.mean[c] = static_cast<real>((1 - m) * double(running.mean[c]) + m * average[c]);
@@ -221,8 +216,24 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, con
             static_cast<real>((1 - m) * double(running.variance[c]) + m * square[c] / (count - 1));
       }
     }
+  }
+}
 
-    launches::each_block(pool_, chunks,
+TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, const real* x,
+                                                        const real* weight, const real* bias,
+                                                        real epsilon, const real* residual,
+                                                        bool relu, running_statistics<real> running,
+                                                        real* mean, real* inverse_deviation,
+                                                        real* y) {
+  const arena_frame scope(arena_);
+  real* factor = arena_.take<real>(static_cast<std::size_t>(s.channels));
+  real* shift = arena_.take<real>(static_cast<std::size_t>(s.channels));
+  // Group by group: what the moments have just read is still near when it is normalized.
+  for (int g = 0; g < s.groups; ++g) {
+    const std::int64_t at = g * s.rows * s.channels;
+    batch_norm_factors({s.rows, 1, s.channels}, x + at, weight, bias, epsilon, running,
+                       mean + g * s.channels, inverse_deviation + g * s.channels, factor, shift);
+    launches::each_block(pool_, {s.rows, s.channels},
                          kernels::normalize<real>{x + at,
                                                   residual == nullptr ? nullptr : residual + at,
                                                   factor, shift, s.channels, relu, y + at});
@@ -238,20 +249,21 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_evaluate(std::int64_t rows, int 
   const arena_frame scope(arena_);
   real* factor = arena_.take<real>(static_cast<std::size_t>(channels));
   real* shift = arena_.take<real>(static_cast<std::size_t>(channels));
-  for (int c = 0; c < channels; ++c) {
-    factor[c] = weight[c] / std::sqrt(running_variance[c] + epsilon);
-    shift[c] = bias[c] - running_mean[c] * factor[c];
-  }
+  each(static_cast<std::size_t>(channels),
+       kernels::running_factor<real>{weight, bias, running_mean, running_variance, epsilon, factor,
+                                     shift});
   launches::each_block(pool_, {rows, channels},
                        kernels::normalize<real>{x, residual, factor, shift, channels, relu, y});
 }
 
-TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s, const real* x,
+TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s,
+                                                         const normalized_map<real>& map,
                                                          const real* y, const real* weight,
                                                          const real* mean,
                                                          const real* inverse_deviation, real* dy,
                                                          real* dweight, real* dbias, real* dx) {
   const arena_frame scope(arena_);
+  const real* const x = map.x;
   const kernels::row_chunks chunks{s.rows, s.channels};
   const auto channels = static_cast<std::size_t>(s.channels);
   real* sums = arena_.take<real>(launches::chunk_numbers(chunks));
@@ -266,11 +278,13 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s, co
   std::fill_n(all_dots, channels, 0.0);
   for (std::int64_t g = 0; g < s.groups; ++g) {  // one by one, as forward
     const std::int64_t at = g * s.rows * s.channels, statistics = g * s.channels;
+    const real* const factor = map.factor == nullptr ? nullptr : map.factor + statistics;
+    const real* const shift = map.factor == nullptr ? nullptr : map.shift + statistics;
     pool_.run(chunks.count(), [=](std::int64_t i) {
       launches::blocks(kernels::norm_sums<real>{x + at, y == nullptr ? nullptr : y + at,
                                                 mean + statistics, inverse_deviation + statistics,
                                                 s.channels, dy + at, sums + i * s.channels,
-                                                dots + i * s.channels},
+                                                dots + i * s.channels, factor, shift},
                        chunks, i);
     });
 
@@ -290,9 +304,9 @@ TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s, co
     }
 
     launches::each_block(pool_, chunks,
-                         kernels::norm_gradient<real>{x + at, dy + at, mean + statistics,
-                                                      inverse_deviation + statistics, weight,
-                                                      mean_dy, mean_dot, s.channels, dx + at});
+                         kernels::norm_gradient<real>{
+                             x + at, dy + at, mean + statistics, inverse_deviation + statistics,
+                             weight, mean_dy, mean_dot, s.channels, dx + at, factor, shift});
   }
   for (int c = 0; c < s.channels; ++c) {
     dbias[c] += static_cast<real>(all_sums[c]);

@@ -5,8 +5,11 @@
 // take memory from `scratch` inside an arena_frame; `accumulate` adds to what is there.
 #pragma once
 
+#include <concepts>
+
 #include <triptych/core/arena.hpp>
 #include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/operands.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych {
@@ -20,4 +23,28 @@ concept ConvolutionAlgorithm = requires(thread_pool& pool, stack_arena<>& scratc
   A::backward_weights(pool, scratch, g, in, in, out, accumulate);  // x, dy -> dw
 };
 
+/// One that reads a map before the last step of its BatchNorm, in convolutions of some shapes.
+template <class A>
+concept NormalizingConvolution = ConvolutionAlgorithm<A> &&
+    requires(thread_pool& pool, stack_arena<>& scratch, const convolution::geometry& g,
+             const normalized_map<float>& map, const float* in, float* out, bool accumulate) {
+  { A::reads_normalized(g) } -> std::same_as<bool>;
+  A::forward(pool, scratch, g, map, in, out);
+  A::backward_weights(pool, scratch, g, map, in, out, accumulate);
+};
+
+namespace convolution {
+
+/// The map as `A` takes it: an algorithm that is no NormalizingConvolution is given plain maps
+/// alone.
+template <class A>
+auto operand(const normalized_map<float>& map) {
+  if constexpr (NormalizingConvolution<A>) {
+    return map;
+  } else {
+    return map.x;
+  }
+}
+
+}  // namespace convolution
 }  // namespace triptych

@@ -10,9 +10,11 @@
 #include <array>
 #include <string_view>
 
+#include <triptych/backend/cpu/convolution/algorithm.hpp>
 #include <triptych/backend/cpu/convolution/fast.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/operands.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA {
@@ -26,8 +28,9 @@ class any {
   /// `bf16` without an AMX unit.
   static bool choose(std::string_view name);
 
-  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g, const float* x,
-                      const float* w, float* y) {
+  static bool reads_normalized(const geometry& g) { return chosen_.reads_normalized(g); }
+  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                      const normalized_map<float>& x, const float* w, float* y) {
     chosen_.forward(pool, scratch, g, x, w, y);
   }
   static void backward_data(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
@@ -35,19 +38,32 @@ class any {
     chosen_.backward_data(pool, scratch, g, dy, w, dx, accumulate);
   }
   static void backward_weights(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
-                               const float* x, const float* dy, float* dw, bool accumulate) {
+                               const normalized_map<float>& x, const float* dy, float* dw,
+                               bool accumulate) {
     chosen_.backward_weights(pool, scratch, g, x, dy, dw, accumulate);
   }
 
  private:
   struct passes {
+    decltype(&fast::reads_normalized) reads_normalized;
     decltype(&fast::forward) forward;
     decltype(&fast::backward_data) backward_data;
     decltype(&fast::backward_weights) backward_weights;
   };
-  template <class Algorithm>
-  static constexpr passes of{&Algorithm::forward, &Algorithm::backward_data,
-                             &Algorithm::backward_weights};
+  template <class A>
+  static constexpr passes of{
+      [](const geometry& g) {
+        if constexpr (NormalizingConvolution<A>) return A::reads_normalized(g);
+        return false;
+      },
+      [](thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+         const normalized_map<float>& x, const float* w,
+         float* y) { A::forward(pool, scratch, g, operand<A>(x), w, y); },
+      &A::backward_data,
+      [](thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+         const normalized_map<float>& x, const float* dy, float* dw, bool accumulate) {
+        A::backward_weights(pool, scratch, g, operand<A>(x), dy, dw, accumulate);
+      }};
   static inline passes chosen_ = of<fast>;
 };
 

@@ -23,6 +23,7 @@
 #include <triptych/backend/cpu/tiles.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/operands.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA {
@@ -46,10 +47,14 @@ struct fast {
     return g.stride == 1 ? 2 * 36 * tiles <= sum : 10 * 81 * tiles <= 7 * sum;
   }
 
-  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g, const float* x,
-                      const float* w, float* y) {
+  static constexpr bool reads_normalized(const geometry& g) {
+    return tiles(g) && tiled::reads_normalized(g);
+  }
+
+  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                      const normalized_map<float>& x, const float* w, float* y) {
     if (tiles(g)) return tiled::forward(pool, scratch, g, x, w, y);
-    direct::forward(pool, scratch, g, x, w, y);
+    direct::forward(pool, scratch, g, x.x, w, y);
   }
 
   static void backward_data(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
@@ -59,9 +64,10 @@ struct fast {
   }
 
   static void backward_weights(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
-                               const float* x, const float* dy, float* dw, bool accumulate) {
+                               const normalized_map<float>& x, const float* dy, float* dw,
+                               bool accumulate) {
     if (tiles(g)) return tiled::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
-    direct::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
+    direct::backward_weights(pool, scratch, g, x.x, dy, dw, accumulate);
   }
 };
 

@@ -34,6 +34,7 @@
 
 #include <triptych/core/arena.hpp>
 #include <triptych/core/convolution_geometry.hpp>
+#include <triptych/core/operands.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA {
@@ -45,10 +46,13 @@ struct winograd {
     if (g.kernel != 3) return false;
     return g.stride == 1 ? g.padding <= 2 : M == 4 && g.stride == 2 && g.padding == 1;
   }
+  /// Whether its input transform does the last step of a BatchNorm.
+  static constexpr bool reads_normalized(const geometry& g) { return takes(g) && g.stride == 1; }
 
-  /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten.
-  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g, const float* x,
-                      const float* w, float* y);
+  /// x (N,H,W,in), w (kernel,kernel,in,out) -> y (N,H',W',out), overwritten. x may be a map that
+  /// lacks the last step of its BatchNorm, here and in backward_weights, if reads_normalized(g).
+  static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
+                      const normalized_map<float>& x, const float* w, float* y);
 
   /// dy (N,H',W',out), w -> dx (N,H,W,in), overwritten or, with `accumulate`, added to.
   static void backward_data(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
@@ -56,7 +60,8 @@ struct winograd {
 
   /// x, dy -> dw (kernel,kernel,in,out), overwritten or, with `accumulate`, added to.
   static void backward_weights(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
-                               const float* x, const float* dy, float* dw, bool accumulate);
+                               const normalized_map<float>& x, const float* dy, float* dw,
+                               bool accumulate);
 };
 
 #ifdef TRIPTYCH_COMPILED

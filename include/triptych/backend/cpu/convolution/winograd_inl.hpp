@@ -16,6 +16,7 @@
 #include <triptych/backend/cpu/transposition.hpp>
 #include <triptych/config.hpp>
 #include <triptych/core/array_of.hpp>
+#include <triptych/core/operands.hpp>
 
 namespace triptych::convolution::inline TRIPTYCH_ISA {
 
@@ -107,14 +108,23 @@ struct maps {
   }
 
   /// V of tiles [begin, begin + count) to the rows from `row` on.
-  void sources(const float* x, std::int64_t begin, std::int64_t count, const panel_shape& s,
-               float* data, std::int64_t row) const {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* pixel[Way::sources * Way::sources];
-      square<Way::sources>(x, source, begin + i, Way::source_step, offset, zeros, pixel);
-      into_panels<Way::sources, Way::products>(
-          [](const auto& d, auto& v) __attribute__((always_inline)) { Way::input(d, v); }, pixel,
-          source.channels, s, data, row + i);
+  void sources(const normalized_map<float>& x, std::int64_t begin, std::int64_t count,
+               const panel_shape& s, float* data, std::int64_t row) const {
+    const auto with = [&](const auto& reader_of) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const float* pixel[Way::sources * Way::sources];
+        square<Way::sources>(x.x, source, begin + i, Way::source_step, offset, zeros, pixel);
+        into_panels<Way::sources, Way::products>(
+            [](const auto& d, auto& v) __attribute__((always_inline)) { Way::input(d, v); },
+            reader_of(begin + i), pixel, source.channels, s, data, row + i);
+      }
+    };
+    if (x.factor == nullptr) return with([](std::int64_t) { return as_it_is{}; });
+    if constexpr (Way::source_step == Way::results) {
+      with([&](std::int64_t tile) {
+        const std::int64_t at = tile / (rows * columns) / x.images * source.channels;
+        return normalizing{x.factor + at, x.shift + at, zeros};
+      });
     }
   }
 
@@ -126,7 +136,7 @@ struct maps {
       square<results>(dy, target, begin + i, results, 0, zeros, pixel);
       into_panels<results, Way::products>(
           [](const auto& y, auto& z) __attribute__((always_inline)) { Way::output_adjoint(y, z); },
-          pixel, target.channels, s, data, row + i);
+          as_it_is{}, pixel, target.channels, s, data, row + i);
     }
   }
 
@@ -216,8 +226,8 @@ void from_points(const maps<Way>& m, const panel_shape& s, const float* sum, std
 
 /// y (+)= the convolution of x with w.
 template <class Way>
-void run(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const float* x,
-         const float* w, bool add, float* y) {
+void run(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m,
+         const normalized_map<float>& x, const float* w, bool add, float* y) {
   const std::int64_t in = m.source.channels, out = m.target.channels, tiles = m.tiles();
   const panel_shape u(in, out);
   float* const u_data = take(scratch, u.size(m.distinct));
@@ -227,7 +237,7 @@ void run(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const fl
       for (int t = 0; t < 9; ++t) tap[t] = w + (t * in + c) * out;
       into_panels<3, Way::distinct>(
           [](const auto& from, auto& to) __attribute__((always_inline)) { Way::weights(from, to); },
-          tap, out, u, u_data, c);
+          as_it_is{}, tap, out, u, u_data, c);
     }
   });
   if (u.size(m.distinct) > most_streamed) {
@@ -262,8 +272,8 @@ void run(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const fl
 
 /// dw = (accumulate ? dw : 0) + the weight gradient.
 template <class Way>
-void gradient(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const float* x,
-              const float* dy, float* dw, bool accumulate) {
+void gradient(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m,
+              const normalized_map<float>& x, const float* dy, float* dw, bool accumulate) {
   const std::int64_t in = m.source.channels, out = m.target.channels, tiles = m.tiles();
   const panel_shape products(in, out);
   const std::int64_t size = 9 * in * out;
@@ -319,8 +329,9 @@ std::int64_t most_swept(const maps<Way>& m) {
 }
 
 template <class Way>
-void sweeps(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const float* x,
-            const panel_shape& u, const float* u_data, bool add, float* y) {
+void sweeps(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m,
+            const normalized_map<float>& x, const panel_shape& u, const float* u_data, bool add,
+            float* y) {
   const panel_shape v(most_swept(m), m.in), product(v.rows, m.out);
   float* const v_data = take(scratch, v.size(m.points));
   float* const to = take(scratch, product.size(m.points));
@@ -348,7 +359,8 @@ void sweeps(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m, const
 
 template <class Way>
 void sweep_gradient(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& m,
-                    const panel_shape& products, const float* x, const float* dy, float* sum) {
+                    const panel_shape& products, const normalized_map<float>& x, const float* dy,
+                    float* sum) {
   const panel_shape v(most_swept(m), m.in), z(v.rows, m.out);
   float* const v_data = take(scratch, v.size(m.points));
   float* const z_data = take(scratch, z.size(m.points));
@@ -373,9 +385,9 @@ void sweep_gradient(thread_pool& pool, stack_arena<>& scratch, const maps<Way>& 
 
 template <int M>
 void winograd<M>::forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
-                          const float* x, const float* w, float* y) {
+                          const normalized_map<float>& x, const float* w, float* y) {
   using namespace winograd_detail;
-  if (!takes(g)) return direct::forward(pool, scratch, g, x, w, y);
+  if (!takes(g)) return direct::forward(pool, scratch, g, x.x, w, y);
   const arena_frame scope(scratch);
   if (g.stride == 1) {
     run(pool, scratch, maps<transform<M>>(scratch, g.images, large(g), small(g), -g.padding), x, w,
@@ -405,9 +417,10 @@ void winograd<M>::backward_data(thread_pool& pool, stack_arena<>& scratch, const
 
 template <int M>
 void winograd<M>::backward_weights(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
-                                   const float* x, const float* dy, float* dw, bool accumulate) {
+                                   const normalized_map<float>& x, const float* dy, float* dw,
+                                   bool accumulate) {
   using namespace winograd_detail;
-  if (!takes(g)) return direct::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
+  if (!takes(g)) return direct::backward_weights(pool, scratch, g, x.x, dy, dw, accumulate);
   const arena_frame scope(scratch);
   if (g.stride == 1) {
     gradient(pool, scratch, maps<transform<M>>(scratch, g.images, large(g), small(g), -g.padding),

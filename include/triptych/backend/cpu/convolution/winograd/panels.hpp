@@ -56,11 +56,38 @@ inline void store_some(const simd::vector& v, float* p, std::int64_t count) {
 /// while this one is written.
 inline constexpr std::int64_t far_floats = 512 * 1024;
 
+// What becomes of a pixel's numbers between memory and a transform: `at(c, count)` is called for
+// each vector of channels, of which `count` exist, and its result for each pixel.
+
+/// Nothing.
+struct as_it_is {
+  [[gnu::always_inline]] auto at(std::int64_t, std::int64_t) const {
+    return [](const simd::vector& v, const float*) __attribute__((always_inline)) { return v; };
+  }
+};
+
+/// The last step of a BatchNorm, relu(factor x + shift), except of padding. NaN passes.
+struct normalizing {
+  const float *factor, *shift;
+  const float* padding;  ///< where pixels beyond the map are read
+
+  [[gnu::always_inline]] auto at(std::int64_t c, std::int64_t count) const {
+    const simd::vector f = load_some(factor + c, count), s = load_some(shift + c, count);
+    return [ f, s, outside = padding ](const simd::vector& v, const float* pixel)
+        __attribute__((always_inline)) {
+      if (pixel == outside) return v;
+      const simd::vector y = simd::multiply_add(v, f, s);
+      return y < simd::vector{} ? simd::vector{} : y;
+    };
+  }
+};
+
 /// data[.][.][row] = the transform of a square, whose pixel (i, j) has its `channels` numbers at
 /// pixel[i In + j]; zeros behind the last channel.
-template <int In, int Out, class Transform>
-void into_panels(const Transform& along, const array_of<const float*, In * In>& pixel,
-                 std::int64_t channels, const panel_shape& s, float* data, std::int64_t row) {
+template <int In, int Out, class Transform, class Reader>
+void into_panels(const Transform& along, const Reader& reader,
+                 const array_of<const float*, In * In>& pixel, std::int64_t channels,
+                 const panel_shape& s, float* data, std::int64_t row) {
   const bool far = s.size(Out * Out) > far_floats;
   std::int64_t c = 0;
   for (std::int64_t panel = 0; panel < s.columns.count; ++panel) {
@@ -75,11 +102,16 @@ void into_panels(const Transform& along, const array_of<const float*, In * In>& 
             });
       };
       if (const std::int64_t left = channels - c; left >= simd::width) {
-        with([&](int i, int j)
-                 __attribute__((always_inline)) { return simd::load(pixel[i * In + j] + c); });
+        const auto read = reader.at(c, simd::width);
+        with([&](int i, int j) __attribute__((always_inline)) {
+          const float* const p = pixel[i * In + j];
+          return read(simd::load(p + c), p);
+        });
       } else {
+        const auto read = reader.at(c, std::max<std::int64_t>(left, 0));
         with([&](int i, int j) {
-          return left > 0 ? load_some(pixel[i * In + j] + c, left) : simd::vector{};
+          const float* const p = pixel[i * In + j];
+          return left > 0 ? read(load_some(p + c, left), p) : simd::vector{};
         });
       }
     }
