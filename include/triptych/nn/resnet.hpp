@@ -87,7 +87,9 @@ class residual_block {
   void forward(const pass<B>& p, tensor<const typename B::activation> x,
                tensor<typename B::activation> y) const {
     const auto scope = p.temporaries();
-    const auto bypass = shortcut_ ? normalized(p, *shortcut_, x, nullptr, false, {}) : x;
+    // Backward does not need what the shortcut gives: it waits in y's place where that is free.
+    const auto place = p.recording() ? y : tensor<typename B::activation>{};
+    const auto bypass = shortcut_ ? normalized(p, *shortcut_, x, nullptr, false, place) : x;
     feature_map<B> inner = x;
     for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
       const auto mapped = p.take_activation(layers_[i].conv.output(inner.x.shape));
