@@ -50,6 +50,7 @@ inline std::string less_memory(const data_options& o) {
   }
   return {};
 }
+inline std::string less_memory(const export_options&) { return {}; }
 inline std::string less_memory(const inspect_options&) { return {}; }
 inline std::string less_memory(const doctor_options&) { return {}; }
 

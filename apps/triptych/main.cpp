@@ -24,6 +24,7 @@ namespace {
 int run(const train_options& options) { return train(options); }
 int run(const eval_options& options) { return evaluate(options); }
 int run(const embed_options& options) { return embed(options); }
+int run(const export_options& options) { return export_encoder(options); }
 int run(const inspect_options& options) { return inspect(options); }
 int run(const data_options& options) { return data(options); }
 int run(const reproduce_options& options) { return reproduce(options); }

@@ -9,7 +9,7 @@ using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
   for (const auto* command :
-       {"", "train", "eval", "embed", "inspect", "data", "reproduce", "doctor"}) {
+       {"", "train", "eval", "embed", "export", "inspect", "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = call_app(arguments);
@@ -63,6 +63,8 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"eval", "runs/a", "--lambda", "3"}, "there is no option 'lambda'"},
       {{"data", "shwo"}, "(did you mean show?)"},
       {{"data", "verify", "cifar"}, "(did you mean cifar10?)"},
+      {{"export"}, "export needs a run"},
+      {{"export", "runs/a", "--format", "onxx"}, "(did you mean onnx?)"},
       {{"inspect", "/nowhere"}, "there is no '/nowhere'"},
       {{"reproduce"}, "reproduce needs a table"},
       {{"reproduce", "tabel1"}, "(did you mean table1?)"},

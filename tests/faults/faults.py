@@ -240,7 +240,7 @@ class Bed:
         for cell in re.findall(r"^\|([0-9, ]+)\|", docs, re.M):
             self.codes |= {int(c) for c in cell.split(",")}
         self.helps = {}
-        for sub in ("train", "eval", "embed", "inspect", "data", "reproduce"):
+        for sub in ("train", "eval", "embed", "export", "inspect", "data", "reproduce"):
             text = self.run([sub, "--help"]).out.decode()
             self.helps[sub] = set(re.findall(r"--[a-z][a-z0-9-]*", text))
 
@@ -350,6 +350,7 @@ class Bed:
         evaluated = fixture(train + one, (evaluation, kill), allow=(137,))
         tabled = fixture((table, {"TRIPTYCH_FAILPOINT": "checkpoint.pruned#4"}), allow=(137,),
                          foreign=False)
+        exported = done + [("encoder.onnx", "file", b"of before")]
         embedded = done + [("features.safetensors", "file", b"of before"),
                            ("sheet.ppm", "file", b"of before")]
 
@@ -405,6 +406,8 @@ class Bed:
                     ("run/eval.json",)),
             Command("embed", embedded, embed + one, 190, None, of_file("features.safetensors"),
                     ("features.safetensors",)),
+            Command("export", exported, ["export", run, "--out", work + "/encoder.onnx", "--overwrite"],
+                    120, None, of_file("encoder.onnx"), ("encoder.onnx",)),
             Command("reproduce", empty, table, 150, None, of_table,
                     ("out/table1.md", "out/table1.csv", "out/table1.json")),
             Command("reproduce_resume", tabled, table, 150, None, of_table,

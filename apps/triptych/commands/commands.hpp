@@ -11,6 +11,7 @@ namespace triptych::app {
 int train(const train_options& options);
 int evaluate(const eval_options& options);
 int embed(const embed_options& options);
+int export_encoder(const export_options& options);
 int inspect(const inspect_options& options);
 int data(const data_options& options);
 int reproduce(const reproduce_options& options);

@@ -48,6 +48,8 @@ struct encoder_source {
   std::optional<train::data_identity> images;       ///< that it was trained on, if known
   std::optional<augment::normalization> constants;  ///< that normalized them, if known
   std::vector<std::string> notices;                 ///< what is to be said of it
+  std::int64_t step = 0;                            ///< of training, of a checkpoint
+  std::string initial{};  ///< of a checkpoint, file and checksum of --init; empty without it
 };
 
 inline encoder_source open_checkpoint(const std::filesystem::path& path) {
@@ -88,6 +90,10 @@ inline encoder_source open_checkpoint(const std::filesystem::path& path) {
                         .constants = {},
                         .notices = {}};
   if (source.images) source.constants = source.images->constants;
+  source.step = saved.note.step;
+  if (const auto from = saved.note.extra.find(initial_key); from != saved.note.extra.end()) {
+    source.initial = from->second;
+  }
   return source;
 }
 

@@ -33,9 +33,11 @@ struct encoder_file {
   std::optional<train::data_identity> images;       ///< that it was trained on
   std::optional<augment::normalization> constants;  ///< that normalized them
   int image_size = 0;                               ///< of its views; 0: not said
+  io::metadata_map metadata;                        ///< all that it says
   std::vector<std::string> notices;
 };
 
+inline constexpr const char* initial_key = "init";  ///< in the manifest of a checkpoint
 inline constexpr const char* image_size_key = "triptych.image_size";  ///< in the metadata
 
 /// Reads it, its header first. Throws error::checkpoint and error::io.
@@ -47,9 +49,11 @@ inline encoder_file open_encoder_file(const std::filesystem::path& path) {
                      .weights = {},
                      .images = {},
                      .constants = {},
+                     .metadata = {},
                      .notices = {}};
   const auto file = io::safetensors_file::parse(path.string(), std::move(bytes));
   const auto& metadata = file.metadata();
+  found.metadata = metadata;
   found.weights = train::read_encoder(file);
   found.images = train::identity_in(metadata, path.string());
   if (found.images) found.constants = found.images->constants;

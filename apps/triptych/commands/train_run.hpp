@@ -46,8 +46,6 @@
 
 namespace triptych::app {
 
-inline constexpr const char* initial_key = "init";  ///< in the manifest of a checkpoint
-
 template <class B>
 class train_run {
  public:

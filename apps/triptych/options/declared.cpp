@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 #include <limits>
+#include <span>
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/backend/cpu/convolution/any.hpp>
@@ -83,13 +84,15 @@ field<train_options> resume_field() {
   return result;
 }
 
-/// auto, imagenet, data, or three means and three deviations of pixels scaled to [0, 1].
+/// auto, imagenet, data (where `with_data`), or three means and three deviations of pixels scaled to
+/// [0, 1].
 template <class Options>
-field<Options> normalize_field() {
+field<Options> normalize_field(bool with_data = true) {
   using kind = normalize_choice::kind;
-  static constexpr std::array<std::string_view, 3> words{"auto", "imagenet", "data"};
-  return {.hint = "auto|imagenet|data|M,M,M,S,S,S",
-          .read = [](Options& o, std::string_view text) -> std::string {
+  static constexpr std::array<std::string_view, 3> all{"auto", "imagenet", "data"};
+  const auto words = std::span(all).first(with_data ? 3 : 2);
+  return {.hint = join(words, "|") + "|M,M,M,S,S,S",
+          .read = [words](Options& o, std::string_view text) -> std::string {
             std::size_t index = 0;
             if (text.find(',') == text.npos) {
               auto complaint = read_choice(text, words, index);
@@ -119,7 +122,7 @@ field<Options> normalize_field() {
           .write =
               [](const Options& o) {
                 const auto& [from, given] = o.normalize;
-                if (from != kind::given) return std::string(words[static_cast<std::size_t>(from)]);
+                if (from != kind::given) return std::string(all[static_cast<std::size_t>(from)]);
                 std::string text;
                 for (const auto* three : {&given.mean, &given.deviation}) {
                   for (const float x : *three) {
@@ -390,6 +393,25 @@ const settings<embed_options>& embed_settings() {
   return table;
 }
 
+const settings<export_options>& export_settings() {
+  using o = export_options;
+  static const settings<export_options> table{
+      {"run", "", positional(text(&o::run, "RUN|FILE", "runs/first")),
+       "run directory, one of its checkpoints, or a safetensors file of an encoder"},
+      {"format", "Output", one_of(&o::format, {"onnx", "safetensors"}),
+       "onnx: with the normalization of the images in it; safetensors: torchvision's names"},
+      {"out", "Output", text(&o::out, "FILE", "encoder.onnx"),
+       "file to write; default: of a run, export/encoder.onnx or .safetensors in it"},
+      {"overwrite", "Output", flag(&o::overwrite), "replace the file --out if it is there"},
+      {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
+       "pixels on a side of an image, 0 = as in training, where that is not known any"},
+      {"normalize", "Images", normalize_field<o>(false),
+       "mean and deviation that normalize them; auto: as in training"},
+      {"quiet", "Output", flag(&o::quiet), "no remarks on stderr"},
+  };
+  return table;
+}
+
 const settings<inspect_options>& inspect_settings() {
   using o = inspect_options;
   static const settings<inspect_options> table{
@@ -522,6 +544,8 @@ const std::vector<command_text>& command_texts() {
                 "Example:\n  triptych eval runs/first --protocol logistic,knn"),
       described(embed_settings(), "embed", "Write features and labels to a safetensors file.",
                 "Example:\n  triptych embed runs/first --split test --out features.safetensors"),
+      described(export_settings(), "export", "Write a trained encoder for other programs.",
+                "Example:\n  triptych export runs/first --format onnx --out encoder.onnx"),
       described(inspect_settings(), "inspect", "Print what a file or a run holds, and check it.",
                 "Example:\n  triptych inspect runs/first"),
       described(data_settings(), "data", "List, verify and show data sets.",

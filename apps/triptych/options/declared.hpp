@@ -18,6 +18,7 @@ inline constexpr int most_pixels = 4096;  ///< on a side of a view
 const settings<train_options>& train_settings();
 const settings<eval_options>& eval_settings();
 const settings<embed_options>& embed_settings();
+const settings<export_options>& export_settings();
 const settings<inspect_options>& inspect_settings();
 const settings<data_options>& data_settings();
 const settings<doctor_options>& doctor_settings();

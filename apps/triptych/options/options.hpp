@@ -37,6 +37,7 @@ enum class protocol { linear, logistic, knn, finetune };
 enum class evaluator { automatic, linear, logistic, knn };
 enum class baseline { untrained, pixels };
 enum class split { train, test };
+enum class weights_format { onnx, safetensors };
 enum class bad_image { stop, skip };
 enum class data_action { list, verify, show };
 enum class table { table0, table1, table2, table3, table4 };
@@ -197,6 +198,18 @@ struct embed_options {
   sources from{};
 };
 
+struct export_options {
+  std::string run;  ///< a run directory, one of its checkpoints, or a file of weights
+  choice::weights_format format = choice::weights_format::onnx;
+  std::string out;  ///< empty: in the run, beside what training exports
+  bool overwrite = false;
+  int image_size = 0;  ///< 0: as in training; where that is not known, any
+  normalize_choice normalize;
+  bool quiet = false;
+
+  sources from{};
+};
+
 struct inspect_options {
   std::string file;  ///< a safetensors file, a checkpoint or a run directory
   bool json = false;
@@ -253,8 +266,8 @@ void inherit_data(Options& own, const train_options& run) {
   if (!own.from.has("on-bad-image")) own.on_bad_image = run.on_bad_image;
 }
 
-using any_options = std::variant<train_options, eval_options, embed_options, inspect_options,
-                                 data_options, reproduce_options, doctor_options>;
+using any_options = std::variant<train_options, eval_options, embed_options, export_options,
+                                 inspect_options, data_options, reproduce_options, doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);

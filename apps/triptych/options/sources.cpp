@@ -216,6 +216,11 @@ any_options options_of(const command_request& request) {
     require(options, "out", "embed needs a file to write; give e.g. --out features.safetensors");
     return options;
   }
+  if (request.command == "export") {
+    auto options = others_from(export_settings(), request.values);
+    require(options, "run", "export needs a run; give e.g. triptych export runs/first");
+    return options;
+  }
   if (request.command == "doctor") return others_from(doctor_settings(), request.values);
   if (request.command == "inspect") {
     auto options = others_from(inspect_settings(), request.values);

@@ -25,7 +25,8 @@
 
 namespace triptych::train {
 
-inline constexpr std::size_t most_class_names = 10'000;  ///< more are not kept
+inline constexpr const char* data_key = "triptych.data";  ///< of an exported encoder's metadata
+inline constexpr std::size_t most_class_names = 10'000;   ///< more are not kept
 
 struct data_identity {
   struct part {

@@ -82,16 +82,16 @@ TRIPTYCH_INLINE identified_images load_identified(data::source s, thread_pool* p
 }
 
 TRIPTYCH_INLINE io::metadata_map metadata_of(const data_identity& id) {
-  return {{"triptych.data", to_json(id)},
+  return {{data_key, to_json(id)},
           {"triptych.mean", detail::with_commas(id.constants.mean)},
           {"triptych.deviation", detail::with_commas(id.constants.deviation)}};
 }
 
 TRIPTYCH_INLINE std::optional<data_identity> identity_in(const io::metadata_map& metadata,
                                                          const std::string& place) {
-  const auto found = metadata.find("triptych.data");
+  const auto found = metadata.find(data_key);
   if (found == metadata.end()) return std::nullopt;
-  return read_identity(found->second, place + ", triptych.data");
+  return read_identity(found->second, place + ", " + data_key);
 }
 
 TRIPTYCH_INLINE std::string to_json(const data_identity& id) {

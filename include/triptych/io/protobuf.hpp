@@ -1,0 +1,43 @@
+// triptych/io/protobuf.hpp
+//
+// Writes messages of Protocol Buffers, the format of ONNX files and of TensorBoard's events. A
+// message is a row of fields; a field is its number and kind, then a number or so many bytes.
+//
+// Source: "Protocol Buffers: Encoding" (protobuf.dev/programming-guides/encoding).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <triptych/config.hpp>
+
+namespace triptych::io {
+
+/// A message that is being made; a field is appended by the function that is named as its type.
+class protobuf_message {
+ public:
+  /// int32, int64, uint32, uint64, bool, an enumeration.
+  protobuf_message& integer(std::uint32_t field, std::int64_t value);
+  protobuf_message& float32(std::uint32_t field, float value);
+  protobuf_message& float64(std::uint32_t field, double value);
+  /// A string, which must be UTF-8, or bytes.
+  protobuf_message& bytes(std::uint32_t field, std::string_view value);
+  protobuf_message& message(std::uint32_t field, const protobuf_message& inner);
+
+  /// The message as it stands in a file.
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  void varint(std::uint64_t value);
+  void key(std::uint32_t field, std::uint32_t kind);
+  void little_endian(std::uint64_t bits, int size);
+
+  std::string text_;
+};
+
+}  // namespace triptych::io
+
+#ifndef TRIPTYCH_COMPILED
+#include <triptych/io/protobuf_inl.hpp>
+#endif
