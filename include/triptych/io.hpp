@@ -4,6 +4,7 @@
 #pragma once
 
 #include <triptych/io/checkpoint.hpp>     // defines: io::save_checkpoint, io::load_checkpoint
+#include <triptych/io/event_log.hpp>      // defines: io::event_log
 #include <triptych/io/metrics_log.hpp>    // defines: io::metrics_log
 #include <triptych/io/onnx.hpp>           // defines: io::onnx_file
 #include <triptych/io/run_directory.hpp>  // defines: io::run_directory

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -23,6 +24,7 @@ namespace triptych::app {
 struct metrics_record {
   std::int64_t step = 0;
   std::optional<double> seconds, knn;
+  std::vector<std::pair<std::string, double>> numbers{};  ///< all that are known, by name
 };
 
 /// The records of the metrics in a run's directory; none where there is no such file. A torn last
@@ -41,6 +43,11 @@ inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run
     records.push_back({fields.count("step"),
                        fields.measured("wall_s", 0, std::numeric_limits<double>::max()),
                        fields.measured("knn_top1", 0, eval::most_percent)});
+    for (const auto& [name, value] : json.items()) {
+      if (name != "step" && value.is_number()) {
+        records.back().numbers.emplace_back(name, value.get<double>());
+      }
+    }
     rest.remove_prefix(end + 1);
   }
   return records;

@@ -37,6 +37,7 @@
 #include "triptych/commands/model_card.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/commands/saved_run.hpp"
+#include "triptych/commands/tensorboard.hpp"
 #include "triptych/console.hpp"
 #include "triptych/devices/train_backends.hpp"
 #include "triptych/failure.hpp"
@@ -274,8 +275,10 @@ class train_run {
   void open_logs(std::optional<std::int64_t> resume_step) {
     log_.emplace(directory_->root() / "train.log", nullptr);
     metrics_.emplace(directory_->root(), columns(), resume_step);
-    for (const auto& record : read_metrics(directory_->root())) {
-      before_ = record.seconds.value_or(before_);
+    const auto records = read_metrics(directory_->root());
+    for (const auto& record : records) before_ = record.seconds.value_or(before_);
+    if (options_.tensorboard) {
+      events_.emplace(directory_->events(), config_toml(options_), records);
     }
   }
 
@@ -341,6 +344,7 @@ class train_run {
   void save() {
     directory_->check_held();
     metrics_->sync();
+    if (events_) events_->sync();
     save_checkpoint();
     export_encoder();
     directory_->write_status(io::run_state::running, trainer_->step());
@@ -401,6 +405,7 @@ class train_run {
     }
     row.emplace_back("knn_top1", knn);
     metrics_->append(r.step, row);
+    if (events_) events_->append(r.step, wall, row);
   }
 
   /// Says when the directions of the projections lose their spread, and when they regain it. Half
@@ -503,6 +508,7 @@ class train_run {
   std::optional<io::run_directory> directory_;
   std::optional<trainer_type> trainer_;
   std::optional<io::metrics_log> metrics_;
+  std::optional<tensorboard> events_;
   std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
   bool continues_ = false;            ///< the run that is there

@@ -189,6 +189,8 @@ settings<train_options> run_settings() {
        "epochs between kNN accuracies in the log, 0 = never", role::habit},
       {"log-every", "Run", whole(&o::log_every, at_least(1)), "steps between lines of the metrics",
        role::habit},
+      {"tensorboard", "Run", flag(&o::tensorboard),
+       "write the metrics for TensorBoard as well, into tensorboard/ of the run", role::habit},
       {"dump-step", "Run", text(&o::dump_step, "FILE", "step.safetensors"),
        "write every tensor of one step, to be recomputed elsewhere", role::session},
       {"dump-at", "Run", whole(&o::dump_at, at_least(1)), "which step to dump, from 1",

@@ -81,6 +81,7 @@ struct train_options {
   int checkpoint_every = 1;    ///< epochs
   int knn_every = 0;           ///< epochs; 0: never
   int log_every = 10;          ///< steps
+  bool tensorboard = false;    ///< the log as its events as well
   std::string dump_step;       ///< file for the tensors of one step
   std::int64_t dump_at = 1;    ///< which step, from 1
   std::string config;

@@ -4,7 +4,7 @@
 // releases however the process ends (not trustworthy on network file systems without flock):
 //
 //   config.toml  data.json  environment.json  status.json  lock  metrics.jsonl  metrics.csv  train.log
-//   checkpoints/step-000123/  checkpoints/latest  export/encoder.safetensors  .triptych
+//   checkpoints/step-000123/  checkpoints/latest  export/encoder.safetensors  tensorboard/  .triptych
 //
 // An existing run is continued or overwritten only when asked for, and only what the list of a
 // directory, `.triptych` (owned_names.hpp), names is replaced or removed.
@@ -82,6 +82,8 @@ class run_directory {
   [[nodiscard]] const fs::path& root() const noexcept { return root_; }
   [[nodiscard]] fs::path checkpoints() const { return root_ / "checkpoints"; }
   [[nodiscard]] fs::path exports() const { return root_ / "export"; }
+  /// For TensorBoard.
+  [[nodiscard]] fs::path events() const { return root_ / "tensorboard"; }
 
   /// Writes config.toml.
   void write_config(std::string_view text) const { write("config.toml", text); }

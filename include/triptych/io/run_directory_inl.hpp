@@ -249,7 +249,7 @@ TRIPTYCH_INLINE void run_directory::write_lock(std::string_view owner) const {
 }
 
 TRIPTYCH_INLINE std::vector<fs::path> run_directory::parts() const {
-  std::vector<fs::path> list{checkpoints(), exports()};
+  std::vector<fs::path> list{checkpoints(), exports(), events()};
   // What is found by listing may be a link of anybody's to a directory of another run.
   const auto within = [](const fs::path& directory) {
     std::vector<fs::path> found;
@@ -276,7 +276,7 @@ TRIPTYCH_INLINE std::vector<fs::path> run_directory::parts() const {
 
 TRIPTYCH_INLINE void run_directory::clear_leftovers() const {
   owned_.clear_leftovers();
-  for (const fs::path& part : {checkpoints(), exports()}) {
+  for (const fs::path& part : {checkpoints(), exports(), events()}) {
     if (is_a_directory(part)) owned_names(part).clear_leftovers();
   }
 }
