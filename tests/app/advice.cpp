@@ -116,6 +116,8 @@ TEST_CASE("The advice of every command works in that command") {
        2,
        "give a directory such as runs/first",
        {"inspect", root}},
+      // runs
+      {{"runs", beside("nothing")}, 2, "give one that runs lie in", {"runs", root}},
       // data
       {{"data", "show", "procedural", "--out", beside("x.jpg")},
        2,

@@ -13,6 +13,7 @@ int evaluate(const eval_options& options);
 int embed(const embed_options& options);
 int export_encoder(const export_options& options);
 int inspect(const inspect_options& options);
+int list_runs(const runs_options& options);
 int data(const data_options& options);
 int reproduce(const reproduce_options& options);
 int doctor(const doctor_options& options);

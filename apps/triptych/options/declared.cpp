@@ -424,6 +424,16 @@ const settings<inspect_options>& inspect_settings() {
   return table;
 }
 
+const settings<runs_options>& runs_settings() {
+  using o = runs_options;
+  static const settings<runs_options> table{
+      {"dir", "", positional(text(&o::dir, "DIR", "runs")),
+       "directory that runs lie in, at any depth; default: runs"},
+      {"json", "Output", flag(&o::json), "as JSON"},
+  };
+  return table;
+}
+
 const settings<data_options>& data_settings() {
   using o = data_options;
   static const settings<data_options> table = [] {
@@ -550,6 +560,8 @@ const std::vector<command_text>& command_texts() {
                 "Example:\n  triptych export runs/first --format onnx --out encoder.onnx"),
       described(inspect_settings(), "inspect", "Print what a file or a run holds, and check it.",
                 "Example:\n  triptych inspect runs/first"),
+      described(runs_settings(), "runs", "List runs: state, loss, accuracy and size.",
+                "Example:\n  triptych runs runs"),
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
       described_reproduce(),

@@ -218,6 +218,13 @@ struct inspect_options {
   sources from{};
 };
 
+struct runs_options {
+  std::string dir = "runs";  ///< that runs lie in, at any depth
+  bool json = false;
+
+  sources from{};
+};
+
 struct data_options {
   choice::data_action action = choice::data_action::list;
   std::string data = "cifar10";
@@ -267,8 +274,9 @@ void inherit_data(Options& own, const train_options& run) {
   if (!own.from.has("on-bad-image")) own.on_bad_image = run.on_bad_image;
 }
 
-using any_options = std::variant<train_options, eval_options, embed_options, export_options,
-                                 inspect_options, data_options, reproduce_options, doctor_options>;
+using any_options =
+    std::variant<train_options, eval_options, embed_options, export_options, inspect_options,
+                 runs_options, data_options, reproduce_options, doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);

@@ -221,6 +221,7 @@ any_options options_of(const command_request& request) {
     require(options, "run", "export needs a run; give e.g. triptych export runs/first");
     return options;
   }
+  if (request.command == "runs") return others_from(runs_settings(), request.values);
   if (request.command == "doctor") return others_from(doctor_settings(), request.values);
   if (request.command == "inspect") {
     auto options = others_from(inspect_settings(), request.values);

@@ -1,0 +1,207 @@
+// apps/triptych/commands/run_summary.hpp
+//
+// A run at a glance: what it is, how far it came, and what it was found to be worth. Small files
+// and the end of the metrics are read, no checkpoint and no image; what is damaged is said and does
+// not keep the rest from being read.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <sys/file.h>
+
+#include <nlohmann/json.hpp>
+
+#include <triptych/core/error.hpp>
+#include <triptych/eval/accuracy.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/json.hpp>
+#include <triptych/io/owned_names.hpp>
+#include <triptych/io/run_directory.hpp>
+
+#include "triptych/commands/evaluation.hpp"
+#include "triptych/options/command_line.hpp"
+#include "triptych/options/toml.hpp"
+
+namespace triptych::app {
+
+/// An accuracy, and what measured it.
+struct recorded_accuracy {
+  double top1 = 0;
+  std::string by;
+};
+
+struct run_summary {
+  std::filesystem::path path{};
+  std::string method{}, data{}, seed{}, epochs{};  ///< as config.toml has them
+  std::string state{};  ///< as status.json has it; "killed": it says running and nobody works on it
+  std::string reason{};  ///< of the state
+  std::int64_t step = 0;
+  std::optional<std::int64_t> epoch{};          ///< that it is in, from 1
+  std::optional<double> loss{};                 ///< the last one recorded
+  std::optional<recorded_accuracy> accuracy{};  ///< the best one recorded
+  std::uint64_t bytes = 0;                      ///< of all its files
+  std::string damage{};                         ///< what could not be read, and why; empty: nothing
+};
+
+/// Whether a run lies there, or what is left of one. A table has a config.toml, too.
+inline bool holds_run(const std::filesystem::path& path) {
+  if (io::is_there(path / "status.json") || io::is_there(path / "checkpoints")) return true;
+  return io::is_there(path / "config.toml") && io::owned_names(path).has("status.json");
+}
+
+namespace summary_detail {
+
+/// The last whole line of a file; empty where there is none. Longer ones than a record of the
+/// metrics can be are refused.
+inline std::string last_line(const std::filesystem::path& path) {
+  constexpr std::uint64_t longest = 1 << 14;
+  const auto input = io::open_input(path);
+  std::string tail(std::min(input.size, longest), '\0');
+  io::read_at(input, input.size - tail.size(), std::as_writable_bytes(std::span(tail)));
+  const auto end = tail.rfind('\n');
+  if (end == tail.npos && input.size <= longest) return {};  // torn
+  const auto before = end == 0 || end == tail.npos ? tail.npos : tail.rfind('\n', end - 1);
+  if (end == tail.npos || (before == tail.npos && input.size > longest)) {
+    throw error::checkpoint(path.string() + " ends with no record of metrics; continue the run");
+  }
+  const auto begin = before == tail.npos ? 0 : before + 1;
+  return tail.substr(begin, end - begin);
+}
+
+/// The best of the numbers that a column of the metrics holds. The text is searched, not parsed,
+/// for it may be long.
+inline std::optional<double> best_of_column(const std::filesystem::path& path,
+                                            const std::string& column) {
+  const auto contents = io::read_file(path, io::any_length);
+  const std::string key = "\"" + column + "\":";
+  std::optional<double> best;
+  std::string_view rest = contents.text();
+  for (auto at = rest.find(key); at != rest.npos; at = rest.find(key)) {
+    rest.remove_prefix(at + key.size());
+    const auto number = io::number_in<double>(rest.substr(0, rest.find_first_of(",}")));
+    if (number) best = std::max(best.value_or(*number), *number);
+  }
+  return best;
+}
+
+/// What all files below a directory have.
+inline std::uint64_t size_of(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  std::uint64_t bytes = 0;
+  std::error_code code;
+  fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, code);
+  for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {
+    std::error_code gone;
+    if (!at->is_symlink(gone) && at->is_regular_file(gone)) {
+      const auto size = at->file_size(gone);
+      if (!gone) bytes += size;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace summary_detail
+
+/// The best accuracy of trained features, with all labels; of linear evaluation its last epoch.
+inline std::optional<recorded_accuracy> best_of(const evaluation& e) {
+  std::optional<recorded_accuracy> best;
+  for (const auto& r : e.results) {
+    if (r.features != "trained" || r.label_fraction || r.protocol == best_epoch_name) continue;
+    if (!best || r.accuracy.top1 > best->top1) best = {r.accuracy.top1, r.protocol};
+  }
+  return best;
+}
+
+/// Throws nothing for what a run may be.
+inline run_summary summary_of(const std::filesystem::path& path) {
+  run_summary s{.path = path};
+  const auto attempt = [&](const auto& read) {
+    try {
+      read();
+    } catch (const error& failure) {
+      if (s.damage.empty()) s.damage = without_advice(failure);
+    }
+  };
+  bool neighbors = false;
+  attempt([&] {
+    const auto config = path / "config.toml";
+    const auto text = io::read_file(config);
+    for (const auto& value : parse_config(text.text(), config.string())) {
+      if (value.name == "method") s.method = value.text;
+      if (value.name == "data") s.data = value.text;
+      if (value.name == "seed") s.seed = value.text;
+      if (value.name == "epochs") s.epochs = value.text;
+      if (value.name == "knn-every") neighbors = value.text != "0";
+    }
+  });
+  attempt([&] {
+    const auto place = path / "status.json";
+    const auto json = io::parse_json_object(io::read_file(place).text(), place.string(), "");
+    const io::json_fields fields(json, place.string(), "");
+    s.state = fields.text("state");
+    if (json.contains("reason")) s.reason = fields.text("reason");
+    s.step = fields.count("step");
+    const bool runs = s.state == io::name_of(io::run_state::running);
+    if (runs && io::lock_directory(io::held_directory(path), LOCK_SH)) s.state = "killed";
+  });
+  const auto metrics = path / "metrics.jsonl";
+  attempt([&] {
+    if (!io::is_there(metrics)) return;
+    const auto line = summary_detail::last_line(metrics);
+    if (line.empty()) return;
+    const auto json = io::parse_json_object(line, metrics.string(), "");
+    const io::json_fields fields(json, metrics.string(), "");
+    constexpr double most = std::numeric_limits<double>::max();
+    s.loss = fields.measured("loss", -most, most);
+    s.epoch = fields.count("epoch") + 1;
+  });
+  attempt([&] {
+    if (io::is_there(path / "eval.json"))
+      s.accuracy = best_of(read_evaluation(path / "eval.json", ""));
+    if (s.accuracy || !neighbors || !io::is_there(metrics)) return;
+    const auto best = summary_detail::best_of_column(metrics, "knn_top1");
+    if (best) s.accuracy = {*best, "kNN in training"};
+  });
+  s.bytes = summary_detail::size_of(path);
+  return s;
+}
+
+/// The runs in a directory and those below it, ascending by path; links are not followed. A
+/// directory that is a run is the only one.
+inline std::vector<std::filesystem::path> runs_in(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  constexpr int deepest = 8;
+  std::vector<fs::path> found;
+  const auto look = [&](const auto& self, const fs::path& place, int depth) -> void {
+    try {
+      if (holds_run(place)) {
+        found.push_back(place);
+        return;
+      }
+    } catch (const error&) {  // what cannot be looked into
+      return;
+    }
+    if (depth == deepest) return;
+    std::error_code code;
+    fs::directory_iterator at(place, fs::directory_options::skip_permission_denied, code);
+    for (; !code && at != fs::directory_iterator(); at.increment(code)) {
+      std::error_code gone;
+      if (!at->is_symlink(gone) && at->is_directory(gone)) self(self, at->path(), depth + 1);
+    }
+  };
+  look(look, directory, 0);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace triptych::app
