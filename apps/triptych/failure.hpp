@@ -53,6 +53,7 @@ inline std::string less_memory(const data_options& o) {
 inline std::string less_memory(const export_options&) { return {}; }
 inline std::string less_memory(const inspect_options&) { return {}; }
 inline std::string less_memory(const runs_options&) { return {}; }
+inline std::string less_memory(const compare_options&) { return {}; }
 inline std::string less_memory(const doctor_options&) { return {}; }
 
 /// `failure` as one of our own; `advice` is that of less_memory().

@@ -118,6 +118,8 @@ TEST_CASE("The advice of every command works in that command") {
        {"inspect", root}},
       // runs
       {{"runs", beside("nothing")}, 2, "give one that runs lie in", {"runs", root}},
+      // compare
+      {{"compare", root, beside("nothing")}, 2, "give run directories", {"compare", root, root}},
       // data
       {{"data", "show", "procedural", "--out", beside("x.jpg")},
        2,

@@ -8,8 +8,8 @@
 using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
-  for (const auto* command :
-       {"", "train", "eval", "embed", "export", "inspect", "runs", "data", "reproduce", "doctor"}) {
+  for (const auto* command : {"", "train", "eval", "embed", "export", "inspect", "runs", "compare",
+                              "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = call_app(arguments);
@@ -67,6 +67,9 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"export", "runs/a", "--format", "onxx"}, "(did you mean onnx?)"},
       {{"inspect", "/nowhere"}, "there is no '/nowhere'"},
       {{"runs", "/nowhere"}, "there is no directory '/nowhere'"},
+      {{"compare"}, "compare needs runs"},
+      {{"compare", "/nowhere", "/nothing"}, "there is no run in /nowhere"},
+      {{"compare", ""}, "is empty"},
       {{"reproduce"}, "reproduce needs a table"},
       {{"reproduce", "tabel1"}, "(did you mean table1?)"},
       {{"reproduce", "table1", "--methods", "mncl,byl"}, "(did you mean byol?)"},

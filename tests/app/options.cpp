@@ -579,6 +579,7 @@ TEST_CASE("Evaluation takes the run's images unless others are named") {
 TEST_CASE("A command that lacks what it works on says so") {
   CHECK(thrown_by([] { options_of({"eval", {}}); }).says("eval needs a run"));
   CHECK(thrown_by([] { options_of({"export", {}}); }).says("export needs a run"));
+  CHECK(thrown_by([] { options_of({"compare", {}}); }).says("compare needs runs"));
   CHECK(thrown_by([] { options_of({"inspect", {}}); }).says("inspect needs a file"));
   CHECK(thrown_by([] { options_of({"data", {}}); }).says("data needs to know what to do"));
   const given_value run{"run", "x", "argument run"}, show{"action", "show", "argument action"};

@@ -34,3 +34,15 @@ TEST_CASE("Differences are taken seed by seed, and what the seeds share cancels"
   const auto where_both = paired_difference({41, std::nullopt, 63}, {std::nullopt, 50, 60});
   CHECK(where_both == by_seed{std::nullopt, std::nullopt, 3});
 }
+
+TEST_CASE("Student's t is that of the tables") {
+  // scipy.stats.t.ppf(0.975, degrees)
+  CHECK(student_t_95(1) == Approx(12.706204736174694).epsilon(1e-12));
+  CHECK(student_t_95(2) == Approx(4.302652729749462).epsilon(1e-12));
+  CHECK(student_t_95(3) == Approx(3.1824463052837078).epsilon(1e-12));
+  CHECK(student_t_95(4) == Approx(2.7764451051977934).epsilon(1e-12));
+  CHECK(student_t_95(9) == Approx(2.262157162798205).epsilon(1e-12));
+  CHECK(student_t_95(30) == Approx(2.0422724563012378).epsilon(1e-12));
+  CHECK(student_t_95(1000) == Approx(1.9623390808264083).epsilon(1e-12));
+  CHECK(student_t_within(0, 5) == 0);
+}

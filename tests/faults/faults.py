@@ -240,7 +240,7 @@ class Bed:
         for cell in re.findall(r"^\|([0-9, ]+)\|", docs, re.M):
             self.codes |= {int(c) for c in cell.split(",")}
         self.helps = {}
-        for sub in ("train", "eval", "embed", "export", "inspect", "runs", "data", "reproduce"):
+        for sub in ("train", "eval", "embed", "export", "inspect", "runs", "compare", "data", "reproduce"):
             text = self.run([sub, "--help"]).out.decode()
             self.helps[sub] = set(re.findall(r"--[a-z][a-z0-9-]*", text))
 
@@ -422,6 +422,7 @@ class Bed:
             Command("inspect_run", done, ["inspect", run], 150),
             Command("inspect_checkpoint", done, ["inspect", run + "/checkpoints/latest", "--json"], 90),
             Command("runs", done, ["runs", work], 60),
+            Command("compare", judged, ["compare", run, run], 60),
             # With more threads, for those that cannot start.
             Command("train_threads", empty, train + three, 0, resuming, of_run, metrics,
                     variant="threads"),

@@ -1,5 +1,6 @@
 #include <triptych/io/event_log.hpp>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -51,12 +52,12 @@ TEST_CASE("A new event file takes the place of earlier ones, and of nothing else
   std::ofstream(directory / "events.out.tfevents.1.other") << "x";
   const auto second = path();  // in the same second
   CHECK(second.filename() > first.filename());
-  CHECK(fs::file_size(first) == 0);  // for a TensorBoard that has it open
+  CHECK(std::filesystem::file_size(first) == 0);  // for a TensorBoard that has it open
   const auto third = path();
   CHECK(third.filename() > second.filename());
-  CHECK_FALSE(fs::exists(first));
-  CHECK(fs::file_size(second) == 0);
-  CHECK(fs::file_size(third) > 0);
+  CHECK_FALSE(std::filesystem::exists(first));
+  CHECK(std::filesystem::file_size(second) == 0);
+  CHECK(std::filesystem::file_size(third) > 0);
   CHECK(text_of(directory / "events.out.tfevents.1.other") == "x");
 }
 

@@ -1,4 +1,5 @@
 // The command `export`: the encoder of a run or of a file of weights, as a file for other programs.
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <optional>

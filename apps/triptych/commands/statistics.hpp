@@ -46,4 +46,31 @@ inline by_seed paired_difference(const by_seed& values, const by_seed& reference
   return difference;
 }
 
+/// The share of Student's t distribution that lies within -t and t, for whole degrees of freedom.
+/// Source: Abramowitz and Stegun, 26.7.3 and 26.7.4.
+inline double student_t_within(double t, int degrees) {
+  constexpr double pi = 3.14159265358979323846;
+  const double angle = std::atan(t / std::sqrt(static_cast<double>(degrees)));
+  const double cosine = std::cos(angle), sine = std::sin(angle);
+  const bool odd = degrees % 2 != 0;
+  double term = odd ? cosine : 1, sum = degrees > 1 ? term : 0;
+  for (int k = odd ? 3 : 2; k < degrees; k += 2) {
+    term *= cosine * cosine * (k - 1) / k;
+    sum += term;
+  }
+  return odd ? 2 / pi * (angle + sine * sum) : sine * sum;
+}
+
+/// The t within which lies 95 % of the distribution; of one degree of freedom or more.
+inline double student_t_95(int degrees) {
+  constexpr double share = 0.95;
+  double low = 0, high = 16;  // of one degree 12.7
+  constexpr int halvings = 60;
+  for (int i = 0; i < halvings; ++i) {
+    const double middle = (low + high) / 2;
+    (student_t_within(middle, degrees) < share ? low : high) = middle;
+  }
+  return low;
+}
+
 }  // namespace triptych::app

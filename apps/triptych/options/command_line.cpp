@@ -30,11 +30,11 @@ std::string wrap(std::string_view text, std::size_t width) {
 }
 
 CLI::Option* declare(CLI::App& command, const option_text& option) {
-  const auto name = (option.shape == form::positional ? "" : "--") + option.name;
+  const auto name = (option.is_named() ? "--" : "") + option.name;
   auto* added = option.shape == form::flag ? command.add_flag(name) : command.add_option(name);
   if (option.shape == form::maybe) added->expected(0, 1);
   const auto hint = option.shape == form::maybe ? "[=" + option.hint + "]" : option.hint;
-  added->option_text(hint.empty() || option.shape == form::positional ? " " : hint);
+  added->option_text(hint.empty() || !option.is_named() ? " " : hint);
   added->description(wrap(option.help, line_width - help_column));
   if (!option.group.empty()) added->group(option.group);
   added->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -76,8 +76,16 @@ void refuse_early(int argc, const char* const* argv, const std::vector<command_t
 }
 
 command_request taken_apart(const CLI::App& parser, const command_text& command) {
-  if (const auto extras = parser.remaining(); !extras.empty()) {
-    std::string_view word = extras.front();
+  // CLI11 gives a positional one word. (Asked to give several it would take "[x]" apart.)
+  const bool several = std::any_of(command.options.begin(), command.options.end(),
+                                   [](const auto& o) { return o.shape == form::positionals; });
+  auto extras = parser.remaining();
+  const auto flags = std::stable_partition(extras.begin(), extras.end(), [&](const auto& word) {
+    return several && !word.starts_with("--");
+  });
+  const std::vector<std::string> more(extras.begin(), flags);
+  if (flags != extras.end()) {
+    std::string_view word = *flags;
     if (!word.starts_with("--")) {
       throw error::usage(command.name + " does not know what to do with '" + std::string(word) +
                          "'; see triptych " + command.name + " --help");
@@ -85,17 +93,21 @@ command_request taken_apart(const CLI::App& parser, const command_text& command)
     word = word.substr(2, word.find('=') - 2);
     std::vector<std::string_view> known;
     for (const auto& option : command.options) {
-      if (option.shape != form::positional) known.push_back(option.name);
+      if (option.is_named()) known.push_back(option.name);
     }
     throw error::usage("flag --" + std::string(word) + ": " + unknown_option(word, known) +
                        "; see triptych " + command.name + " --help");
   }
   command_request request{command.name, {}};
   for (const auto& option : command.options) {
-    const bool positional = option.shape == form::positional;
-    const auto& results = parser[(positional ? "" : "--") + option.name]->results();
+    const auto& results = parser[(option.is_named() ? "--" : "") + option.name]->results();
     if (results.empty()) continue;
-    const auto source = (positional ? "argument " : "flag --") + option.name;
+    const auto source = (option.is_named() ? "flag --" : "argument ") + option.name;
+    if (option.shape == form::positionals) {
+      request.values.push_back({option.name, results.front(), source});
+      for (const auto& one : more) request.values.push_back({option.name, one, source});
+      continue;
+    }
     if (results.size() > 1) {
       throw error::usage(option.name + ": " + source + " was given " +
                          std::to_string(results.size()) + " values; give one");

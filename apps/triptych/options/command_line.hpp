@@ -21,16 +21,21 @@ namespace triptych::app {
 
 /// How an option stands on the command line.
 enum class form {
-  value,       ///< --name VALUE
-  maybe,       ///< --name or --name=VALUE
-  flag,        ///< --name
-  positional,  ///< VALUE
+  value,        ///< --name VALUE
+  maybe,        ///< --name or --name=VALUE
+  flag,         ///< --name
+  positional,   ///< VALUE
+  positionals,  ///< VALUE VALUE ...
 };
 
 /// What grammar and help need to know of an option.
 struct option_text {
   std::string name, group, hint, help;
   form shape = form::value;
+
+  [[nodiscard]] bool is_named() const {
+    return shape != form::positional && shape != form::positionals;
+  }
 };
 
 struct command_text {
@@ -41,7 +46,7 @@ struct command_text {
 
 struct command_request {
   std::string command;
-  std::vector<given_value> values;  ///< at most one per option, in the options' order
+  std::vector<given_value> values;  ///< in the options' order; of positionals one for each
 };
 
 /// Takes the command line apart; nothing if it asked for help or the version, which is then printed

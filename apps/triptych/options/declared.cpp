@@ -434,6 +434,16 @@ const settings<runs_options>& runs_settings() {
   return table;
 }
 
+const settings<compare_options>& compare_settings() {
+  using o = compare_options;
+  static const settings<compare_options> table{
+      {"runs", "", texts(&o::runs, "RUN", "runs/first"),
+       "run directories; those that differ in the seed alone are a group"},
+      {"json", "Output", flag(&o::json), "as JSON"},
+  };
+  return table;
+}
+
 const settings<data_options>& data_settings() {
   using o = data_options;
   static const settings<data_options> table = [] {
@@ -562,6 +572,8 @@ const std::vector<command_text>& command_texts() {
                 "Example:\n  triptych inspect runs/first"),
       described(runs_settings(), "runs", "List runs: state, loss, accuracy and size.",
                 "Example:\n  triptych runs runs"),
+      described(compare_settings(), "compare", "Compare runs, seed by seed where they share them.",
+                "Example:\n  triptych compare runs/a-seed1 runs/a-seed2 runs/b-seed1 runs/b-seed2"),
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
       described_reproduce(),

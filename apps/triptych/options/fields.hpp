@@ -368,6 +368,27 @@ field<Options> text(std::string Options::*member, const std::string& hint,
           .example = example};
 }
 
+/// Texts that are given one by one, such as several paths: each is added.
+template <class Options>
+field<Options> texts(std::vector<std::string> Options::*member, const std::string& hint,
+                     const std::string& example) {
+  return {.hint = hint,
+          .read = [=](Options& o, std::string_view given) -> std::string {
+            if (given.empty()) return "is empty";
+            if (given.find('\0') != std::string_view::npos) return "holds a zero byte";
+            (o.*member).emplace_back(given);
+            return {};
+          },
+          .write =
+              [=](const Options& o) {
+                std::string text;
+                for (const auto& one : o.*member) text += (text.empty() ? "" : " ") + one;
+                return text;
+              },
+          .shape = form::positionals,
+          .example = example};
+}
+
 /// A field of a part of the options.
 template <class Options, class Part>
 field<Options> within(Part Options::*part, const field<Part>& inner) {

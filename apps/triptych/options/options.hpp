@@ -225,6 +225,13 @@ struct runs_options {
   sources from{};
 };
 
+struct compare_options {
+  std::vector<std::string> runs;  ///< run directories
+  bool json = false;
+
+  sources from{};
+};
+
 struct data_options {
   choice::data_action action = choice::data_action::list;
   std::string data = "cifar10";
@@ -276,7 +283,7 @@ void inherit_data(Options& own, const train_options& run) {
 
 using any_options =
     std::variant<train_options, eval_options, embed_options, export_options, inspect_options,
-                 runs_options, data_options, reproduce_options, doctor_options>;
+                 runs_options, compare_options, data_options, reproduce_options, doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);

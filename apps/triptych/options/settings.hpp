@@ -31,6 +31,11 @@ struct setting {
   field<Options> value;
   std::string help;
   role use = role::result;
+
+  /// Whether it has a --name, and may stand in the environment.
+  [[nodiscard]] bool is_named() const {
+    return value.shape != form::positional && value.shape != form::positionals;
+  }
 };
 
 template <class Options>
@@ -51,7 +56,7 @@ template <class Options>
 std::vector<std::string_view> names_of(const settings<Options>& table) {
   std::vector<std::string_view> names;
   for (const auto& s : table) {
-    if (s.value.shape != form::positional) names.push_back(s.name);
+    if (s.is_named()) names.push_back(s.name);
   }
   return names;
 }
@@ -67,10 +72,10 @@ std::string correction(const setting<Options>& s, const std::string& source) {
   if (source.find(':') != source.npos) {  // a file and its line
     return "write e.g. " + s.name + " = " + (s.value.number ? example : io::json_string(example));
   }
-  return "give e.g. " + (s.value.shape == form::positional ? example
-                         : s.value.shape == form::flag     ? "--" + s.name
-                         : s.value.shape == form::maybe    ? "--" + s.name + "=" + example
-                                                           : "--" + s.name + " " + example);
+  return "give e.g. " + (!s.is_named()                  ? example
+                         : s.value.shape == form::flag  ? "--" + s.name
+                         : s.value.shape == form::maybe ? "--" + s.name + "=" + example
+                                                        : "--" + s.name + " " + example);
 }
 
 /// Reads one value into its field and notes its source. Throws error::usage, naming both.

@@ -45,14 +45,14 @@ std::vector<given_value> from_environment(const settings<Options>& table) {
     }
     const auto source = "environment " + std::string(variable);
     const auto* own = find(table, name);
-    if (own != nullptr && own->value.shape != form::positional) {
+    if (own != nullptr && own->is_named()) {
       values.push_back({name, std::string(line.substr(equals + 1)), source});
       continue;
     }
     std::vector<std::string_view> known;
     for (const auto& command : command_texts()) {
       for (const auto& option : command.options) {
-        if (option.shape != form::positional) known.push_back(option.name);
+        if (option.is_named()) known.push_back(option.name);
       }
     }
     if (std::find(known.begin(), known.end(), name) == known.end()) {
@@ -222,6 +222,11 @@ any_options options_of(const command_request& request) {
     return options;
   }
   if (request.command == "runs") return others_from(runs_settings(), request.values);
+  if (request.command == "compare") {
+    auto options = others_from(compare_settings(), request.values);
+    require(options, "runs", "compare needs runs; give e.g. triptych compare runs/a runs/b");
+    return options;
+  }
   if (request.command == "doctor") return others_from(doctor_settings(), request.values);
   if (request.command == "inspect") {
     auto options = others_from(inspect_settings(), request.values);

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <triptych/config.hpp>
+
 namespace triptych::io {
 
 namespace detail {
