@@ -158,6 +158,20 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   CHECK(table.find("damaged: ") != table.npos);
 }
 
+TEST_CASE("What the file system refuses is said after the list, with code 74") {
+  const tiny_run run;
+  const auto all = run.beside("all");
+  train(run, "a", {"--max-steps", "4"});
+  train(run, "b", {"--max-steps", "4"});
+  fs::remove(all / "a" / "metrics.jsonl");
+  fs::create_directory(all / "a" / "metrics.jsonl");  // no file
+  const auto result = call_app({"runs", all.string()});
+  CHECK(result.code == 74);
+  CHECK(result.err.find("metrics.jsonl") != std::string::npos);
+  CHECK(result.out.find("damaged: ") != std::string::npos);
+  CHECK(result.out.find("--max-steps 4 of 16") != std::string::npos);
+}
+
 TEST_CASE("A run that was killed is told from one that runs") {
   const tiny_run run;
   const auto all = run.beside("all");

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -14,10 +14,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 
@@ -51,6 +51,7 @@ struct run_summary {
   std::optional<recorded_accuracy> accuracy{};  ///< the best one recorded
   std::uint64_t bytes = 0;                      ///< of all its files
   std::string damage{};                         ///< what could not be read, and why; empty: nothing
+  std::optional<error> refused{};               ///< that, where it was the file system
 };
 
 /// Whether a run lies there, or what is left of one. A table has a config.toml, too.
@@ -94,20 +95,35 @@ inline std::optional<double> best_of_column(const std::filesystem::path& path,
   return best;
 }
 
-/// What all files below a directory have.
-inline std::uint64_t size_of(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  std::uint64_t bytes = 0;
-  std::error_code code;
-  fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, code);
-  for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {
-    std::error_code gone;
-    if (!at->is_symlink(gone) && at->is_regular_file(gone)) {
-      const auto size = at->file_size(gone);
-      if (!gone) bytes += size;
+/// Calls visit(path, status) for the entries of a directory. What vanishes meanwhile is left out.
+/// Throws error::io.
+template <class Visit>
+void each_entry(const std::filesystem::path& directory, const Visit& visit) {
+  for (const auto& name : io::names_in(directory)) {
+    struct stat found {};
+    const auto path = directory / name;
+    if (::lstat(path.c_str(), &found) == 0) {
+      visit(path, found);
+    } else if (errno != ENOENT) {
+      io::throw_io("look at", path, errno);
     }
   }
+}
+
+/// What all files below a directory have. Throws error::io.
+inline std::uint64_t size_of(const std::filesystem::path& directory) {
+  std::uint64_t bytes = 0;
+  each_entry(directory, [&](const std::filesystem::path& path, const struct stat& found) {
+    if (S_ISREG(found.st_mode)) bytes += static_cast<std::uint64_t>(found.st_size);
+    if (S_ISDIR(found.st_mode)) bytes += size_of(path);
+  });
   return bytes;
+}
+
+/// Throws error::checkpoint where a file of a run is not there.
+inline std::filesystem::path required(const std::filesystem::path& path) {
+  if (io::is_there(path)) return path;
+  throw error::checkpoint(path.filename().string() + " is missing; continue the run");
 }
 
 }  // namespace summary_detail
@@ -130,11 +146,12 @@ inline run_summary summary_of(const std::filesystem::path& path) {
       read();
     } catch (const error& failure) {
       if (s.damage.empty()) s.damage = without_advice(failure);
+      if (failure.kind() == error_kind::io && !s.refused) s.refused = failure;
     }
   };
   bool neighbors = false;
   attempt([&] {
-    const auto config = path / "config.toml";
+    const auto config = summary_detail::required(path / "config.toml");
     const auto text = io::read_file(config);
     for (const auto& value : parse_config(text.text(), config.string())) {
       if (value.name == "method") s.method = value.text;
@@ -145,7 +162,7 @@ inline run_summary summary_of(const std::filesystem::path& path) {
     }
   });
   attempt([&] {
-    const auto place = path / "status.json";
+    const auto place = summary_detail::required(path / "status.json");
     const auto json = io::parse_json_object(io::read_file(place).text(), place.string(), "");
     const io::json_fields fields(json, place.string(), "");
     s.state = fields.text("state");
@@ -172,35 +189,37 @@ inline run_summary summary_of(const std::filesystem::path& path) {
     const auto best = summary_detail::best_of_column(metrics, "knn_top1");
     if (best) s.accuracy = {*best, "kNN in training"};
   });
-  s.bytes = summary_detail::size_of(path);
+  attempt([&] { s.bytes = summary_detail::size_of(path); });
   return s;
 }
 
-/// The runs in a directory and those below it, ascending by path; links are not followed. A
-/// directory that is a run is the only one.
-inline std::vector<std::filesystem::path> runs_in(const std::filesystem::path& directory) {
-  namespace fs = std::filesystem;
+struct found_runs {
+  std::vector<std::filesystem::path> paths{};  ///< ascending
+  std::optional<error> refused{};  ///< the first directory that could not be looked into
+};
+
+/// The runs in a directory and those below it; links are not followed. A directory that is a run is
+/// the only one.
+inline found_runs runs_in(const std::filesystem::path& directory) {
   constexpr int deepest = 8;
-  std::vector<fs::path> found;
-  const auto look = [&](const auto& self, const fs::path& place, int depth) -> void {
+  found_runs found;
+  const auto look = [&](const auto& self, const std::filesystem::path& place, int depth) -> void {
     try {
       if (holds_run(place)) {
-        found.push_back(place);
-        return;
+        found.paths.push_back(place);
+      } else if (depth < deepest) {
+        summary_detail::each_entry(
+            place, [&](const std::filesystem::path& path, const struct stat& entry) {
+              if (S_ISDIR(entry.st_mode)) self(self, path, depth + 1);
+            });
       }
-    } catch (const error&) {  // what cannot be looked into
-      return;
-    }
-    if (depth == deepest) return;
-    std::error_code code;
-    fs::directory_iterator at(place, fs::directory_options::skip_permission_denied, code);
-    for (; !code && at != fs::directory_iterator(); at.increment(code)) {
-      std::error_code gone;
-      if (!at->is_symlink(gone) && at->is_directory(gone)) self(self, at->path(), depth + 1);
+    } catch (const error& failure) {
+      if (failure.kind() != error_kind::io) throw;
+      if (!found.refused) found.refused = failure;
     }
   };
   look(look, directory, 0);
-  std::sort(found.begin(), found.end());
+  std::sort(found.paths.begin(), found.paths.end());
   return found;
 }
 

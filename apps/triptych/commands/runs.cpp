@@ -86,8 +86,12 @@ int list_runs(const runs_options& options) {
                        "); give one that runs lie in, e.g. triptych runs "
                        "runs");
   }
+  auto [paths, refused] = runs_in(directory);
   std::vector<run_summary> all;
-  for (const auto& path : runs_in(directory)) all.push_back(summary_of(path));
+  for (const auto& path : paths) {
+    all.push_back(summary_of(path));
+    if (!refused) refused = all.back().refused;
+  }
   if (options.json) {
     std::cout << "{\"runs\": [" << joined(all, summary_json, ",\n  ") << "]}\n";
   } else if (all.empty()) {
@@ -95,6 +99,7 @@ int list_runs(const runs_options& options) {
   } else {
     print_runs(directory, all);
   }
+  if (refused) throw *refused;  // the list may not be whole
   return 0;
 }
 
