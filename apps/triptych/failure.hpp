@@ -38,6 +38,9 @@ inline std::string less_memory(const eval_options&) {
   return "choose a smaller --batch, or fewer images (--limit-per-file, if they are files)";
 }
 inline std::string less_memory(const embed_options&) { return less_memory(eval_options{}); }
+inline std::string less_memory(const report_options&) {
+  return "choose a smaller --batch or --map, fewer images (--limit-per-file), or --pictures off";
+}
 inline std::string less_memory(const data_options& o) {
   const std::string images = data::generated(o.data) ? "--procedural-train" : "--limit-per-file";
   switch (o.action) {

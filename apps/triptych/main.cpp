@@ -28,6 +28,7 @@ int run(const export_options& options) { return export_encoder(options); }
 int run(const inspect_options& options) { return inspect(options); }
 int run(const runs_options& options) { return list_runs(options); }
 int run(const compare_options& options) { return compare(options); }
+int run(const report_options& options) { return make_report(options); }
 int run(const data_options& options) { return data(options); }
 int run(const reproduce_options& options) { return reproduce(options); }
 int run(const doctor_options& options) { return doctor(options); }

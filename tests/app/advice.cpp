@@ -54,6 +54,9 @@ TEST_CASE("The advice of every command works in that command") {
   const auto embed = [&](const std::string& out) {
     return words{"embed", root, "--quiet", "--out", out};
   };
+  const auto report = [&](const std::string& out) {
+    return words{"report", root, "--quiet", "--out", out};
+  };
   const words no_disk{"TRIPTYCH_FAILPOINT=write:ENOSPC"}, no_room{"TRIPTYCH_FAILPOINT=write:EFBIG"};
   struct row {
     words command;
@@ -120,6 +123,19 @@ TEST_CASE("The advice of every command works in that command") {
       {{"runs", beside("nothing")}, 2, "give one that runs lie in", {"runs", root}},
       // compare
       {{"compare", root, beside("nothing")}, 2, "give run directories", {"compare", root, root}},
+      // report
+      {{"report"}, 2, "; give e.g. triptych report ", {"report", root, "--out", beside("r.html")}},
+      {{"report", beside("nothing")}, 2, "check the path", report(beside("r.html"))},
+      {{"report", run.beside("").string(), "--out", beside("r.html")},
+       2,
+       "give the --out of a training run",
+       report(beside("r.html"))},
+      {report(run.beside("").string()), 2, "give a file such as", report(beside("report.html"))},
+      {report(root + "/config.toml"), 2, "give another --out", report(beside("r.html"))},
+      {report(beside("nowhere/r.html")), 74, "check that the path is spelled right",
+       report(beside("r.html"))},
+      {report(beside("r.html")), 74, "free some disk space, then try again\n",
+       report(beside("r.html")), no_disk},
       // data
       {{"data", "show", "procedural", "--out", beside("x.jpg")},
        2,

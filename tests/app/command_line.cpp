@@ -9,7 +9,7 @@ using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
   for (const auto* command : {"", "train", "eval", "embed", "export", "inspect", "runs", "compare",
-                              "data", "reproduce", "doctor"}) {
+                              "report", "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = call_app(arguments);
@@ -70,6 +70,9 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"compare"}, "compare needs runs"},
       {{"compare", "/nowhere", "/nothing"}, "there is no run in /nowhere"},
       {{"compare", ""}, "is empty"},
+      {{"report"}, "report needs a run"},
+      {{"report", "runs/a", "--map", "9999"}, "map: '9999' from flag --map is above 5000"},
+      {{"report", "runs/a", "--otu", "x"}, "there is no option 'otu' (did you mean out?)"},
       {{"reproduce"}, "reproduce needs a table"},
       {{"reproduce", "tabel1"}, "(did you mean table1?)"},
       {{"reproduce", "table1", "--methods", "mncl,byl"}, "(did you mean byol?)"},

@@ -581,6 +581,7 @@ TEST_CASE("A command that lacks what it works on says so") {
   CHECK(thrown_by([] { options_of({"export", {}}); }).says("export needs a run"));
   CHECK(thrown_by([] { options_of({"compare", {}}); }).says("compare needs runs"));
   CHECK(thrown_by([] { options_of({"inspect", {}}); }).says("inspect needs a file"));
+  CHECK(thrown_by([] { options_of({"report", {}}); }).says("report needs a run"));
   CHECK(thrown_by([] { options_of({"data", {}}); }).says("data needs to know what to do"));
   const given_value run{"run", "x", "argument run"}, show{"action", "show", "argument action"};
   CHECK(thrown_by([&] { options_of({"embed", {run}}); }).says("embed needs a file to write"));

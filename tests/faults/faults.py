@@ -240,7 +240,10 @@ class Bed:
         for cell in re.findall(r"^\|([0-9, ]+)\|", docs, re.M):
             self.codes |= {int(c) for c in cell.split(",")}
         self.helps = {}
-        for sub in ("train", "eval", "embed", "export", "inspect", "runs", "compare", "data", "reproduce"):
+        for sub in (
+            "train", "eval", "embed", "export", "inspect", "runs", "compare", "report", "data",
+            "reproduce",
+        ):
             text = self.run([sub, "--help"]).out.decode()
             self.helps[sub] = set(re.findall(r"--[a-z][a-z0-9-]*", text))
 

@@ -149,9 +149,10 @@ void words(seeds& to) {
        {"train\n--method\nsimclr\n--lr=0.1\n--blocks\n1,1,1,1",
         "train\n--variant\nreleased\n--quiet", "eval\nruns/first\n--protocol\nknn,logistic\n--json",
         "embed\nrun\n--split\ntrain", "export\nrun\n--format\nonnx", "inspect\na.safetensors",
-        "runs\n--json", "compare\na\nb\n--json", "data\nshow\ncifar10\n--views\n2",
-        "doctor\n--json", "reproduce\ntable1\n--seeds\n1,2\n--methods\nmncl,byol", "--version",
-        "train\n--help", "train\n--resume\n--lr-changes\n10:0.1"}) {
+        "runs\n--json", "compare\na\nb\n--json", "report\na\nb\n--map\n0",
+        "data\nshow\ncifar10\n--views\n2", "doctor\n--json",
+        "reproduce\ntable1\n--seeds\n1,2\n--methods\nmncl,byol", "--version", "train\n--help",
+        "train\n--resume\n--lr-changes\n10:0.1"}) {
     to.add("command_line", std::string_view(line));
   }
 }

@@ -15,6 +15,7 @@ int export_encoder(const export_options& options);
 int inspect(const inspect_options& options);
 int list_runs(const runs_options& options);
 int compare(const compare_options& options);
+int make_report(const report_options& options);
 int data(const data_options& options);
 int reproduce(const reproduce_options& options);
 int doctor(const doctor_options& options);

@@ -12,10 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#if defined(TRIPTYCH_HAS_PNG)
-#include <png.h>
-#endif
-
 #include <triptych/augment/pipeline.hpp>
 #include <triptych/augment/recipe.hpp>
 #include <triptych/data/registry.hpp>
@@ -25,6 +21,7 @@
 #include "triptych/commands/commands.hpp"
 #include "triptych/commands/images.hpp"
 #include "triptych/console.hpp"
+#include "triptych/report/picture.hpp"
 
 namespace triptych::app {
 
@@ -110,69 +107,9 @@ int verify(const data_options& options) {
 // ---------------------------------------------------------------------------------------------
 // show
 
-/// An 8-bit picture (height, width, 3).
-struct picture {
-  int height, width;
-  std::vector<std::uint8_t> pixels;
-
-  picture(int h, int w)
-      : height(h), width(w),
-        pixels(static_cast<std::size_t>(h) * static_cast<std::size_t>(w) * 3, 255) {}
-
-  std::uint8_t* at(int row, int column) {
-    return pixels.data() + (static_cast<std::size_t>(row) * static_cast<std::size_t>(width) +
-                            static_cast<std::size_t>(column)) *
-                               3;
-  }
-};
-
-std::string ppm_of(const picture& p) {
-  return "P6\n" + std::to_string(p.width) + " " + std::to_string(p.height) + "\n255\n" +
-         std::string(p.pixels.begin(), p.pixels.end());
-}
-
-std::string png_of(const picture& p) {
-#if defined(TRIPTYCH_HAS_PNG)
-  png_image info{};
-  info.version = PNG_IMAGE_VERSION;
-  info.width = static_cast<png_uint_32>(p.width);
-  info.height = static_cast<png_uint_32>(p.height);
-  info.format = PNG_FORMAT_RGB;
-  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(info);
-  std::string bytes(size, '\0');
-  if (png_image_write_to_memory(&info, bytes.data(), &size, 0, p.pixels.data(), 0, nullptr) == 0) {
-    throw error::runtime(std::string("cannot make a PNG: ") + info.message +
-                         "; give an --out that ends in .ppm");
-  }
-  bytes.resize(size);
-  return bytes;
-#else
-  static_cast<void>(p);
-  throw error::usage("out: this program was built without PNG; give an --out that ends in .ppm, or "
-                     "install libpng-dev and build again");
-#endif
-}
-
-/// Lays a view (size, size, 3) of numbers in [0, 1] over the picture, every pixel `zoom` times.
-void lay(const std::vector<float>& view, int size, int zoom, picture& p, int top, int left) {
-  for (int y = 0; y < size * zoom; ++y) {
-    for (int x = 0; x < size * zoom; ++x) {
-      const float* from = view.data() + (y / zoom * size + x / zoom) * 3;
-      std::uint8_t* to = p.at(top + y, left + x);
-      for (int c = 0; c < 3; ++c) {
-        to[c] = static_cast<std::uint8_t>(std::lrint(255 * std::clamp(from[c], 0.0f, 1.0f)));
-      }
-    }
-  }
-}
-
 /// A row per image: the image itself, then its views.
 int show(const data_options& options) {
-#if defined(TRIPTYCH_HAS_PNG)
-  const std::string usual = ".png";
-#else
-  const std::string usual = ".ppm";
-#endif
+  const std::string usual = makes_png() ? ".png" : ".ppm";
   const fs::path out = options.out.empty() ? options.data + usual : options.out;
   if (out.extension() != ".png" && out.extension() != ".ppm") {
     throw error::usage("out: '" + out.string() + "' from " + options.from.of("out") +

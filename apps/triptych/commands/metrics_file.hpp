@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,19 +28,29 @@ struct metrics_record {
   std::vector<std::pair<std::string, double>> numbers{};  ///< all that are known, by name
 };
 
-/// The records of the metrics in a run's directory; none where there is no such file. A torn last
-/// line is left out. Throws error::checkpoint for what is no record.
-inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run) {
+/// Calls visit(fields, object) for each record of the metrics in a run's directory; never where
+/// there is no such file. A torn last line is left out. Throws error::checkpoint for what is no
+/// record.
+template <class Visit>
+void each_record(const std::filesystem::path& run, const Visit& visit) {
   const auto path = run / "metrics.jsonl";
   const std::string advice = "move the file away, then continue the run";
-  std::vector<metrics_record> records;
-  if (!io::is_there(path)) return records;
+  if (!io::is_there(path)) return;
   const auto contents = io::read_file(path, io::any_length);
   std::string_view rest = contents.text();
+  std::int64_t line = 0;
   for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n')) {
-    const auto place = path.string() + ", line " + std::to_string(records.size() + 1);
+    const auto place = path.string() + ", line " + std::to_string(++line);
     const auto json = io::parse_json_object(rest.substr(0, end), place, advice);
-    const io::json_fields fields(json, place, advice);
+    visit(io::json_fields(json, place, advice), json);
+    rest.remove_prefix(end + 1);
+  }
+}
+
+/// The records of the metrics in a run's directory; see each_record().
+inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run) {
+  std::vector<metrics_record> records;
+  each_record(run, [&](const io::json_fields& fields, const nlohmann::json& json) {
     records.push_back({fields.count("step"),
                        fields.measured("wall_s", 0, std::numeric_limits<double>::max()),
                        fields.measured("knn_top1", 0, eval::most_percent)});
@@ -48,9 +59,29 @@ inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run
         records.back().numbers.emplace_back(name, value.get<double>());
       }
     }
-    rest.remove_prefix(end + 1);
-  }
+  });
   return records;
+}
+
+/// A number of the metrics; nothing where it was not measured or was not finite.
+struct logged_number {
+  std::int64_t step = 0;
+  std::optional<double> value;
+};
+
+/// All numbers of the metrics by their columns, each by ascending step; see each_record().
+inline std::map<std::string, std::vector<logged_number>>
+read_columns(const std::filesystem::path& run) {
+  constexpr double most = std::numeric_limits<double>::max();
+  std::map<std::string, std::vector<logged_number>> all;
+  each_record(run, [&](const io::json_fields& fields, const nlohmann::json& json) {
+    const auto step = fields.count("step");
+    for (const auto& [name, value] : json.items()) {
+      if (name == "step") continue;
+      all[name].push_back({step, fields.measured(name.c_str(), -most, most)});
+    }
+  });
+  return all;
 }
 
 }  // namespace triptych::app

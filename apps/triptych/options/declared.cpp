@@ -444,6 +444,35 @@ const settings<compare_options>& compare_settings() {
   return table;
 }
 
+const settings<report_options>& report_settings() {
+  using o = report_options;
+  static const settings<report_options> table = [] {
+    settings<report_options> all{
+        {"runs", "", texts(&o::runs, "RUN", "runs/first"),
+         "run directory; of several their curves are drawn together"},
+        {"out", "Output", text(&o::out, "FILE", "report.html"),
+         "the page; only a report that is there already is replaced"},
+        {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
+        {"pictures", "Pictures", toggle(&o::pictures),
+         "views, neighbors, map and more, of one run; they need its images"},
+        {"map", "Pictures", whole(&o::map, {0, 5000}),
+         "test images in the map of embeddings, at most; 0 = no map"},
+        {"data", "Images", name_among(&o::data, data::data_set_names),
+         "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
+        {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
+         "pixels on a side of a view, 0 = as in training"},
+        {"normalize", "Images", normalize_field<o>(),
+         "mean and deviation that normalize them; auto: as in training"},
+        {"large", "Images", flag(&o::large), large_help},
+        {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
+        {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
+    };
+    add_images(all, "image-size");
+    return all;
+  }();
+  return table;
+}
+
 const settings<data_options>& data_settings() {
   using o = data_options;
   static const settings<data_options> table = [] {
@@ -574,6 +603,9 @@ const std::vector<command_text>& command_texts() {
                 "Example:\n  triptych runs runs"),
       described(compare_settings(), "compare", "Compare runs, seed by seed where they share them.",
                 "Example:\n  triptych compare runs/a-seed1 runs/a-seed2 runs/b-seed1 runs/b-seed2"),
+      described(report_settings(), "report", "Make a page of curves and pictures of runs.",
+                "One HTML file that needs nothing else.\n"
+                "Example:\n  triptych report runs/first --out report.html"),
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
       described_reproduce(),

@@ -232,6 +232,29 @@ struct compare_options {
   sources from{};
 };
 
+struct report_options {
+  std::vector<std::string> runs;  ///< run directories
+  std::string run;                ///< of which pictures are made, for open_encoder()
+  std::string out = "report.html";
+  bool pictures = true;
+  int map = 2000;  ///< test images in the embedding map; 0: none
+  int batch = 256;
+  int threads = 0;
+  bool quiet = false;
+
+  // the images: those of the run, unless given; see inherit_data()
+  std::string data = "cifar10";
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;
+  choice::bad_image on_bad_image = choice::bad_image::stop;
+  std::int64_t image_memory = 0;
+  int image_size = 0;
+  normalize_choice normalize;
+  bool large = false;  ///< see require_usual()
+
+  sources from{};
+};
+
 struct data_options {
   choice::data_action action = choice::data_action::list;
   std::string data = "cifar10";
@@ -283,7 +306,8 @@ void inherit_data(Options& own, const train_options& run) {
 
 using any_options =
     std::variant<train_options, eval_options, embed_options, export_options, inspect_options,
-                 runs_options, compare_options, data_options, reproduce_options, doctor_options>;
+                 runs_options, compare_options, report_options, data_options, reproduce_options,
+                 doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);

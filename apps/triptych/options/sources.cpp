@@ -233,6 +233,11 @@ any_options options_of(const command_request& request) {
     require(options, "file", "inspect needs a file; give e.g. triptych inspect runs/first");
     return options;
   }
+  if (request.command == "report") {
+    auto options = others_from(report_settings(), request.values);
+    require(options, "runs", "report needs a run; give e.g. triptych report runs/first");
+    return options;
+  }
   auto options = others_from(data_settings(), request.values);
   require(options, "action", "data needs to know what to do; give e.g. triptych data list");
   if (options.action != choice::data_action::list) {

@@ -1,0 +1,82 @@
+// The command `report`: one page of what runs have recorded, in one file that needs nothing else.
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <triptych/core/error.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/json_text.hpp>
+
+#include "triptych/commands/commands.hpp"
+#include "triptych/console.hpp"
+#include "triptych/options/command_line.hpp"
+#include "triptych/report/html_page.hpp"
+#include "triptych/report/html_text.hpp"
+#include "triptych/report/reported_run.hpp"
+#include "triptych/report/run_sections.hpp"
+
+namespace triptych::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Says before the work begins what would keep the page from being written: a file of somebody
+/// else, no directory, no permission. Throws error::usage and error::io.
+void expect_place(const report_options& options) {
+  const fs::path out = options.out;
+  const auto kind = io::type_of(out);
+  if (kind == fs::file_type::directory) {
+    throw error::usage("out: '" + options.out + "' from " + options.from.of("out") +
+                       " is a directory; give a file such as " +
+                       shell_word((out / "report.html").string()));
+  }
+  if (kind == fs::file_type::regular) {
+    const auto there = io::open_input(out);
+    std::string first(html::report_mark.size(), '\0');
+    if (there.size >= first.size()) {
+      io::read_at(there, 0, std::as_writable_bytes(std::span(first)));
+    }
+    if (first != html::report_mark) {
+      throw error::usage("out: '" + options.out + "' from " + options.from.of("out") +
+                         " is there and is no report of triptych; give another --out, or move the "
+                         "file away");
+    }
+  }
+  const io::held_directory above(out.parent_path());
+  if (kind == fs::file_type::not_found && ::faccessat(above.get(), ".", W_OK, AT_EACCESS) != 0) {
+    io::throw_io("write to", out, errno);
+  }
+}
+
+}  // namespace
+
+int make_report(const report_options& options) {
+  expect_place(options);
+  std::vector<reported_run> runs;
+  for (const auto& path : options.runs) runs.push_back(read_run(path));
+
+  html::page page{.title = "triptych: " + joined(options.runs, [](const auto& r) { return r; }),
+                  .head = heading_of(runs),
+                  .sections = {}};
+  const auto add = [&](html::section s) {
+    if (!s.content.empty()) page.sections.push_back(std::move(s));
+  };
+  if (runs.size() > 1) add(differences_section(runs));
+  add(accuracy_section(runs));
+  for (auto& s : curve_sections(runs)) add(std::move(s));
+  add(facts_section(runs));
+  page.foot = html::paragraph("Made by " + version_text() + ".");
+
+  const auto text = html::text_of(page);
+  io::replace_file(options.out, text);
+  std::cout << "wrote " << io::printable(options.out) << ", "
+            << size_text(static_cast<double>(text.size())) << "\n";
+  return 0;
+}
+
+}  // namespace triptych::app

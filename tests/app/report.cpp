@@ -1,0 +1,192 @@
+// The command `report` as a user calls it: what the page holds, and what is refused.
+#include <algorithm>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "support/catch.hpp"
+#include "support/pictures.hpp"
+
+using namespace triptych::test;
+
+namespace {
+
+struct page_of {
+  app_result result;
+  std::string html;
+
+  [[nodiscard]] bool has(const std::string& text) const {
+    return html.find(text) != std::string::npos;
+  }
+};
+
+/// The page of some runs, written beside the first one.
+page_of report_page(const tiny_run& run, const words& more = {}, const words& others = {}) {
+  const auto out = run.beside("report.html");
+  const auto result = call_app(words{"report", run.root().string()} + others +
+                               words{"--out", out.string(), "--quiet"} + more);
+  INFO(result.err);
+  CHECK(result.code == 0);
+  return {result, text_of(out)};
+}
+
+/// The numbers of a column that are not null, as the metrics have them: "1,4.5 2,4.4".
+std::string logged(const tiny_run& run, const std::string& column) {
+  std::string all;
+  std::istringstream lines(text_of(run.root() / "metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    // As texts, for these are the shortest that read back as the same bits.
+    const std::regex pattern("\"step\": ?(\\d+),.*\"" + column + "\": ?([^,}]*)[,}]");
+    std::smatch found;
+    REQUIRE(std::regex_search(line, found, pattern));
+    if (found[2] == "null") continue;
+    all += (all.empty() ? "" : " ") + std::string(found[1]) + "," + std::string(found[2]);
+  }
+  return all;
+}
+
+const words no_pictures{"--pictures", "off"};
+
+}  // namespace
+
+TEST_CASE("Every number in the charts of a page is that of the metrics") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--knn-every", "1"}).code == 0);
+  const auto page = report_page(run, no_pictures);
+  CHECK(page.result.out.starts_with("wrote "));
+  for (const char* column : {"loss", "loss_m", "loss_s", "lr", "grad_norm", "feature_std",
+                             "effective_rank", "nn_same_label", "queue_age", "knn_top1"}) {
+    INFO(column);
+    CHECK(page.has("data-name=\"" + std::string(column) + "\" data-points=\"" +
+                   logged(run, column) + "\""));
+  }
+  CHECK(page.has("Did it learn?"));
+  CHECK(page.has("Finished: step 16 of 16, epoch 4 of 4."));
+  CHECK(page.has("triptych train --config " + (run.root() / "config.toml").string()));
+  CHECK(
+      page.has(nlohmann::json::parse(text_of(run.root() / "data.json"))["images"]["train"]["xxh64"]
+                   .get<std::string>()));
+}
+
+TEST_CASE("A page needs nothing else: no network, no script from elsewhere") {
+  const tiny_run run;
+  REQUIRE(run.train().code == 0);
+  const auto page = report_page(run);
+  const std::regex outside(
+      "(src|href)=\"(?!data:|#)|url\\(|@import|https?://(?!www\\.w3\\.org/2000/svg)");
+  std::smatch found;
+  CHECK_FALSE(std::regex_search(page.html, found, outside));
+  CHECK(page.html.size() < 2'000'000);
+}
+
+TEST_CASE("A run that was stopped, resumed or killed says so") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "6"}).code == 0);
+  CHECK(report_page(run, no_pictures).has("Stopped as asked (--max-steps 6 of 16): step 6 of 16"));
+  REQUIRE(run.train({"--resume", "--max-steps", "9"}).code == 0);
+  CHECK(report_page(run, no_pictures).has("It was resumed once, after step 6."));
+  REQUIRE(run.train({"--resume"}).code == 0);
+  CHECK(report_page(run, no_pictures).has("It was resumed several times, after step 6, 9."));
+
+  const auto status = [&](const std::string& text) {
+    std::ofstream(run.root() / "status.json") << text;
+    return report_page(run, no_pictures);
+  };
+  CHECK(status(R"({"state": "interrupted", "step": 8, "reason": "signal 15"})")
+            .has("Interrupted (signal 15) at step 8 of 16, epoch 2 of 4;"));
+  CHECK(status(R"({"state": "running", "step": 8, "reason": ""})").has("Killed after"));
+}
+
+TEST_CASE("A run of a single step says that it says nothing") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const auto page = report_page(run, no_pictures);
+  CHECK(page.has("Not known: a single step was logged"));
+  CHECK(page.has("A single step (--max-steps 1 of 16)."));
+  CHECK(page.has("<circle"));
+}
+
+TEST_CASE("Several runs: what differs comes first, their curves are in one chart") {
+  const tiny_run one, other;
+  REQUIRE(one.train(tiny_options + words{"--knn-every", "2"}).code == 0);
+  REQUIRE(other.train(tiny_options + words{"--temperature", "0.25", "--knn-every", "2"}).code == 0);
+  const auto page = report_page(one, {}, {other.root().string()});
+  const std::string row = "<tr><td>temperature</td><td>1</td><td>0.25</td></tr>";
+  CHECK(page.has(row));
+  CHECK(page.html.find(row) < page.html.find("<svg"));
+  CHECK_FALSE(page.has("<tr><td>lr</td>"));
+  const auto loss = page.html.substr(page.html.find("aria-label=\"Loss\""));
+  const auto chart = loss.substr(0, loss.find("</svg>"));
+  CHECK(chart.find(logged(one, "loss")) != std::string::npos);
+  CHECK(chart.find(logged(other, "loss")) != std::string::npos);
+  CHECK(page.has("kNN while training, last"));
+
+  const auto same = report_page(one, {}, {one.root().string()});
+  CHECK(same.has("Nothing that is recorded"));
+}
+
+TEST_CASE("Class names and paths are text on the page, whatever they are") {
+  const tiny_run run;
+  const auto pictures = run.beside("pictures");
+  const std::vector<std::string> classes{"<script>alert(1)", "b\xff&\"'>"};
+  write_pictures(pictures / "train", 1, 8, classes);
+  write_pictures(pictures / "test", 100, 2, classes);
+  REQUIRE(run.train(folder_model(pictures) + words{"--max-steps", "2"}).code == 0);
+  REQUIRE(call_app({"eval", run.root().string(), "--quiet", "--protocol", "knn"}).code == 0);
+  const auto page = report_page(run);
+  CHECK_FALSE(page.has("<script>alert"));
+  CHECK(page.has("&lt;script&gt;alert(1)"));
+  CHECK(page.has("b\\xff&amp;&quot;&#39;&gt;"));
+  CHECK_FALSE(page.has("\xff"));
+}
+
+TEST_CASE("What is no run, and what would cost somebody a file, is refused in one sentence") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  const auto root = run.root().string();
+  const auto refused = [&](const words& line, int code, const std::string& part) {
+    const auto result = call_app(words{"report"} + line);
+    INFO(result.err);
+    CHECK(result.code == code);
+    CHECK(result.out.empty());
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+    CHECK(result.err.find(part) != std::string::npos);
+  };
+  const auto out = run.beside("x.html").string();
+  refused({}, 2, "report needs a run");
+  refused({run.beside("nothing").string(), "--out", out}, 2, "there is no '");
+  refused({run.beside("").string(), "--out", out}, 2, "is no run");
+  refused({(run.root() / "config.toml").string(), "--out", out}, 2, "is no run");
+  refused({root, "--out", run.beside("nowhere/x.html").string()}, 74, "cannot open");
+  refused({root, "--out", run.beside("").string()}, 2, "is a directory");
+  std::ofstream(out) << "<!doctype html>\n<p>mine</p>\n";
+  refused({root, "--out", out}, 2, "is there and is no report of triptych");
+  CHECK(text_of(out) == "<!doctype html>\n<p>mine</p>\n");
+  std::ofstream(out, std::ios::trunc).flush();
+  refused({root, "--out", out}, 2, "is there and is no report of triptych");
+  refused({root, "--out", "/dev/full"}, 74, "free some disk space");
+
+  const tiny_run half;
+  fs::create_directories(half.root());
+  fs::copy(run.root() / "config.toml", half.root());
+  refused({half.root().string(), "--out", run.beside("y.html").string()}, 2,
+          "has logged no step yet");
+  std::ofstream(half.root() / "config.toml") << "[project]\nname = 'theirs'\n";
+  refused({half.root().string(), "--out", run.beside("y.html").string()}, 2, "config.toml:1");
+  std::ofstream(run.root() / "metrics.jsonl") << "not json\n";
+  refused({root, "--out", run.beside("y.html").string()}, 6, "metrics.jsonl, line 1");
+  CHECK_FALSE(fs::exists(run.beside("y.html")));
+}
+
+TEST_CASE("A report of ours is replaced") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  const auto first = report_page(run, no_pictures);
+  REQUIRE(run.train({"--resume"}).code == 0);
+  const auto second = report_page(run, no_pictures);
+  CHECK(first.html != second.html);
+}
