@@ -1,6 +1,7 @@
 // The command `report` as a user calls it: what the page holds, and what is refused.
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <sstream>
 #include <string>
@@ -144,12 +145,97 @@ TEST_CASE("Class names and paths are text on the page, whatever they are") {
   CHECK_FALSE(page.has("\xff"));
 }
 
+TEST_CASE("The pictures of a run: views, neighbors, map, classes and patches") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
+  const auto page = report_page(run);
+  for (const char* id : {"views", "neighbors", "map", "confusion", "patches"}) {
+    INFO(id);
+    CHECK(page.has("<section id=\"" + std::string(id) + "\">"));
+  }
+  // 6 images, each itself, in 3 views and cut into 4; 12 times a test image and 8 neighbors; 8
+  // images beside their similarities.
+  const std::regex png("data:image/png;base64,iVBORw0KGgo");
+  const auto count = [&](const std::regex& pattern) {
+    return std::distance(std::sregex_iterator(page.html.begin(), page.html.end(), pattern), {});
+  };
+  CHECK(count(png) == 6 * (1 + 3 + 4) + 12 * (1 + 8) + 8);
+  CHECK(count(std::regex("data-cosine=")) == 8 * 6);
+  CHECK(page.has("kNN, for this page, with 64 training and 32 test images"));
+  CHECK(report_page(run).html == page.html);  // nothing of it is chance
+  const auto fewer = report_page(run, {"--map", "0"});
+  CHECK_FALSE(fewer.has("<section id=\"map\">"));
+
+  const tiny_run other;
+  REQUIRE(other.train(tiny_options + words{"--method", "fast_moco", "--max-steps", "4"}).code == 0);
+  CHECK(report_page(other).has("data-cosine="));
+  const tiny_run without;
+  REQUIRE(without.train(tiny_options + words{"--method", "simclr", "--max-steps", "4"}).code == 0);
+  const auto plain = report_page(without);
+  CHECK(plain.has("<section id=\"neighbors\">"));
+  CHECK_FALSE(plain.has("data-cosine="));
+}
+
+TEST_CASE("The confusion matrix of an evaluation is the one that is shown") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
+  REQUIRE(call_app({"eval", run.root().string(), "--quiet", "--protocol", "knn"}).code == 0);
+  const auto page = report_page(run);
+  CHECK(page.has("Judged by trained, kNN."));
+  CHECK(page.has("of the untrained encoder"));
+  std::istringstream csv(text_of(run.root() / "eval/confusion-trained-knn.csv"));
+  std::string line;
+  std::getline(csv, line);
+  for (int label = 0; std::getline(csv, line); ++label) {
+    std::istringstream row(line);
+    std::string cell;
+    std::getline(row, cell, ',');
+    for (int taken = 0; std::getline(row, cell, ','); ++taken) {
+      const auto said = "<title>class " + std::to_string(label) + " taken for class " +
+                        std::to_string(taken) + ": ";
+      CHECK(page.has(said) == (cell != "0"));
+      if (cell != "0") CHECK(page.has(said + cell + " of "));
+    }
+  }
+}
+
+TEST_CASE("Without its images a run has a page that says what to give") {
+  const tiny_run run;
+  const auto pictures = run.beside("pictures");
+  write_pictures(pictures / "train");
+  write_pictures(pictures / "test", 100, 2);
+  REQUIRE(run.train(folder_model(pictures) + words{"--max-steps", "2"}).code == 0);
+  fs::rename(pictures, run.beside("moved"));
+  const auto page = report_page(run);
+  CHECK(page.has("There are none, for this reason: "));
+  CHECK(page.has("--data-dir DIR"));
+  CHECK(page.has("aria-label=\"Loss\""));
+  CHECK(report_page(run, {"--data-dir", run.beside("moved").string()})
+            .has("<section id=\"neighbors\">"));
+}
+
+TEST_CASE("A damaged checkpoint costs the pictures, and the exit code says so") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  const auto file = run.latest() / "model.safetensors";
+  auto bytes = text_of(file);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(file, std::ios::binary) << bytes;
+  const auto out = run.beside("r.html");
+  const auto result = call_app({"report", run.root().string(), "--quiet", "--out", out.string()});
+  CHECK(result.code == 6);
+  CHECK(result.err.find("does not match its checksum") != std::string::npos);
+  const auto html = text_of(out);
+  CHECK(html.find("does not match its checksum") != std::string::npos);
+  CHECK(html.find("aria-label=\"Loss\"") != std::string::npos);
+}
+
 TEST_CASE("What is no run, and what would cost somebody a file, is refused in one sentence") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
   const auto root = run.root().string();
   const auto refused = [&](const words& line, int code, const std::string& part) {
-    const auto result = call_app(words{"report"} + line);
+    const auto result = call_app(words{"report", "--quiet"} + line);
     INFO(result.err);
     CHECK(result.code == code);
     CHECK(result.out.empty());

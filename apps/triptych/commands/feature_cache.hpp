@@ -41,8 +41,8 @@ class feature_cache {
                        const data::image_set& set, int dim, const Encode& encode) {
     if (!directory_) return encode();
     const auto file = name + ".safetensors";
-    const auto identity = subject + ", by triptych " + io::library_version() + " " + build_commit;
-    if (auto kept = read(*directory_ / file, identity, set, dim)) return std::move(*kept);
+    const auto identity = identity_of(subject);
+    if (auto found = read(*directory_ / file, identity, set, dim)) return std::move(*found);
     auto features = encode();
     try {
       write(file, identity, features);
@@ -52,7 +52,19 @@ class feature_cache {
     return features;
   }
 
+  /// Those kept under `name` in `directory`, for a reader; nothing where there are none of
+  /// `subject` that this program made.
+  static std::optional<eval::feature_set> kept(const std::filesystem::path& directory,
+                                               const std::string& name, const std::string& subject,
+                                               const data::image_set& set, int dim) {
+    return read(directory / (name + ".safetensors"), identity_of(subject), set, dim);
+  }
+
  private:
+  static std::string identity_of(const std::string& subject) {
+    return subject + ", by triptych " + io::library_version() + " " + build_commit;
+  }
+
   static std::string checksum(const eval::feature_set& f) {
     io::hasher sum;
     sum.add(std::as_bytes(std::span(f.values)));

@@ -14,8 +14,10 @@
 #include "triptych/commands/commands.hpp"
 #include "triptych/console.hpp"
 #include "triptych/options/command_line.hpp"
+#include "triptych/report/confusion_chart.hpp"
 #include "triptych/report/html_page.hpp"
 #include "triptych/report/html_text.hpp"
+#include "triptych/report/pictures.hpp"
 #include "triptych/report/reported_run.hpp"
 #include "triptych/report/run_sections.hpp"
 
@@ -66,9 +68,21 @@ int make_report(const report_options& options) {
   const auto add = [&](html::section s) {
     if (!s.content.empty()) page.sections.push_back(std::move(s));
   };
+  picture_sections pictures;
+  if (runs.size() == 1 && options.pictures) {
+    progress bar(options.quiet);
+    pictures = pictures_of(runs.front(), options, bar);
+    if (pictures.failure)
+      bar.note(std::string("warning: no pictures: ") + pictures.failure->what());
+  }
   if (runs.size() > 1) add(differences_section(runs));
   add(accuracy_section(runs));
   for (auto& s : curve_sections(runs)) add(std::move(s));
+  if (runs.size() == 1) {
+    const auto& confusion = runs.front().confusion ? runs.front().confusion : pictures.confusion;
+    if (confusion) add({"confusion", "Classes", confusion_figure(*confusion)});
+  }
+  for (auto& s : pictures.sections) add(std::move(s));
   add(facts_section(runs));
   page.foot = html::paragraph("Made by " + version_text() + ".");
 
@@ -76,6 +90,10 @@ int make_report(const report_options& options) {
   io::replace_file(options.out, text);
   std::cout << "wrote " << io::printable(options.out) << ", "
             << size_text(static_cast<double>(text.size())) << "\n";
+  // A page without pictures for want of images is still a page; a damaged file is a failure.
+  if (pictures.failure && pictures.failure->kind() == error_kind::checkpoint) {
+    throw *pictures.failure;
+  }
   return 0;
 }
 

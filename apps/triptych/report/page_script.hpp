@@ -43,6 +43,31 @@ for (const svg of document.querySelectorAll('svg.chart')) {
   });
   svg.addEventListener('pointerleave', () => { cursor.remove(); tip.hidden = true; });
 }
+const sprite = document.getElementById('sprite');
+const thumbnail = which => {
+  const { size, across } = sprite.dataset, image = document.createElement('canvas');
+  image.width = image.height = size;
+  image.getContext('2d').drawImage(sprite, -(which % across) * size, -Math.floor(which / across) * size);
+  return image;
+};
+for (const svg of document.querySelectorAll('svg.map')) {
+  const points = [...svg.querySelectorAll('path')].flatMap(path => {
+    path.querySelector('title').remove();
+    const which = path.dataset.which.split(' ');
+    return path.dataset.at.split(' ').map((text, i) => {
+      const [x, y] = numbers(text); return { x, y, name: path.dataset.name, which: +which[i] }; });
+  });
+  svg.addEventListener('pointermove', event => {
+    const p = at(svg, event);
+    let best = null, least = 144;
+    for (const q of points) {
+      const d = (q.x - p.x) ** 2 + (q.y - p.y) ** 2;
+      if (d < least) { least = d; best = q; }
+    }
+    if (best) show(event, [best.name], sprite && thumbnail(best.which)); else tip.hidden = true;
+  });
+  svg.addEventListener('pointerleave', () => { tip.hidden = true; });
+}
 )js";
 
 }  // namespace triptych::app::html

@@ -35,7 +35,7 @@ pre { background: var(--code); border-radius: 6px; padding: 10px 12px; margin: 8
 .verdict.yes { border-left-color: var(--good); } .verdict.no { border-left-color: var(--bad); }
 .verdict h2 { border: 0; padding: 0; margin: 0 0 4px; font-size: 1.1rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr));
-  gap: 28px 24px; }
+  gap: 28px 24px; align-items: end; }
 figure { margin: 0; min-width: 0; break-inside: avoid; }
 figcaption { margin-bottom: 4px; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0 14px; margin: 2px 0 0; padding: 0;
@@ -55,6 +55,23 @@ circle { fill: currentColor; }
 .grid { stroke: var(--grid); } .axis { stroke: var(--soft); }
 line.level { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg text.level { font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
+.matrix text { font-size: 12px; } text.count { fill: var(--text); } text.strong { fill: var(--paper); }
+.matrix rect { fill: currentColor; } rect.best { stroke: var(--text); stroke-width: 2; }
+rect.taken { color: var(--text); } rect.left-out { color: var(--rule); }
+.map { background: var(--code); border-radius: 6px; } .map path { fill: currentColor; fill-opacity: .8; }
+svg.key { display: inline-block; width: 14px; height: 14px; margin-right: 5px; vertical-align: -2px;
+  fill: currentColor; }
+.sheet { display: flex; flex-wrap: wrap; gap: 4px 10px; }
+.column { display: flex; flex-direction: column; gap: 4px; } .column img { width: 56px; }
+.column .patches { display: grid; gap: 2px; width: 56px; } .column .patches img { width: 100%; }
+.neighbors p { margin: 0; font-size: .875rem; } .neighbors > div { display: grid; gap: 3px;
+  grid-template-columns: 1fr 6px repeat(8, 1fr); } .neighbors .query { grid-column: 1 / span 1; margin-right: 0; }
+.neighbors .query + span { grid-column: 3; }
+.neighbors span { position: relative; display: block; } .neighbors p span { display: inline; }
+.neighbors img { display: block; width: 100%; border: 2px solid transparent; }
+.neighbors .other img { border-color: var(--c1); }
+.neighbors .other::after { content: "\d7"; position: absolute; top: 0; right: 0; min-width: 14px; padding: 0 2px;
+  background: var(--c1); color: #fff; font: bold 13px/14px sans-serif; text-align: center; }
 .cursor { stroke: var(--soft); pointer-events: none; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: 8px 0; }
@@ -67,7 +84,7 @@ img { image-rendering: pixelated; max-width: 100%; height: auto; }
 #tip { position: fixed; z-index: 1; pointer-events: none; background: var(--card); color: var(--text);
   border: 1px solid var(--rule); border-radius: 6px; padding: 5px 9px; font-size: .8125rem; line-height: 1.4;
   box-shadow: 0 2px 8px #0003; max-width: 280px; font-variant-numeric: tabular-nums; }
-#tip[hidden] { display: none; }
+#tip canvas { display: block; width: 96px; height: 96px; margin: 2px 0 4px; } #tip[hidden] { display: none; }
 footer { margin-top: 40px; font-size: .875rem; color: var(--soft); }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } nav, #tip { display: none; }
   h2 { break-after: avoid; } .charts { grid-template-columns: 1fr 1fr; } pre { border: 1px solid var(--rule); } }

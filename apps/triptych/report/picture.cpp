@@ -3,9 +3,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csetjmp>
+#include <cstdlib>
+#include <memory>
+#include <new>
 
 #if defined(TRIPTYCH_HAS_PNG)
 #include <png.h>
+#endif
+#if defined(TRIPTYCH_HAS_JPEG)
+#include <cstdio>  // which jpeglib.h needs and does not include
+
+#include <jpeglib.h>
 #endif
 
 #include <triptych/augment/pipeline.hpp>
@@ -48,6 +57,67 @@ std::string png_of(const picture& p) {
   static_cast<void>(p);
   throw error::usage("out: this program was built without PNG; give an --out that ends in .ppm, or "
                      "install libpng-dev and build again");
+#endif
+}
+
+#if defined(TRIPTYCH_HAS_JPEG)
+namespace {
+
+struct jpeg_error_state {
+  jpeg_error_mgr manager;  // first: libjpeg hands back a pointer to it
+  std::jmp_buf jump;
+};
+
+[[noreturn]] void give_up(j_common_ptr info) {
+  std::longjmp(reinterpret_cast<jpeg_error_state*>(info->err)->jump, 1);
+}
+
+/// Fills `memory`, which the caller frees. False if there is none left, the only thing that can fail
+/// here. libjpeg says so by longjmp, over C frames alone.
+bool compress(const picture& p, int quality, unsigned char*& memory, unsigned long& size) {
+  jpeg_compress_struct info{};
+  jpeg_error_state failure{};
+  info.err = jpeg_std_error(&failure.manager);
+  failure.manager.error_exit = give_up;
+  if (setjmp(failure.jump) != 0) {
+    jpeg_destroy_compress(&info);
+    return false;
+  }
+  jpeg_create_compress(&info);
+  jpeg_mem_dest(&info, &memory, &size);
+  info.image_width = static_cast<JDIMENSION>(p.width);
+  info.image_height = static_cast<JDIMENSION>(p.height);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, quality, TRUE);
+  info.optimize_coding = TRUE;
+  jpeg_start_compress(&info, TRUE);
+  while (info.next_scanline < info.image_height) {
+    auto* line = const_cast<JSAMPLE*>(p.pixels.data()) +
+                 std::size_t{info.next_scanline} * static_cast<std::size_t>(p.width) * 3;
+    jpeg_write_scanlines(&info, &line, 1);
+  }
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  return true;
+}
+
+}  // namespace
+#endif
+
+std::string jpeg_of(const picture& p, int quality) {
+#if defined(TRIPTYCH_HAS_JPEG)
+  unsigned char* memory = nullptr;
+  unsigned long size = 0;
+  const bool done = compress(p, quality, memory, size);
+  const std::unique_ptr<unsigned char, decltype(&std::free)> owned(memory, &std::free);
+  if (!done) throw std::bad_alloc();
+  return {reinterpret_cast<const char*>(memory), size};
+#else
+  static_cast<void>(p);
+  static_cast<void>(quality);
+  return {};
 #endif
 }
 

@@ -37,6 +37,10 @@ bool makes_png();
 /// Throws error::usage where it cannot.
 std::string png_of(const picture& p);
 
+/// A JPEG of the picture, which is a quarter of its PNG or less; empty where this program was built
+/// without libjpeg.
+std::string jpeg_of(const picture& p, int quality);
+
 /// Lays a view (size, size, 3) of numbers in [0, 1] over the picture, every pixel `zoom` times.
 void lay(const std::vector<float>& view, int size, int zoom, picture& p, int top, int left);
 

@@ -15,6 +15,7 @@
 #include "triptych/commands/eval_files.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/options/command_line.hpp"
+#include "triptych/report/class_names.hpp"
 #include "triptych/report/csv_rows.hpp"
 
 namespace triptych::app {
@@ -110,6 +111,11 @@ void read_confusion(reported_run& run) {
       table.counts.push_back(std::move(counts));
     }
     if (table.counts.size() != table.classes.size()) throw refuse();
+    // A file of classes without names has their numbers.
+    if (run.images && run.images->class_names.empty() &&
+        static_cast<std::size_t>(run.images->classes) == table.classes.size()) {
+      table.classes = class_names_of(*run.images);
+    }
     run.confusion = std::move(table);
     return;
   }

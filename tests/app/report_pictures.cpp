@@ -1,0 +1,108 @@
+// The pictures of a report, held against what the library computes for the same numbers.
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <triptych/data/fill.hpp>
+#include <triptych/data/registry.hpp>
+#include <triptych/eval/encode.hpp>
+#include <triptych/method/mncl.hpp>
+#include <triptych/train/checkpoint.hpp>
+
+#include "triptych/commands/saved_run.hpp"
+#include "triptych/options/make.hpp"
+#include "triptych/report/embedding_map.hpp"
+#include "triptych/report/gallery.hpp"
+#include "triptych/report/patch_map.hpp"
+#include "triptych/report/picture.hpp"
+
+#include "support/catch.hpp"
+#include "support/tiny_run.hpp"
+
+using namespace triptych;
+using namespace triptych::app;
+using test::operator+;
+
+TEST_CASE("Similarities of patches are those of the method's own networks") {
+  for (const char* statistics : {"own", "online"}) {
+    const test::tiny_run run;
+    REQUIRE(run.train(test::tiny_options +
+                      test::words{"--max-steps", "3", "--patch-statistics", statistics})
+                .code == 0);
+    const auto saved = io::load_checkpoint(run.latest());
+    const auto o = config_of(saved);
+    thread_pool pool(1);
+    backend::eigen<> backend(1);
+    auto images = data::load(data_source(o, o), &pool).test;
+    const std::vector<std::int64_t> chosen{0, 7, 3};
+    const auto found = similarities_of(saved, o, images, chosen, backend, pool);
+    CHECK(found.subsets ==
+          std::vector<std::vector<int>>{{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}});
+
+    method::mncl<backend::eigen<>, app::policies> method(backend, layers(o),
+                                                         part_of<method::mncl_options>(o), o.seed,
+                                                         policy_values<app::policies>(o, 16));
+    std::vector<std::int32_t> labels(40);
+    train::restore(saved, method, labels);
+    const arena_frame scope(backend.arena());
+    constexpr int size = 16;
+    std::vector<float> x(chosen.size() * size * size * 3);
+    data::fill(images, chosen, augment::recipes::plain, {}, size, x.data(), &pool);
+    forward_options options;
+    options.mode = nn::mode::evaluate;
+    const auto input = eval::uploaded(backend, x, {3, size, size, 3});
+    const auto p = method.online().forward(input, std::array{0}, options).prediction;
+    const auto c = method.stop_gradient().forward(input, std::array{0}, options).projection;
+    const auto row = [](const auto& t, std::int64_t i) { return t.data + i * t.shape.channels; };
+    for (std::int64_t i = 0; i < 3; ++i) {
+      for (std::int64_t j = 0; j < 6; ++j) {
+        double product = 0, pp = 0, cc = 0;
+        for (int d = 0; d < p.shape.channels; ++d) {
+          const double a = double(row(p, i)[d]), b = double(row(c, 3 * j + i)[d]);
+          product += a * b;
+          pp += a * a;
+          cc += b * b;
+        }
+        CHECK(found.cosines[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] ==
+              Approx(product / std::sqrt(pp * cc)).margin(1e-5));
+      }
+    }
+  }
+}
+
+TEST_CASE("Neighbors are by angle, the nearest first; examples are not chosen by how they fare") {
+  const eval::feature_set train{4, 2, 2, {1, 0, 0, 5, 3, 3, -1, 0}, {0, 1, 0, 1}};
+  const eval::feature_set query{1, 2, 2, {2, 1}, {0}};
+  CHECK(nearest_rows(train, query, 0, 3) == std::vector<std::int64_t>{2, 0, 1});
+  CHECK(nearest_rows(train, query, 0, 9).size() == 4);
+
+  CHECK(example_images({0, 0, 1, 1, 0, 2}, 3, 5) == std::vector<std::int64_t>{0, 2, 5, 1, 3});
+  CHECK(example_images({0, 0}, 3, 5) == std::vector<std::int64_t>{0, 1});
+  CHECK(example_images({0, 1, 2, 3}, 4, 2) == std::vector<std::int64_t>{0, 2});
+}
+
+TEST_CASE("A map has each point once, in one scale for both directions") {
+  const std::vector<float> places{0, 0, 10, 0, 10, 5};
+  const std::vector<std::int32_t> labels{0, 0, 9};
+  const auto html = map_figure("Map", "", {places, labels}, {"cat"});
+  CHECK(html.find("data-name=\"cat\" data-at=\"8.0,296.0 392.0,296.0\" data-which=\"0 1\"") !=
+        std::string::npos);
+  CHECK(html.find("data-name=\"class 9\" data-at=\"392.0,104.0\" data-which=\"2\"") !=
+        std::string::npos);
+  CHECK(map_figure("Map", "", {}, {}).find("<svg") != std::string::npos);
+}
+
+TEST_CASE("Bytes as text are those of RFC 4648") {
+  const std::vector<std::pair<std::string, std::string>> known{{"", ""},
+                                                               {"f", "Zg=="},
+                                                               {"fo", "Zm8="},
+                                                               {"foo", "Zm9v"},
+                                                               {"foob", "Zm9vYg=="},
+                                                               {"fooba", "Zm9vYmE="},
+                                                               {"foobar", "Zm9vYmFy"},
+                                                               {"\xff\xfe", "//4="}};
+  for (const auto& [bytes, text] : known) CHECK(base64(bytes) == text);
+  CHECK(data_uri("image/png", "foo") == "data:image/png;base64,Zm9v");
+}
