@@ -40,7 +40,7 @@ figure { margin: 0; min-width: 0; break-inside: avoid; }
 figcaption { margin-bottom: 4px; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0 14px; margin: 2px 0 0; padding: 0;
   font-size: .875rem; }
-.legend li { overflow-wrap: anywhere; }
+.legend + .charts { margin-top: 14px; } .legend li { overflow-wrap: anywhere; }
 .legend b { font-variant-numeric: tabular-nums; }
 .swatch { display: inline-block; width: 12px; height: 12px; margin-right: 6px; border-radius: 3px;
   background: currentColor; vertical-align: -1px; }
@@ -55,15 +55,15 @@ circle { fill: currentColor; }
 .grid { stroke: var(--grid); } .axis { stroke: var(--soft); }
 line.level { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg text.level { font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
-.matrix text { font-size: 12px; } text.count { fill: var(--text); } text.strong { fill: var(--paper); }
-.matrix rect { fill: currentColor; } rect.best { stroke: var(--text); stroke-width: 2; }
+.matrix text { font-size: 12px; } text.count { fill: var(--text); } text.strong { fill: #fff; }
+.matrix rect { fill: currentColor; } .matrix .s0 { color: #0072b2; } .matrix .s1 { color: #d55e00; } rect.best { stroke: var(--text); stroke-width: 2; }
 rect.taken { color: var(--text); } rect.left-out { color: var(--rule); }
 .map { background: var(--code); border-radius: 6px; } .map path { fill: currentColor; fill-opacity: .8; }
 svg.key { display: inline-block; width: 14px; height: 14px; margin-right: 5px; vertical-align: -2px;
   fill: currentColor; }
-.sheet { display: flex; flex-wrap: wrap; gap: 4px 10px; }
-.column { display: flex; flex-direction: column; gap: 4px; } .column img { width: 56px; }
-.column .patches { display: grid; gap: 2px; width: 56px; } .column .patches img { width: 100%; }
+.sheet { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 72px); gap: 8px; align-items: end; }
+.column { display: grid; gap: 4px; } .column p { margin: 0; line-height: 1.2; } .column img { display: block; width: 100%; }
+.column .patches { display: grid; gap: 2px; }
 .neighbors p { margin: 0; font-size: .875rem; } .neighbors > div { display: grid; gap: 3px;
   grid-template-columns: 1fr 6px repeat(8, 1fr); } .neighbors .query { grid-column: 1 / span 1; margin-right: 0; }
 .neighbors .query + span { grid-column: 3; }
@@ -76,7 +76,7 @@ svg.key { display: inline-block; width: 14px; height: 14px; margin-right: 5px; v
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: 8px 0; }
 th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; } td:last-child:not(.number) { overflow-wrap: anywhere; min-width: 8em; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 details { margin: 8px 0; } summary { cursor: pointer; }
