@@ -268,6 +268,20 @@ TEST_CASE("What is no run, and what would cost somebody a file, is refused in on
   CHECK_FALSE(fs::exists(run.beside("y.html")));
 }
 
+TEST_CASE("A run in a path of any bytes has a page, and so has a report") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  const auto odd = run.beside("<b> \xff'"), out = run.beside("\xfe.html");
+  fs::rename(run.root(), odd);
+  const auto result =
+      call_app(words{"report", odd.string(), "--out", out.string(), "--quiet"} + no_pictures);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const auto html = text_of(out);
+  CHECK(html.find('\xff') == std::string::npos);
+  CHECK(html.find("&lt;b&gt; \\xff&#39;</h1>") != std::string::npos);
+}
+
 TEST_CASE("A report of ours is replaced") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);

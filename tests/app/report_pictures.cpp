@@ -13,6 +13,7 @@
 
 #include "triptych/commands/saved_run.hpp"
 #include "triptych/options/make.hpp"
+#include "triptych/report/confusion_chart.hpp"
 #include "triptych/report/embedding_map.hpp"
 #include "triptych/report/gallery.hpp"
 #include "triptych/report/patch_map.hpp"
@@ -92,6 +93,26 @@ TEST_CASE("A map has each point once, in one scale for both directions") {
   CHECK(html.find("data-name=\"class 9\" data-at=\"392.0,104.0\" data-which=\"2\"") !=
         std::string::npos);
   CHECK(map_figure("Map", "", {}, {}).find("<svg") != std::string::npos);
+}
+
+TEST_CASE("Classes that are confused are listed, the most frequent pair first") {
+  eval::confusion_matrix counts(30);
+  for (int i = 0; i < 3; ++i) counts.add({.best = 7, .place = 1}, 4);
+  counts.add({.best = 4, .place = 0}, 4);
+  counts.add({.best = 2, .place = 0}, 2);
+  const auto many = confusion_figure(table_of(counts, {"<a>"}, "kNN"));
+  CHECK(many.find("<svg") == std::string::npos);
+  CHECK(
+      many.find("<td>4</td><td>7</td><td class=\"number\">3</td><td class=\"number\">75.0</td>") !=
+      std::string::npos);
+  CHECK(many.find("<td>4</td><td class=\"number\">25.0</td><td class=\"number\">4</td>") !=
+        std::string::npos);
+
+  eval::confusion_matrix two(2);
+  two.add({.best = 1, .place = 1}, 0);
+  const auto few = confusion_figure(table_of(two, {"<a>", "b"}, "kNN"));
+  CHECK(few.find("&lt;a&gt; taken for b: 1 of 1") != std::string::npos);
+  CHECK(few.find("<a>") == std::string::npos);
 }
 
 TEST_CASE("Bytes as text are those of RFC 4648") {

@@ -1,10 +1,13 @@
 // The command `report`: one page of what runs have recorded, in one file that needs nothing else.
+#include <cerrno>
 #include <filesystem>
 #include <iostream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <triptych/core/error.hpp>

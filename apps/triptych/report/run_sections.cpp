@@ -194,10 +194,10 @@ html::section differences_section(const std::vector<reported_run>& runs) {
     add(s.name, [&](const reported_run& run) { return s.value.write(run.options); });
   }
   for (const auto facts_of : {image_facts, machine_facts}) {
-    for (const auto& [name, ignored] : facts_of(runs.front())) {
-      add(name, [&](const reported_run& run) {
-        for (const auto& [other, value] : facts_of(run)) {
-          if (other == name) return value;
+    for (const auto& fact : facts_of(runs.front())) {
+      add(fact.first, [&](const reported_run& run) {
+        for (const auto& [name, value] : facts_of(run)) {
+          if (name == fact.first) return value;
         }
         return std::string();
       });
