@@ -5,8 +5,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
-#include <functional>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "triptych/options/settings.hpp"
 

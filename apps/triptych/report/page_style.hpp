@@ -87,7 +87,8 @@ img { image-rendering: pixelated; max-width: 100%; height: auto; }
 #tip canvas { display: block; width: 96px; height: 96px; margin: 2px 0 4px; } #tip[hidden] { display: none; }
 footer { margin-top: 40px; font-size: .875rem; color: var(--soft); }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } nav, #tip { display: none; }
-  h2 { break-after: avoid; } .charts { grid-template-columns: 1fr 1fr; } pre { border: 1px solid var(--rule); } }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } .note { break-after: avoid; }
+  .neighbors, .sheet, .matrix, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .charts { grid-template-columns: 1fr 1fr; } pre { border: 1px solid var(--rule); } }
 )css";
 
 }  // namespace triptych::app::html
