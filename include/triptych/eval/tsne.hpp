@@ -14,8 +14,8 @@
 // Source: van der Maaten, Hinton, "Visualizing data using t-SNE", JMLR 9 (2008); start and learning
 // rate as in Kobak, Berens, "The art of using t-SNE for single-cell transcriptomics", Nat. Commun.
 // 10 (2019).
-// Cost: N^2 D once, then some 20 N^2 operations an iteration; memory 4 N^2 bytes: of 2,000 rows
-// about ten seconds on two cores and 16 MB, of 5,000 a minute and 100 MB.
+// Cost: N^2 D once, then some 20 N^2 operations an iteration; memory 4 N^2 bytes: 2,000 rows took 21
+// seconds and 16 MB, 5,000 rows two minutes and 100 MB, on two cores that others used as well.
 #pragma once
 
 #include <cstdint>
