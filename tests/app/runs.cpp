@@ -37,7 +37,7 @@ std::string table_of(const fs::path& directory) {
   return result.out;
 }
 
-void train(const tiny_run& run, const std::string& name, const words& more = {}) {
+void trained(const tiny_run& run, const std::string& name, const words& more = {}) {
   const auto out = (run.beside("all") / name).string();
   const auto done = run.train(tiny_options + words{"--out", out} + more);
   INFO(done.err);
@@ -49,9 +49,9 @@ void train(const tiny_run& run, const std::string& name, const words& more = {})
 TEST_CASE("Runs are listed with state, last loss, best accuracy and size") {
   const tiny_run run;
   const auto all = run.beside("all");
-  train(run, "done", {"--knn-every", "1", "--seed", "7"});
-  train(run, "group/stopped", {"--max-steps", "6", "--method", "simclr"});
-  train(run, "judged", {"--max-steps", "4"});
+  trained(run, "done", {"--knn-every", "1", "--seed", "7"});
+  trained(run, "group/stopped", {"--max-steps", "6", "--method", "simclr"});
+  trained(run, "judged", {"--max-steps", "4"});
   const auto judged = call_app({"eval", (all / "judged").string(), "--protocol", "knn,logistic",
                                 "--baselines", "none", "--json", "--quiet"});
   REQUIRE(judged.code == 0);
@@ -109,7 +109,7 @@ TEST_CASE("Runs are listed with state, last loss, best accuracy and size") {
 TEST_CASE("Damaged and half runs are listed with what is wrong") {
   const tiny_run run;
   const auto all = run.beside("all");
-  train(run, "whole", {"--max-steps", "4"});
+  trained(run, "whole", {"--max-steps", "4"});
   const auto copy = [&](const std::string& name) {
     fs::copy(all / "whole", all / name,
              fs::copy_options::recursive | fs::copy_options::copy_symlinks);
@@ -161,8 +161,8 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
 TEST_CASE("What the file system refuses is said after the list, with code 74") {
   const tiny_run run;
   const auto all = run.beside("all");
-  train(run, "a", {"--max-steps", "4"});
-  train(run, "b", {"--max-steps", "4"});
+  trained(run, "a", {"--max-steps", "4"});
+  trained(run, "b", {"--max-steps", "4"});
   fs::remove(all / "a" / "metrics.jsonl");
   fs::create_directory(all / "a" / "metrics.jsonl");  // no file
   const auto result = call_app({"runs", all.string()});
@@ -175,7 +175,7 @@ TEST_CASE("What the file system refuses is said after the list, with code 74") {
 TEST_CASE("A run that was killed is told from one that runs") {
   const tiny_run run;
   const auto all = run.beside("all");
-  train(run, "a", {"--max-steps", "4"});
+  trained(run, "a", {"--max-steps", "4"});
   std::ofstream(all / "a" / "status.json") << R"({"state": "running", "step": 2, "reason": ""})";
   CHECK(listed(all).at("a")["state"] == "killed");
   const io::held_directory held(all / "a");
@@ -185,7 +185,7 @@ TEST_CASE("A run that was killed is told from one that runs") {
 
 TEST_CASE("A name that drives the terminal is shown and not obeyed") {
   const tiny_run run;
-  train(run, "red\x1b[31m\xff", {"--max-steps", "1"});
+  trained(run, "red\x1b[31m\xff", {"--max-steps", "1"});
   const auto table = table_of(run.beside("all"));
   CHECK(table.find("red\\u001b[31m\\xff") != table.npos);
   CHECK(table.find('\x1b') == table.npos);

@@ -304,10 +304,9 @@ void inherit_data(Options& own, const train_options& run) {
   if (!own.from.has("on-bad-image")) own.on_bad_image = run.on_bad_image;
 }
 
-using any_options =
-    std::variant<train_options, eval_options, embed_options, export_options, inspect_options,
-                 runs_options, compare_options, report_options, data_options, reproduce_options,
-                 doctor_options>;
+using any_options = std::variant<train_options, eval_options, embed_options, export_options,
+                                 inspect_options, runs_options, compare_options, report_options,
+                                 data_options, reproduce_options, doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);
