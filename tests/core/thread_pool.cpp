@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -52,6 +53,21 @@ TEST_CASE("thousands of small runs each end with all their tasks done") {
     total += sum;
   }
   CHECK(total == 400 * (0 + 1 + 3 + 6 + 10));
+}
+
+TEST_CASE("threads that have gone to sleep wake for a run, for its end and for the pool's end") {
+  const auto past_looking = std::chrono::milliseconds(5);
+  thread_pool pool(3);
+  for (int round = 0; round < 10; ++round) {
+    std::this_thread::sleep_for(past_looking);  // the workers sleep
+    std::atomic<int> done{0};
+    pool.run(3, [&](std::int64_t i) {
+      if (i > 0) std::this_thread::sleep_for(past_looking);  // the caller sleeps
+      ++done;
+    });
+    CHECK(done == 3);
+  }
+  std::this_thread::sleep_for(past_looking);
 }
 
 TEST_CASE("what the tasks wrote is there when run returns") {

@@ -23,7 +23,8 @@ concept NormalizingBackend = Backend<B> && requires(
     typename B::activation* f, const typename B::activation* cf,
     const normalized_map<typename B::activation, typename B::real>& map, norm_shape ns,
     running_statistics<typename B::real> rs, const convolution::geometry& g) {
-  // Whether this convolution does; a matter of its shape alone.
+  // Whether this convolution does, a matter of its shape alone: only then may its passes over x be
+  // given a map that lacks the step.
   { b.reads_normalized(g) } -> std::same_as<bool>;
   b.convolution_forward(g, map, cx, f);                // x, w -> y
   b.convolution_backward_weights(g, map, cf, x, true); // x, dy -> dw; last: adds to dw

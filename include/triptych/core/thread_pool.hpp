@@ -5,8 +5,8 @@
 // alone: that is how the library gives the same bits for any number of threads.
 //
 // A training step is some hundred runs that follow each other within microseconds, and to wake a
-// thread takes longer than that. So a thread that waits looks again and again for a moment, some
-// 50 to 100 microseconds, before it sleeps.
+// thread takes longer than that. So a thread that waits looks again and again for 60 microseconds
+// before it sleeps.
 #pragma once
 
 #include <atomic>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -40,13 +41,17 @@ TRIPTYCH_INLINE thread_pool::~thread_pool() { dismiss(); }
 
 /// Returns when `number` is no longer `old`.
 inline void await_change(const std::atomic<std::uint32_t>& number, std::uint32_t old) {
-  constexpr int looks = 2000;
-  for (int i = 0; i < looks; ++i) {
-    if (number.load(std::memory_order_acquire) != old) return;
+  using clock = std::chrono::steady_clock;
+  const auto until = clock::now() + std::chrono::microseconds(60);
+  do {
+    constexpr int looks = 32;  // for each look at the clock
+    for (int i = 0; i < looks; ++i) {
+      if (number.load(std::memory_order_acquire) != old) return;
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-  }
+    }
+  } while (clock::now() < until);
   number.wait(old);
 }
 

@@ -5,6 +5,7 @@
 // take memory from `scratch` inside an arena_frame; `accumulate` adds to what is there.
 #pragma once
 
+#include <cassert>
 #include <concepts>
 
 #include <triptych/core/arena.hpp>
@@ -35,14 +36,19 @@ concept NormalizingConvolution = ConvolutionAlgorithm<A> &&
 
 namespace convolution {
 
-/// The map as `A` takes it: an algorithm that is no NormalizingConvolution is given plain maps
-/// alone.
+/// The map x of a convolution that does not normalize, whoever calls it.
+inline const float* plain(const normalized_map<float>& map) {
+  assert(map.factor == nullptr && "ask reads_normalized first");
+  return map.x;
+}
+
+/// The map as `A` takes it.
 template <class A>
 auto operand(const normalized_map<float>& map) {
   if constexpr (NormalizingConvolution<A>) {
     return map;
   } else {
-    return map.x;
+    return plain(map);
   }
 }
 

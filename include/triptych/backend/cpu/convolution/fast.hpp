@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <triptych/backend/cpu/convolution/algorithm.hpp>
 #include <triptych/backend/cpu/convolution/direct.hpp>
 #include <triptych/backend/cpu/convolution/winograd.hpp>
 #include <triptych/backend/cpu/tiles.hpp>
@@ -54,7 +55,7 @@ struct fast {
   static void forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
                       const normalized_map<float>& x, const float* w, float* y) {
     if (tiles(g)) return tiled::forward(pool, scratch, g, x, w, y);
-    direct::forward(pool, scratch, g, x.x, w, y);
+    direct::forward(pool, scratch, g, plain(x), w, y);
   }
 
   static void backward_data(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
@@ -67,7 +68,7 @@ struct fast {
                                const normalized_map<float>& x, const float* dy, float* dw,
                                bool accumulate) {
     if (tiles(g)) return tiled::backward_weights(pool, scratch, g, x, dy, dw, accumulate);
-    direct::backward_weights(pool, scratch, g, x.x, dy, dw, accumulate);
+    direct::backward_weights(pool, scratch, g, plain(x), dy, dw, accumulate);
   }
 };
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 
+#include <triptych/backend/cpu/convolution/algorithm.hpp>
 #include <triptych/backend/cpu/convolution/direct.hpp>
 #include <triptych/backend/cpu/convolution/winograd.hpp>
 #include <triptych/backend/cpu/convolution/winograd/panels.hpp>
@@ -119,13 +121,16 @@ struct maps {
             reader_of(begin + i), pixel, source.channels, s, data, row + i);
       }
     };
-    if (x.factor == nullptr) return with([](std::int64_t) { return as_it_is{}; });
-    if constexpr (Way::source_step == Way::results) {
-      with([&](std::int64_t tile) {
-        const std::int64_t at = tile / (rows * columns) / x.images * source.channels;
-        return normalizing{x.factor + at, x.shift + at, zeros};
-      });
+    if constexpr (Way::source_step == Way::results) {  // stride 1
+      if (x.factor != nullptr) {
+        return with([&](std::int64_t tile) {
+          const std::int64_t at = tile / (rows * columns) / x.images * source.channels;
+          return normalizing{x.factor + at, x.shift + at, zeros};
+        });
+      }
     }
+    assert(x.factor == nullptr && "ask reads_normalized first");
+    with([](std::int64_t) { return as_it_is{}; });
   }
 
   /// Z of tiles [begin, begin + count) to the rows from `row` on.
@@ -387,7 +392,7 @@ template <int M>
 void winograd<M>::forward(thread_pool& pool, stack_arena<>& scratch, const geometry& g,
                           const normalized_map<float>& x, const float* w, float* y) {
   using namespace winograd_detail;
-  if (!takes(g)) return direct::forward(pool, scratch, g, x.x, w, y);
+  if (!takes(g)) return direct::forward(pool, scratch, g, plain(x), w, y);
   const arena_frame scope(scratch);
   if (g.stride == 1) {
     run(pool, scratch, maps<transform<M>>(scratch, g.images, large(g), small(g), -g.padding), x, w,
@@ -420,7 +425,7 @@ void winograd<M>::backward_weights(thread_pool& pool, stack_arena<>& scratch, co
                                    const normalized_map<float>& x, const float* dy, float* dw,
                                    bool accumulate) {
   using namespace winograd_detail;
-  if (!takes(g)) return direct::backward_weights(pool, scratch, g, x.x, dy, dw, accumulate);
+  if (!takes(g)) return direct::backward_weights(pool, scratch, g, plain(x), dy, dw, accumulate);
   const arena_frame scope(scratch);
   if (g.stride == 1) {
     gradient(pool, scratch, maps<transform<M>>(scratch, g.images, large(g), small(g), -g.padding),
