@@ -11,7 +11,8 @@
 // stride 2 and a 3x3 max-pool with stride 2, for images of 64 pixels and more.
 // Source: He, Zhang, Ren, Sun, "Deep residual learning" (2016). Names are torchvision's, and so is
 // the place of a bottleneck's stride: its 3x3 convolution.
-// Memory of a recorded pass: two maps a convolution (its output and that normalized).
+// Memory of a recorded pass: the output of every convolution and the result of every block; and,
+// where the next convolution does not normalize what it reads, the normalized maps.
 #pragma once
 
 #include <array>
