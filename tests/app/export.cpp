@@ -2,6 +2,7 @@
 #include <fstream>
 #include <string>
 
+#include <triptych/io/run_directory.hpp>
 #include <triptych/io/safetensors.hpp>
 
 #include "support/catch.hpp"
@@ -87,6 +88,31 @@ TEST_CASE("An exported safetensors file is that of training") {
             .code == 0);
     CHECK(text_of(out) == text_of(run.root() / "export" / "encoder.safetensors"));
   }
+}
+
+TEST_CASE("What training exported is replaced only when asked for, and by nobody beside training") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const auto root = run.root().string();
+  const auto ours = run.root() / "export" / "encoder.safetensors";
+  const auto before = text_of(ours);
+  const words line{root, "--format", "safetensors", "--normalize", "imagenet"};
+  refused_export(line, 2, "give --overwrite to replace it, or another --out");
+  CHECK(text_of(ours) == before);
+  {
+    const io::run_lock held(run.root());
+    const auto list = text_of(run.root() / "export" / ".triptych");
+    for (const auto& one : {words{root}, line + words{"--overwrite"}}) {
+      refused_export(one, 4, "is in use by process");
+    }
+    CHECK(text_of(run.root() / "export" / ".triptych") == list);
+    CHECK_FALSE(fs::exists(run.root() / "export" / "encoder.onnx"));
+    CHECK(text_of(ours) == before);
+    CHECK(call_app({"export", root, "--out", run.beside("x.onnx").string()}).code == 0);
+    refused_export({root, "--out", run.beside("x.onnx").string()}, 2, "give --overwrite");
+  }
+  REQUIRE(call_app(words{"export"} + line + words{"--overwrite"}).code == 0);
+  CHECK(io::safetensors_file::open(ours).metadata().at("triptych.mean") == "0.485, 0.456, 0.406");
 }
 
 TEST_CASE("A file of weights is exported once it is known what normalizes its images") {

@@ -12,6 +12,7 @@
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/onnx.hpp>
 #include <triptych/io/owned_names.hpp>
+#include <triptych/io/run_directory.hpp>
 #include <triptych/train/encoder_export.hpp>
 #include <triptych/train/encoder_import.hpp>
 #include <triptych/train/encoder_onnx.hpp>
@@ -98,25 +99,36 @@ exported_encoder of_file(const export_options& asked) {
   return e;
 }
 
-/// Where the file goes. Throws error::usage where something of somebody else lies.
-fs::path target(const export_options& asked) {
+/// Where the file goes, and the lock of the run in which that is, until the file is written.
+struct export_target {
+  fs::path file;
+  std::optional<io::run_lock> held{};
+};
+
+/// Throws error::usage where something lies that is somebody else's, or training's and not to be
+/// replaced, and error::busy where a run is to be written into that is in use.
+export_target target(const export_options& asked) {
   const bool onnx = asked.format == choice::weights_format::onnx;
   const std::string name = onnx ? "encoder.onnx" : "encoder.safetensors";
+  const auto refuse_replacing = [&](const fs::path& file) {
+    if (asked.overwrite || io::type_of(file) != fs::file_type::regular) return;
+    throw error::usage("there is a file " + file.string() +
+                       " already; give --overwrite to replace it, or another --out");
+  };
   if (!asked.out.empty()) {
-    if (!asked.overwrite && io::type_of(asked.out) == fs::file_type::regular) {
-      throw error::usage("there is a file " + asked.out +
-                         " already; give --overwrite to replace it, or another --out");
-    }
-    return asked.out;
+    refuse_replacing(asked.out);
+    return {.file = asked.out};
   }
   const fs::path run = asked.run, directory = run / "export";
   if (!io::is_there(run / "checkpoints")) {
     throw error::usage("export needs a file to write where " + asked.run +
                        " is no run; give e.g. --out " + name);
   }
+  export_target to{.file = directory / name, .held = std::optional<io::run_lock>(run)};
+  if (!onnx) refuse_replacing(to.file);  // training's, which encoder.md describes
   io::make_directories(directory);
   io::owned_names(directory).claim({name});
-  return directory / name;
+  return to;
 }
 
 /// "images (N, 3, 32, 32) to 512 features"
@@ -132,7 +144,8 @@ int export_encoder(const export_options& asked) {
   const bool is_file = io::type_of(asked.run) == fs::file_type::regular;
   auto e = is_file ? of_file(asked) : of_checkpoint(asked);
   const auto text = signature(e);
-  const auto out = target(asked);
+  const auto to = target(asked);
+  const auto& out = to.file;
   progress bar(asked.quiet);
   for (const auto& one : e.notices) bar.note(one);
   if (asked.format == choice::weights_format::onnx) {

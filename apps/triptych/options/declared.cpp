@@ -404,7 +404,7 @@ const settings<export_options>& export_settings() {
        "onnx: with the normalization of the images in it; safetensors: torchvision's names"},
       {"out", "Output", text(&o::out, "FILE", "encoder.onnx"),
        "file to write; default: of a run, export/encoder.onnx or .safetensors in it"},
-      {"overwrite", "Output", flag(&o::overwrite), "replace the file --out if it is there"},
+      {"overwrite", "Output", flag(&o::overwrite), "replace the file if it is there"},
       {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
        "pixels on a side of an image, 0 = as in training, where that is not known any"},
       {"normalize", "Images", normalize_field<o>(false),

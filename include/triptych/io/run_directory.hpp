@@ -40,6 +40,18 @@ inline std::string_view name_of(run_state state) {
 /// process has it. Where the file system knows no such locks nothing is locked.
 bool lock_directory(const held_directory& in, int kind);
 
+/// The locks of a run that is there, held for a command that writes into it and trains nothing.
+class run_lock {
+ public:
+  /// Throws error::busy (another process has the run), error::usage (its lock is somebody else's)
+  /// and error::io.
+  explicit run_lock(fs::path root);
+
+ private:
+  held_directory in_;
+  descriptor file_;
+};
+
 class run_directory {
  public:
   /// The files that training writes beside checkpoints and the export.

@@ -150,6 +150,9 @@ TRIPTYCH_INLINE bool lock_directory(const held_directory& in, int kind) {
          errno != EWOULDBLOCK;
 }
 
+TRIPTYCH_INLINE run_lock::run_lock(fs::path root)
+    : in_(std::move(root)), file_(detail::take_lock(in_, 0, LOCK_EX)) {}
+
 TRIPTYCH_INLINE run_directory::run_directory(fs::path root, existing_run policy)
     : root_(detail::prepared(std::move(root), policy)), owned_(root_),
       lock_(detail::take_lock(owned_.in(), O_CREAT, LOCK_EX)) {
