@@ -158,6 +158,20 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   CHECK(table.find("damaged: ") != table.npos);
 }
 
+TEST_CASE("Checkpoints of somebody else are no run and hide none") {
+  const tiny_run run;
+  const auto all = run.beside("all");
+  trained(run, "runs/a", {"--max-steps", "1"});
+  fs::create_directory(all / "checkpoints");
+  std::ofstream(all / "checkpoints" / "model.pt") << "somebody's";
+  const auto runs = listed(all);
+  REQUIRE(runs.size() == 1);
+  CHECK(runs.at("a")["damage"].is_null());
+  // What is left of a run is listed by what lies beside its checkpoints, be that our list alone.
+  for (const char* name : {"status.json", "config.toml"}) fs::remove(all / "runs" / "a" / name);
+  CHECK(listed(all).at("a")["damage"].is_string());
+}
+
 TEST_CASE("What the file system refuses is said after the list, with code 74") {
   const tiny_run run;
   const auto all = run.beside("all");

@@ -54,10 +54,14 @@ struct run_summary {
   std::optional<error> refused{};               ///< that, where it was the file system
 };
 
-/// Whether a run lies there, or what is left of one. A table has a config.toml, too.
+/// Whether a run lies there, or what is left of one: of what training writes, two things or a
+/// status.json. A table has a config.toml, too, and checkpoints are anybody's.
 inline bool holds_run(const std::filesystem::path& path) {
-  if (io::is_there(path / "status.json") || io::is_there(path / "checkpoints")) return true;
-  return io::is_there(path / "config.toml") && io::owned_names(path).has("status.json");
+  if (io::is_there(path / "status.json")) return true;
+  const bool configured = io::is_there(path / "config.toml"),
+             saved = io::is_there(path / "checkpoints");
+  return (configured && saved) ||
+         ((configured || saved) && io::owned_names(path).has("status.json"));
 }
 
 namespace summary_detail {
