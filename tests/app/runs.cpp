@@ -121,6 +121,9 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   fs::remove(copy("no-status") / "status.json");
   std::ofstream(copy("bad-metrics") / "metrics.jsonl") << std::string(100'000, 'x');
   std::ofstream(copy("foreign-metrics") / "metrics.jsonl") << "[1, 2]\n";
+  std::ofstream(copy("endless-metrics") / "metrics.jsonl")
+      << R"({"step":1,"loss":1,"epoch":9223372036854775807})"
+      << "\n";
   std::ofstream(copy("torn-metrics") / "metrics.jsonl") << "{\"step\": 1, \"lo";
   std::ofstream(copy("bad-eval") / "eval.json") << "{}";
   fs::remove_all(copy("config-alone") / "checkpoints");
@@ -132,7 +135,7 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   std::ofstream(all / "somebody" / "config.toml") << "x = 1\n";
 
   const auto runs = listed(all);
-  CHECK(runs.size() == 10);
+  CHECK(runs.size() == 11);
   CHECK(runs.at("whole")["damage"].is_null());
   CHECK(runs.at("torn-metrics")["damage"].is_null());
   CHECK(runs.at("torn-metrics")["loss"].is_null());
@@ -149,6 +152,7 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   damage("no-status", "status.json");
   damage("bad-metrics", "metrics.jsonl");
   damage("foreign-metrics", "metrics.jsonl");
+  damage("endless-metrics", "\"epoch\" is 9223372036854775807");
   damage("bad-eval", "eval.json");
   damage("config-alone", "status.json");
   // The rest is still said.

@@ -124,6 +124,13 @@ inline std::uint64_t size_of(const std::filesystem::path& directory) {
   return bytes;
 }
 
+/// The number of what is counted from 0, from 1 on.
+inline std::int64_t ordinal(const io::json_fields& fields, const char* key) {
+  constexpr double most = 1e15;
+  static_cast<void>(fields.number(key, 0, most));
+  return fields.count(key) + 1;
+}
+
 /// Throws error::checkpoint where a file of a run is not there.
 inline std::filesystem::path required(const std::filesystem::path& path) {
   if (io::is_there(path)) return path;
@@ -184,7 +191,7 @@ inline run_summary summary_of(const std::filesystem::path& path) {
     const io::json_fields fields(json, metrics.string(), "");
     constexpr double most = std::numeric_limits<double>::max();
     s.loss = fields.measured("loss", -most, most);
-    s.epoch = fields.count("epoch") + 1;
+    s.epoch = summary_detail::ordinal(fields, "epoch");
   });
   attempt([&] {
     if (io::is_there(path / "eval.json"))
