@@ -119,7 +119,9 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   std::ofstream(copy("bad-config") / "config.toml") << "lr 0.1\n";
   std::ofstream(copy("bad-status") / "status.json") << "{\"state\": ";
   fs::remove(copy("no-status") / "status.json");
-  std::ofstream(copy("bad-metrics") / "metrics.jsonl") << std::string(100'000, 'x');
+  std::ofstream(copy("bad-metrics") / "metrics.jsonl") << std::string(100'000, 'x') << "\n";
+  std::ofstream(copy("long-metrics") / "metrics.jsonl", std::ios::app)
+      << R"({"step":5,"epoch":1,"loss":0.5,")" << std::string(100'000, 'x') << "\":1}\n";
   std::ofstream(copy("foreign-metrics") / "metrics.jsonl") << "[1, 2]\n";
   std::ofstream(copy("endless-metrics") / "metrics.jsonl")
       << R"({"step":1,"loss":1,"epoch":9223372036854775807})"
@@ -135,10 +137,12 @@ TEST_CASE("Damaged and half runs are listed with what is wrong") {
   std::ofstream(all / "somebody" / "config.toml") << "x = 1\n";
 
   const auto runs = listed(all);
-  CHECK(runs.size() == 11);
+  CHECK(runs.size() == 12);
   CHECK(runs.at("whole")["damage"].is_null());
   CHECK(runs.at("torn-metrics")["damage"].is_null());
   CHECK(runs.at("torn-metrics")["loss"].is_null());
+  CHECK(runs.at("long-metrics")["damage"].is_null());
+  CHECK(runs.at("long-metrics")["loss"] == 0.5);
   const auto damage = [&](const char* name, const std::string& part) {
     INFO(name);
     REQUIRE(runs.at(name)["damage"].is_string());

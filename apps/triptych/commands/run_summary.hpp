@@ -66,21 +66,24 @@ inline bool holds_run(const std::filesystem::path& path) {
 
 namespace summary_detail {
 
-/// The last whole line of a file; empty where there is none. Longer ones than a record of the
-/// metrics can be are refused.
+/// The last whole line of a file; empty where there is none. One that is far longer than a record of
+/// the metrics is refused.
 inline std::string last_line(const std::filesystem::path& path) {
-  constexpr std::uint64_t longest = 1 << 14;
+  constexpr std::uint64_t usual = 1u << 14, longest = 1u << 26;
   const auto input = io::open_input(path);
-  std::string tail(std::min(input.size, longest), '\0');
-  io::read_at(input, input.size - tail.size(), std::as_writable_bytes(std::span(tail)));
-  const auto end = tail.rfind('\n');
-  if (end == tail.npos && input.size <= longest) return {};  // torn
-  const auto before = end == 0 || end == tail.npos ? tail.npos : tail.rfind('\n', end - 1);
-  if (end == tail.npos || (before == tail.npos && input.size > longest)) {
-    throw error::checkpoint(path.string() + " ends with no record of metrics; continue the run");
+  for (auto length = usual; length <= longest; length *= 2) {
+    std::string tail(std::min(input.size, length), '\0');
+    io::read_at(input, input.size - tail.size(), std::as_writable_bytes(std::span(tail)));
+    const bool all = tail.size() == input.size;
+    const auto end = tail.rfind('\n');
+    if (end == tail.npos && all) return {};  // torn
+    const auto before = end == 0 || end == tail.npos ? tail.npos : tail.rfind('\n', end - 1);
+    if (end == tail.npos || (before == tail.npos && !all)) continue;
+    const auto begin = before == tail.npos ? 0 : before + 1;
+    return tail.substr(begin, end - begin);
   }
-  const auto begin = before == tail.npos ? 0 : before + 1;
-  return tail.substr(begin, end - begin);
+  throw error::checkpoint(path.string() + " ends with no record of metrics; move the file away, "
+                                          "then continue the run");
 }
 
 /// The best of the numbers that a column of the metrics holds. The text is searched, not parsed,
