@@ -194,6 +194,15 @@ TEST_CASE("What the file system refuses is said after the list, with code 74") {
   CHECK(result.out.find("--max-steps 4 of 16") != std::string::npos);
 }
 
+TEST_CASE("A number of an edited configuration is a number of JSON") {
+  const tiny_run run;
+  const auto all = run.beside("all");
+  trained(run, "a", {"--max-steps", "1"});
+  std::ofstream(all / "a" / "config.toml") << "seed = 007\nepochs = 04\nmethod = \"mncl\"\n";
+  CHECK(listed(all).at("a")["seed"] == 7);
+  CHECK(listed(all).at("a")["epochs"] == 4);
+}
+
 TEST_CASE("A run that was killed is told from one that runs") {
   const tiny_run run;
   const auto all = run.beside("all");

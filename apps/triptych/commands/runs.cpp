@@ -59,7 +59,8 @@ std::string summary_json(const run_summary& s) {
     return value.empty() ? std::string("null") : io::json_string(value);
   };
   const auto whole = [&](const std::string& value) {
-    return io::number_in<std::uint64_t>(value) ? value : text(value);
+    const auto number = io::number_in<std::uint64_t>(value);
+    return number ? std::to_string(*number) : text(value);  // 007 is no JSON
   };
   const auto number = [](const std::optional<double>& value) {
     const auto written = value ? io::number_text(*value) : std::string();
