@@ -100,6 +100,22 @@ TEST_CASE("One shared seed has a difference and no interval, none has neither") 
   CHECK(alone.out.find("differ in nothing but seeds") != std::string::npos);
 }
 
+TEST_CASE("A seed that a group has twice counts twice in its mean and once in pairs") {
+  const tiny_run run;
+  const words other{"--lr", "0.05"};
+  const auto a1 = judged_run(run, "a1", 40, {"--seed", "1"}),
+             again = judged_run(run, "again", 46, {"--seed", "1"}),
+             a2 = judged_run(run, "a2", 52, {"--seed", "2"}),
+             b1 = judged_run(run, "b1", 41, other + words{"--seed", "1"}),
+             b2 = judged_run(run, "b2", 55, other + words{"--seed", "2"});
+  const auto text = call_app({"compare", a1, again, a2, b1, b2}).out;
+  INFO(text);
+  CHECK(text.find("46.00 +- 6.00 (3)") != text.npos);
+  const auto gain = compared({a1, again, a2, b1, b2})["paired"][0];
+  CHECK(gain["seeds"] == nlohmann::json::parse("[1, 2]"));
+  CHECK(gain["mean"].get<double>() == Approx(2));
+}
+
 TEST_CASE("What cannot be compared is refused") {
   const tiny_run run;
   const auto a = judged_run(run, "a", 40), b = judged_run(run, "b", 41);

@@ -29,11 +29,9 @@ std::string short_number(double x, bool percent) {
   return text;
 }
 
-/// "62.40 +- 0.31 (3)": mean, deviation and number of seeds.
+/// "62.40 +- 0.31 (3)": mean, deviation and number of runs.
 std::string summary_text(const run_group& group, const std::string& measure, bool percent) {
-  by_seed values;
-  for (const auto& [seed, value] : group.values_of(measure)) values.emplace_back(value);
-  const auto s = summarize(values);
+  const auto s = summarize(group.values_of(measure));
   if (s.count == 0) return "-";
   const auto mean = short_number(s.mean, percent);
   if (!s.deviation) return mean;

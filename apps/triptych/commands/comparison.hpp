@@ -38,6 +38,14 @@ struct compared_run {
   train_options options{};
   std::map<std::string, double> metrics{};     ///< the last value of each column
   std::map<std::string, double> accuracies{};  ///< of trained features, top-1, by protocol
+
+  [[nodiscard]] std::optional<double> value_of(const std::string& measure) const {
+    for (const auto* numbers : {&metrics, &accuracies}) {
+      const auto found = numbers->find(measure);
+      if (found != numbers->end()) return found->second;
+    }
+    return {};
+  }
 };
 
 /// Runs that differ in nothing but the seed.
@@ -45,14 +53,18 @@ struct run_group {
   std::string name{};  ///< "A", "B", ...
   std::vector<compared_run> runs{};
 
-  /// The values of a measure by the seeds of the runs; of equal seeds the first run counts.
-  [[nodiscard]] std::map<std::uint64_t, double> values_of(const std::string& measure) const {
+  /// A measure of every run that has it, in their order.
+  [[nodiscard]] by_seed values_of(const std::string& measure) const {
+    by_seed all;
+    for (const auto& run : runs) all.push_back(run.value_of(measure));
+    return all;
+  }
+
+  /// By the seeds of the runs; of equal seeds the first run that has it counts.
+  [[nodiscard]] std::map<std::uint64_t, double> by_seeds(const std::string& measure) const {
     std::map<std::uint64_t, double> all;
     for (const auto& run : runs) {
-      for (const auto* numbers : {&run.metrics, &run.accuracies}) {
-        const auto found = numbers->find(measure);
-        if (found != numbers->end()) all.emplace(run.options.seed, found->second);
-      }
+      if (const auto value = run.value_of(measure)) all.emplace(run.options.seed, *value);
     }
     return all;
   }
@@ -161,10 +173,10 @@ measures_of(const std::vector<run_group>& groups) {
 /// `group` less `reference`, by the seeds that both have; nothing where there is none.
 inline std::optional<paired_gain> gain_over(const run_group& reference, const run_group& group,
                                             const std::string& measure) {
-  const auto before = reference.values_of(measure);
+  const auto before = reference.by_seeds(measure);
   paired_gain gain;
   by_seed each;
-  for (const auto& [seed, value] : group.values_of(measure)) {
+  for (const auto& [seed, value] : group.by_seeds(measure)) {
     const auto other = before.find(seed);
     if (other == before.end()) continue;
     gain.seeds.push_back(seed);
