@@ -19,8 +19,11 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <triptych/core/error.hpp>
 #include <triptych/io/file.hpp>
+#include <triptych/io/json.hpp>
 
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/metrics_file.hpp"
@@ -97,9 +100,10 @@ inline compared_run read_compared(const std::filesystem::path& path) {
   } catch (const error& failure) {
     throw error::checkpoint(with_advice(failure, advice).what());
   }
-  for (const auto& record : read_metrics(path)) {
-    for (const auto& [name, value] : record.numbers) run.metrics[name] = value;
-  }
+  each_record(path, [&](const io::json_fields& fields, const nlohmann::json& json) {
+    static_cast<void>(record_of(fields));
+    each_number(json, [&](const std::string& name, double number) { run.metrics[name] = number; });
+  });
   if (io::is_there(path / "eval.json")) {
     for (const auto& r : read_evaluation(path / "eval.json", advice).results) {
       if (r.features == "trained" && !r.label_fraction && r.protocol != best_epoch_name) {

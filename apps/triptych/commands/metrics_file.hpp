@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,11 +20,10 @@
 
 namespace triptych::app {
 
-/// Numbers of a record; nothing for what was not measured or was not finite.
+/// Some numbers of a record; nothing for what was not measured or was not finite.
 struct metrics_record {
   std::int64_t step = 0;
   std::optional<double> seconds, knn;
-  std::vector<std::pair<std::string, double>> numbers{};  ///< all that are known, by name
 };
 
 /// Calls visit(fields, object) for each record of the metrics in a run's directory; never where
@@ -47,20 +45,27 @@ void each_record(const std::filesystem::path& run, const Visit& visit) {
   }
 }
 
-/// The records of the metrics in a run's directory; see each_record().
+/// What every reader of a record checks. Throws error::checkpoint.
+inline metrics_record record_of(const io::json_fields& fields) {
+  return {fields.count("step"), fields.measured("wall_s", 0, std::numeric_limits<double>::max()),
+          fields.measured("knn_top1", 0, eval::most_percent)};
+}
+
+/// The records of the metrics in a run's directory, a few words each; see each_record().
 inline std::vector<metrics_record> read_metrics(const std::filesystem::path& run) {
   std::vector<metrics_record> records;
-  each_record(run, [&](const io::json_fields& fields, const nlohmann::json& json) {
-    records.push_back({fields.count("step"),
-                       fields.measured("wall_s", 0, std::numeric_limits<double>::max()),
-                       fields.measured("knn_top1", 0, eval::most_percent)});
-    for (const auto& [name, value] : json.items()) {
-      if (name != "step" && value.is_number()) {
-        records.back().numbers.emplace_back(name, value.get<double>());
-      }
-    }
+  each_record(run, [&](const io::json_fields& fields, const nlohmann::json&) {
+    records.push_back(record_of(fields));
   });
   return records;
+}
+
+/// Calls visit(name, number) for the numbers of a record that are known, but for the step.
+template <class Visit>
+void each_number(const nlohmann::json& record, const Visit& visit) {
+  for (const auto& [name, value] : record.items()) {
+    if (name != "step" && value.is_number()) visit(name, value.template get<double>());
+  }
 }
 
 /// A number of the metrics; nothing where it was not measured or was not finite.

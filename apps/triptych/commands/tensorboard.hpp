@@ -9,7 +9,10 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include <triptych/io/event_log.hpp>
 #include <triptych/io/json.hpp>
@@ -21,11 +24,10 @@ namespace triptych::app {
 
 class tensorboard {
  public:
-  /// Begins the events of the run in `directory` with the records that its metrics hold.
+  /// Begins the events in `directory` with the records that the metrics of `run` hold.
   tensorboard(const std::filesystem::path& directory, const std::string& config,
-              const std::vector<metrics_record>& records)
-      : zero_(now() - seconds_of(records)),
-        log_(directory, {{"configuration", "```toml\n" + config + "```\n"}}, points(records)) {}
+              const std::filesystem::path& run)
+      : tensorboard(directory, config, points_of(run)) {}
 
   /// A record of the metrics, after so many seconds of training.
   void append(std::int64_t step, double seconds, std::span<const io::metric> metrics) const {
@@ -46,16 +48,28 @@ class tensorboard {
     return duration<double>(system_clock::now().time_since_epoch()).count();
   }
 
-  static double seconds_of(const std::vector<metrics_record>& records) {
-    return records.empty() ? 0 : records.back().seconds.value_or(0);
+  /// With seconds of training for times.
+  tensorboard(const std::filesystem::path& directory, const std::string& config,
+              std::vector<io::event> points)
+      : zero_(now() - (points.empty() ? 0 : points.back().time)),
+        log_(directory, {{"configuration", "```toml\n" + config + "```\n"}},
+             begun_at(zero_, std::move(points))) {}
+
+  static std::vector<io::event> points_of(const std::filesystem::path& run) {
+    std::vector<io::event> all;
+    each_record(run, [&](const io::json_fields& fields, const nlohmann::json& json) {
+      const auto record = record_of(fields);
+      all.push_back({.step = record.step, .time = record.seconds.value_or(0)});
+      each_number(json, [&](const std::string& name, double number) {
+        all.back().scalars.emplace_back(name, number);
+      });
+    });
+    return all;
   }
 
-  [[nodiscard]] std::vector<io::event> points(const std::vector<metrics_record>& records) const {
-    std::vector<io::event> all;
-    for (const auto& r : records) {
-      all.push_back({r.step, zero_ + r.seconds.value_or(0), r.numbers});
-    }
-    return all;
+  static std::vector<io::event> begun_at(double zero, std::vector<io::event> points) {
+    for (auto& point : points) point.time += zero;
+    return points;
   }
 
   double zero_;  ///< when training had begun, if it had never paused

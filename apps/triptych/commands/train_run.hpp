@@ -22,6 +22,7 @@
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
 #include <triptych/io/checkpoint.hpp>
+#include <triptych/io/json.hpp>
 #include <triptych/io/metrics_log.hpp>
 #include <triptych/io/run_directory.hpp>
 #include <triptych/io/train_log.hpp>
@@ -275,10 +276,11 @@ class train_run {
   void open_logs(std::optional<std::int64_t> resume_step) {
     log_.emplace(directory_->root() / "train.log", nullptr);
     metrics_.emplace(directory_->root(), columns(), resume_step);
-    const auto records = read_metrics(directory_->root());
-    for (const auto& record : records) before_ = record.seconds.value_or(before_);
+    each_record(directory_->root(), [&](const io::json_fields& fields, const nlohmann::json&) {
+      before_ = record_of(fields).seconds.value_or(before_);
+    });
     if (options_.tensorboard) {
-      events_.emplace(directory_->events(), config_toml(options_), records);
+      events_.emplace(directory_->events(), config_toml(options_), directory_->root());
     }
   }
 
