@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include <fcntl.h>
 #include <sys/file.h>
 
 #include <triptych/io/file.hpp>
@@ -209,8 +210,14 @@ TEST_CASE("A run that was killed is told from one that runs") {
   trained(run, "a", {"--max-steps", "4"});
   std::ofstream(all / "a" / "status.json") << R"({"state": "running", "step": 2, "reason": ""})";
   CHECK(listed(all).at("a")["state"] == "killed");
-  const io::held_directory held(all / "a");
-  REQUIRE(io::lock_directory(held, LOCK_EX));
+  {
+    const io::held_directory held(all / "a");
+    REQUIRE(io::lock_directory(held, LOCK_EX));
+    CHECK(listed(all).at("a")["state"] == "running");
+  }
+  // By a version that locks the file alone.
+  const io::descriptor file = io::open_file(all / "a" / "lock", O_RDWR);
+  REQUIRE(::flock(file.get(), LOCK_EX | LOCK_NB) == 0);
   CHECK(listed(all).at("a")["state"] == "running");
 }
 

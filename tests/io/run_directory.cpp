@@ -3,10 +3,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -193,6 +195,26 @@ TEST_CASE("a lock file that was removed lets nobody in") {
   }
   CHECK_NOTHROW(run.check_held());  // and its owner has one again
   CHECK(text_of(run.root() / "lock") == std::to_string(::getpid()));
+}
+
+TEST_CASE("who only looks whether a run is held keeps nobody from it") {
+  const temporary_directory box;
+  const auto root = box.path() / "run";
+  { const io::run_directory begun(root); }
+  CHECK_FALSE(io::run_directory::is_held(root));
+  for (const char* lock : {".", "lock"}) {
+    std::optional<io::descriptor> looks(io::open_file(root / lock, O_RDONLY));
+    REQUIRE(::flock(looks->get(), LOCK_SH | LOCK_NB) == 0);
+    std::thread done([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      looks.reset();
+    });
+    CHECK_NOTHROW(io::run_lock{root});
+    done.join();
+  }
+  const io::run_lock held(root);
+  CHECK(io::run_directory::is_held(root));
+  CHECK(thrown_by([&] { io::run_lock{root}; }).kind == error_kind::busy);
 }
 
 TEST_CASE("the owner notices when another process has a new lock, and when its directory is gone") {

@@ -16,7 +16,6 @@
 #include <string_view>
 #include <vector>
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
@@ -183,7 +182,7 @@ inline run_summary summary_of(const std::filesystem::path& path) {
     if (json.contains("reason")) s.reason = fields.text("reason");
     s.step = fields.count("step");
     const bool runs = s.state == io::name_of(io::run_state::running);
-    if (runs && io::lock_directory(io::held_directory(path), LOCK_SH)) s.state = "killed";
+    if (runs && !io::run_directory::is_held(path)) s.state = "killed";
   });
   const auto metrics = path / "metrics.jsonl";
   attempt([&] {

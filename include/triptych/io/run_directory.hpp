@@ -73,6 +73,9 @@ class run_directory {
   /// one. That its config.toml is one as well is for the caller to know.
   static bool has_run_without_list(const fs::path& root);
 
+  /// True if another process has the run in `root`, of whatever version. Throws error::io.
+  static bool is_held(const fs::path& root);
+
   /// True if the run in `root` ended at this step.
   static bool is_done(const fs::path& root, std::int64_t step);
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,6 +69,17 @@ inline error busy(const held_directory& root, const descriptor& lock) {
                      "; wait until it ends, or choose another `out`");
 }
 
+/// Whether attempt() succeeds within 0.2 s: longer than who only looks at a run holds its locks.
+template <class Attempt>
+[[nodiscard]] bool before_long(const Attempt& attempt) {
+  constexpr int most_tries = 11;
+  for (int tries = 1; !attempt(); ++tries) {
+    if (tries == most_tries) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
 /// The lock, held until the descriptor is closed. `create` is O_CREAT or 0; without it a lock
 /// that is not there is fine.
 [[nodiscard]] inline descriptor take_file_lock(const held_directory& root, int create, int kind) {
@@ -81,16 +94,20 @@ inline error busy(const held_directory& root, const descriptor& lock) {
                        " is not the lock of a run but a link or a file of another kind; move it "
                        "away, or choose another `out`");
   }
-  if (repeat_call("lock", [&] { return ::flock(lock.get(), kind | LOCK_NB); }) < 0) {
+  const bool taken = before_long([&] {
+    if (repeat_call("lock", [&] { return ::flock(lock.get(), kind | LOCK_NB); }) == 0) return true;
     if (errno != EWOULDBLOCK) throw_io("lock", path, errno);
-    throw busy(root, lock);
-  }
+    return false;
+  });
+  if (!taken) throw busy(root, lock);
   return lock;
 }
 
 /// Both locks, that of the directory and that of the file in it, which older versions know alone.
 [[nodiscard]] inline descriptor take_lock(const held_directory& root, int create, int kind) {
-  if (!lock_directory(root, kind)) throw busy(root, root.try_open("lock", O_RDONLY | O_NONBLOCK));
+  if (!before_long([&] { return lock_directory(root, kind); })) {
+    throw busy(root, root.try_open("lock", O_RDONLY | O_NONBLOCK));
+  }
   return take_file_lock(root, create, kind);
 }
 
@@ -184,6 +201,14 @@ TRIPTYCH_INLINE bool run_directory::has_run_without_list(const fs::path& root) {
     if (!fs::is_regular_file(root / name, ignored)) return false;
   }
   return detail::status_in(root).has_value();
+}
+
+TRIPTYCH_INLINE bool run_directory::is_held(const fs::path& root) {
+  const held_directory in(root);
+  if (!lock_directory(in, LOCK_SH)) return true;
+  const descriptor lock = in.try_open("lock", O_RDONLY | O_NONBLOCK);
+  const auto take = [&] { return ::flock(lock.get(), LOCK_SH | LOCK_NB); };
+  return lock.get() >= 0 && detail::repeat_call("lock", take) < 0 && errno == EWOULDBLOCK;
 }
 
 TRIPTYCH_INLINE bool run_directory::is_done(const fs::path& root, std::int64_t step) {
