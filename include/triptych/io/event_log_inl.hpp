@@ -27,10 +27,6 @@ namespace triptych::io {
 
 namespace detail {
 
-inline void append_little_endian(std::string& to, std::uint64_t number, int bytes) {
-  for (int i = 0; i < bytes; ++i) to += static_cast<char>((number >> (8 * i)) & 0xFF);
-}
-
 /// A checksum that may itself be a part of what is checked.
 inline std::uint32_t masked_crc32c(std::string_view bytes) {
   const std::uint32_t sum = crc32c(bytes);
@@ -82,10 +78,10 @@ inline std::string event_heading(double time) {
 
 TRIPTYCH_INLINE std::string event_record(std::string_view data) {
   std::string record;
-  detail::append_little_endian(record, data.size(), 8);
-  detail::append_little_endian(record, detail::masked_crc32c(record), 4);
+  append_little_endian(record, data.size(), 8);
+  append_little_endian(record, detail::masked_crc32c(record), 4);
   record += data;
-  detail::append_little_endian(record, detail::masked_crc32c(data), 4);
+  append_little_endian(record, detail::masked_crc32c(data), 4);
   return record;
 }
 

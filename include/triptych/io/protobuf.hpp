@@ -14,6 +14,11 @@
 
 namespace triptych::io {
 
+/// Appends the lowest `size` bytes of a number, the lowest first.
+inline void append_little_endian(std::string& to, std::uint64_t bits, int size) {
+  for (int i = 0; i < size; ++i) to += static_cast<char>((bits >> (8 * i)) & 0xFF);
+}
+
 /// A message that is being made; a field is appended by the function that is named as its type.
 class protobuf_message {
  public:
@@ -31,7 +36,6 @@ class protobuf_message {
  private:
   void varint(std::uint64_t value);
   void key(std::uint32_t field, std::uint32_t kind);
-  void little_endian(std::uint64_t bits, int size);
 
   std::string text_;
 };

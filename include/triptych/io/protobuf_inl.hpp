@@ -33,10 +33,6 @@ TRIPTYCH_INLINE void protobuf_message::key(std::uint32_t field, std::uint32_t ki
   varint(std::uint64_t{field} << 3 | kind);
 }
 
-TRIPTYCH_INLINE void protobuf_message::little_endian(std::uint64_t bits, int size) {
-  for (int i = 0; i < size; ++i) text_ += static_cast<char>((bits >> (8 * i)) & 0xFF);
-}
-
 TRIPTYCH_INLINE protobuf_message& protobuf_message::integer(std::uint32_t field,
                                                             std::int64_t value) {
   key(field, detail::protobuf_varint);
@@ -46,13 +42,13 @@ TRIPTYCH_INLINE protobuf_message& protobuf_message::integer(std::uint32_t field,
 
 TRIPTYCH_INLINE protobuf_message& protobuf_message::float32(std::uint32_t field, float value) {
   key(field, detail::protobuf_32_bits);
-  little_endian(std::bit_cast<std::uint32_t>(value), 4);
+  append_little_endian(text_, std::bit_cast<std::uint32_t>(value), 4);
   return *this;
 }
 
 TRIPTYCH_INLINE protobuf_message& protobuf_message::float64(std::uint32_t field, double value) {
   key(field, detail::protobuf_64_bits);
-  little_endian(std::bit_cast<std::uint64_t>(value), 8);
+  append_little_endian(text_, std::bit_cast<std::uint64_t>(value), 8);
   return *this;
 }
 
