@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <triptych/core/philox.hpp>
+#include <triptych/eval/pca.hpp>
 
 #include "support/catch.hpp"
 #include "support/seed.hpp"
@@ -64,6 +65,25 @@ TEST_CASE("the same bits on any number of threads and in every call") {
   const auto y = tsne(x, 3 * in_cluster, dim, options, one);
   CHECK(tsne(x, 3 * in_cluster, dim, options, three) == y);
   CHECK(tsne(x, 3 * in_cluster, dim, options, three) == y);
+}
+
+TEST_CASE("a start that is given takes the place of the principal components") {
+  const auto x = clouds(3);
+  const std::int64_t rows = 3 * in_cluster;
+  thread_pool pool(1);
+  const tsne_options options{.perplexity = 10, .iterations = 60};
+  const auto start = pca(x, rows, dim, 2).scores;
+  CHECK(tsne(x, rows, dim, options, pool, {}, start) == tsne(x, rows, dim, options, pool));
+  const std::vector<float> other(start.rbegin(), start.rend());
+  CHECK(tsne(x, rows, dim, options, pool, {}, other) != tsne(x, rows, dim, options, pool));
+  CHECK(thrown_by([&] {
+          tsne(x, rows, dim, options, pool, {}, std::vector<float>(4));
+        }).says("a start of 4 values"));
+  auto wrong = x;
+  wrong[12] = NAN;
+  CHECK(thrown_by([&] {
+          tsne(wrong, rows, dim, options, pool, {}, start);
+        }).says("row 1, feature 2 is NaN or infinite"));
 }
 
 TEST_CASE("few rows, and rows that are all the same, are placed without a fault") {

@@ -1,7 +1,7 @@
 // triptych/eval/tsne.hpp
 //
 // t-SNE: places rows in the plane so that neighbors stay neighbors. Exact, over all pairs, and
-// without chance: it starts from the first two principal components.
+// without chance: it starts from the first two principal components, or from what is given.
 //
 // N rows, D features: x (N, D) -> (N, 2).
 //
@@ -39,11 +39,12 @@ struct tsne_options {
 using tsne_progress = std::function<void(int done, int total)>;
 
 /// Where the rows x (N, D) row-major lie in the plane, (N, 2) row-major, with mean 0. The same bits
-/// for any number of threads. Throws error::usage for sizes and options that do not fit and
-/// error::non_finite.
+/// for any number of threads. It begins at `start` (N, 2) in small, or where that is empty at the
+/// first two principal components; give those where they are known. Throws error::usage for sizes
+/// and options that do not fit and error::non_finite.
 std::vector<float> tsne(std::span<const float> x, std::int64_t rows, int dim,
                         const tsne_options& options, thread_pool& pool,
-                        const tsne_progress& progress = {});
+                        const tsne_progress& progress = {}, std::span<const float> start = {});
 
 }  // namespace triptych::eval
 

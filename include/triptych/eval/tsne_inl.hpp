@@ -97,7 +97,8 @@ inline pair_matrix joint_probabilities(std::span<const float> x, std::int64_t ro
 
 TRIPTYCH_INLINE std::vector<float> tsne(std::span<const float> x, std::int64_t rows, int dim,
                                         const tsne_options& options, thread_pool& pool,
-                                        const tsne_progress& progress) {
+                                        const tsne_progress& progress,
+                                        std::span<const float> start) {
   if (rows < 1 || dim < 1 || x.size() != static_cast<std::size_t>(rows * dim)) {
     throw error::usage("t-SNE: " + std::to_string(x.size()) + " values are not " +
                        std::to_string(rows) + " rows of " + std::to_string(dim) +
@@ -108,8 +109,15 @@ TRIPTYCH_INLINE std::vector<float> tsne(std::span<const float> x, std::int64_t r
     throw error::usage("t-SNE: perplexity and exaggeration are at least 1, iterations and learning "
                        "rate at least 0; correct the options");
   }
+  if (!start.empty() && start.size() != static_cast<std::size_t>(2 * rows)) {
+    throw error::usage("t-SNE: a start of " + std::to_string(start.size()) + " values is none of " +
+                       std::to_string(rows) + " rows; pass (N, 2) row-major, or none");
+  }
   fix_eigen_blocking();
-  std::vector<float> placed = pca(x, rows, dim, 2).scores;
+  check_finite(x, 0, dim, "t-SNE");
+  check_finite(start, 0, 2, "the start of t-SNE");
+  std::vector<float> placed =
+      start.empty() ? pca(x, rows, dim, 2).scores : std::vector<float>(start.begin(), start.end());
   constexpr std::int64_t fewest = 5;  // of fewer rows no neighbors can be told apart
   if (rows < fewest) return placed;
 
