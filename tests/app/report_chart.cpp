@@ -181,6 +181,22 @@ TEST_CASE("Whether a run learned is told by accuracies, not by its loss") {
   CHECK(verdict_of(run).learned == answer::no);
 }
 
+TEST_CASE(
+    "An evaluation of the untrained encoder alone, or by another protocol, compares nothing") {
+  auto run = run_with({5, 4, 3, 2});
+  run.judged.emplace();
+  run.judged->results = {judged("untrained", 40)};
+  CHECK(verdict_of(run).learned == answer::open);
+  run.judged->results.push_back(judged("trained", 50));
+  run.judged->results.back().protocol = "kNN";
+  const auto v = verdict_of(run);
+  CHECK(v.learned == answer::open);
+  const auto said = std::any_of(v.sentences.begin(), v.sentences.end(), [](const auto& s) {
+    return s.find("50.0 % of the test images are right") != std::string::npos;
+  });
+  CHECK(said);
+}
+
 TEST_CASE("A collapsed run has not learned, whatever else was measured") {
   const auto run = run_with({5, 2, 1}, {20, 40, 50}, {0.5, 0.4, 0.01});
   CHECK(has_collapsed(run));

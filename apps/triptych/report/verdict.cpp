@@ -55,7 +55,7 @@ comparison compared(const reported_run& run) {
   for (const char* protocol : {"logistic", "kNN", "linear, last epoch", "finetune"}) {
     const comparison one{line("trained", protocol), line("untrained", protocol)};
     if (one.trained != nullptr && one.untrained != nullptr) return one;
-    if (best.trained == nullptr) best = one;
+    if (best.trained == nullptr && one.trained != nullptr) best = {one.trained, nullptr};
   }
   return best;
 }
