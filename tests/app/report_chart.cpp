@@ -121,6 +121,22 @@ TEST_CASE("Of a long curve neighbors are left out, and neither its ends nor its 
   CHECK(thinned(points, 10000) == points);
 }
 
+TEST_CASE("The first and the last group of a thinned curve keep both extremes and the end") {
+  std::vector<point> points(1000);
+  for (std::size_t i = 0; i < points.size(); ++i) points[i] = {double(i), 5};
+  // First: begins at 5, then 9, then 1. Last: 1, then 9, then the end at 5.
+  points[1].y = points[998].y = 9;
+  points[2].y = points[997].y = 1;
+  const auto left = thinned(points, 100);
+  CHECK(left.size() <= 100);
+  for (const std::size_t i : {0u, 1u, 2u, 997u, 998u, 999u}) {
+    INFO(i);
+    CHECK(std::count(left.begin(), left.end(), points[i]) == 1);
+  }
+  CHECK(std::is_sorted(left.begin(), left.end(),
+                       [](const point& a, const point& b) { return a.x < b.x; }));
+}
+
 TEST_CASE("A running mean has no lag: a line stays the line, and the ends stay") {
   std::vector<point> line, noisy;
   for (int i = 0; i < 100; ++i) {

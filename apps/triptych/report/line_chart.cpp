@@ -162,19 +162,20 @@ std::string legend_of(const line_chart& chart) {
 
 std::vector<point> thinned(const std::vector<point>& points, std::size_t most) {
   if (points.size() <= most || most < 4) return points;
-  const std::size_t groups = most / 2;
+  const std::size_t groups = (most - 2) / 2;  // beside the ends
   std::vector<point> left;
   for (std::size_t g = 0; g < groups; ++g) {
     const auto begin = points.begin() + static_cast<std::ptrdiff_t>(g * points.size() / groups);
     const auto end = points.begin() + static_cast<std::ptrdiff_t>((g + 1) * points.size() / groups);
     auto [lowest, highest] =
         std::minmax_element(begin, end, [](const point& a, const point& b) { return a.y < b.y; });
-    if (lowest > highest) std::swap(lowest, highest);
+    std::vector<std::vector<point>::const_iterator> kept{lowest, highest};
     // The ends of the curve stay, whatever they are.
-    if (g == 0) lowest = begin;
-    if (g + 1 == groups) highest = end - 1;
-    left.push_back(*lowest);
-    if (highest != lowest) left.push_back(*highest);
+    if (g == 0) kept.push_back(begin);
+    if (g + 1 == groups) kept.push_back(end - 1);
+    std::sort(kept.begin(), kept.end());
+    kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+    for (const auto& one : kept) left.push_back(*one);
   }
   return left;
 }

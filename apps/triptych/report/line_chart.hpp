@@ -45,8 +45,8 @@ struct line_chart {
 inline constexpr std::size_t most_points = 600;  ///< of a curve; see thinned()
 inline constexpr int colors = 8;                 ///< of the palette
 
-/// At most about `most` of the points: of each group of neighbors the lowest and the highest, so
-/// that peaks stay. Every point that is left is one of the given.
+/// At most `most` of the points: of each group of neighbors the lowest and the highest, so that
+/// peaks stay, and both ends. Every point that is left is one of the given.
 std::vector<point> thinned(const std::vector<point>& points, std::size_t most = most_points);
 
 /// The mean of the points around each one, as many before as behind it: no lag. The window is a
