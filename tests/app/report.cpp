@@ -214,6 +214,42 @@ TEST_CASE("Without its images a run has a page that says what to give") {
             .has("<section id=\"neighbors\">"));
 }
 
+TEST_CASE("What cannot be opened costs the pictures and not the page, and the exit code says so") {
+  const tiny_run run;
+  const auto pictures = run.beside("pictures");
+  write_pictures(pictures / "train");
+  write_pictures(pictures / "test", 100, 2);
+  REQUIRE(run.train(folder_model(pictures) + words{"--max-steps", "2"}).code == 0);
+  fs::remove_all(pictures / "train");
+  fs::create_directory_symlink("train", pictures / "train");  // onto itself
+  const auto out = run.beside("r.html");
+  const auto result = call_app({"report", run.root().string(), "--quiet", "--out", out.string()});
+  INFO(result.err);
+  const auto html = text_of(out);
+  CHECK(html.find("aria-label=\"Loss\"") != std::string::npos);
+  CHECK(html.find("There are none, for this reason: ") != std::string::npos);
+}
+
+TEST_CASE("A run in f64 has its patches drawn as well") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options +
+                    words{"--dtype", "f64", "--backend", "reference", "--max-steps", "2"})
+              .code == 0);
+  const auto page = report_page(run);
+  CHECK(page.has("<section id=\"neighbors\">"));
+  CHECK(page.has("data-cosine="));
+}
+
+TEST_CASE("Why there are no pictures is not said to be the place of images where it is not") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  fs::remove_all(run.checkpoints());
+  fs::create_directory(run.checkpoints());
+  const auto page = report_page(run);
+  CHECK(page.has("There are none, for this reason: "));
+  CHECK_FALSE(page.has("Images that lie elsewhere"));
+}
+
 TEST_CASE("A damaged checkpoint costs the pictures, and the exit code says so") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);

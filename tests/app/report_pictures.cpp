@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "triptych/report/gallery.hpp"
 #include "triptych/report/patch_map.hpp"
 #include "triptych/report/picture.hpp"
+#include "triptych/report/pictures.hpp"
 
 #include "support/catch.hpp"
 #include "support/tiny_run.hpp"
@@ -71,6 +73,30 @@ TEST_CASE("Similarities of patches are those of the method's own networks") {
       }
     }
   }
+}
+
+TEST_CASE("Subsets of patches are counted without being made") {
+  CHECK(subset_count(2, 2, 36) == 6);
+  CHECK(subset_count(3, 2, 36) == 36);
+  CHECK(subset_count(2, 4, 36) == 1);
+  CHECK(subset_count(2, 5, 36) == 0);
+  CHECK(subset_count(4, 3, 1000) == 560);
+  CHECK(subset_count(16, 128, 36) > 36);
+  CHECK(subset_count(3, 7, 35) > 35);
+}
+
+TEST_CASE("A picture that fails is a section that says so, and the others stay") {
+  picture_sections made;
+  CHECK(add_picture(made, "a", "A", [] { return std::string("<p>"); }));
+  CHECK_FALSE(add_picture(made, "b", "B", []() -> std::string { throw std::bad_alloc(); }));
+  CHECK_FALSE(add_picture(made, "c", "C", []() -> std::string { throw error::io("no; look"); }));
+  CHECK(add_picture(made, "d", "D", [] { return std::string(); }));
+  REQUIRE(made.sections.size() == 3);
+  CHECK(made.sections[0].content == "<p>");
+  CHECK(made.sections[1].content.find("out of memory; choose a smaller --batch") !=
+        std::string::npos);
+  CHECK(made.sections[2].content.find("no; look") != std::string::npos);
+  CHECK(made.failure->kind() == error_kind::memory);
 }
 
 TEST_CASE("Neighbors are by angle, the nearest first; examples are not chosen by how they fare") {

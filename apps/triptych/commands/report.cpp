@@ -76,7 +76,7 @@ int make_report(const report_options& options) {
     progress bar(options.quiet);
     pictures = pictures_of(runs.front(), options, bar);
     if (pictures.failure)
-      bar.note(std::string("warning: no pictures: ") + pictures.failure->what());
+      bar.note(std::string("warning: pictures are missing: ") + pictures.failure->what());
   }
   if (runs.size() > 1) add(differences_section(runs));
   add(accuracy_section(runs));
@@ -93,9 +93,11 @@ int make_report(const report_options& options) {
   io::replace_file(options.out, text);
   std::cout << "wrote " << io::printable(options.out) << ", "
             << size_text(static_cast<double>(text.size())) << "\n";
-  // A page without pictures for want of images is still a page; a damaged file is a failure.
-  if (pictures.failure && pictures.failure->kind() == error_kind::checkpoint) {
-    throw *pictures.failure;
+  // A page without pictures for want of images is still a page; a damaged file, a lack of memory
+  // and what the system refused are failures.
+  if (const auto& failure = pictures.failure) {
+    const auto kind = failure->kind();
+    if (kind != error_kind::data && kind != error_kind::usage) throw *failure;
   }
   return 0;
 }

@@ -30,12 +30,23 @@ using cpu_backend = backend::eigen<>;
 template <class Patches>
 using frozen_network = network<cpu_backend, update::ema, Patches>;
 
+/// As the checkpoint has them: of a run in f64 they are rounded, as its encoder is for evaluation.
+std::vector<float> values_of(const io::safetensors_file& file, const std::string& name) {
+  const auto* tensor = file.header().find(name);
+  if (tensor == nullptr || tensor->type != io::dtype::f64) return file.values<float>(name);
+  const auto wide = file.values<double>(name);
+  std::vector<float> values;
+  values.reserve(wide.size());
+  for (const double x : wide) values.push_back(static_cast<float>(x));
+  return values;
+}
+
 /// The names of a list's tensors behind `prefix`, as the arena's numbers.
 std::vector<float> arena_of(const io::safetensors_file& file, const nn::parameter_list& list,
                             const std::string& prefix) {
   std::vector<float> all(list.size());
   for (const auto& p : list) {
-    const auto values = file.values<float>(prefix + p.name);
+    const auto values = values_of(file, prefix + p.name);
     if (values.size() != p.size()) {
       throw error::checkpoint(file.header().file + ": the tensor " + io::shown(prefix + p.name) +
                               " has " + std::to_string(values.size()) + " numbers, not " +
@@ -100,6 +111,13 @@ std::string glyph(int grid, const std::vector<int>& subset, double left, double 
 }
 
 }  // namespace
+
+std::int64_t subset_count(int grid, int k, std::int64_t most) {
+  const int patches = grid * grid, fewer = std::min(k, patches - k);
+  std::int64_t count = fewer < 0 ? 0 : 1;
+  for (int i = 1; i <= fewer && count <= most; ++i) count = count * (patches - fewer + i) / i;
+  return count;
+}
 
 bool compares_patches(const train_options& run) {
   return (run.method == "mncl" || run.method == "fast_moco") && run.grid > 1;

@@ -29,6 +29,10 @@ struct patch_similarities {
   std::vector<std::vector<double>> cosines;  ///< (M, S)
 };
 
+/// How many subsets of `k` patches a grid has: C(grid^2, k), or any larger number than `most` where
+/// there are more than that.
+std::int64_t subset_count(int grid, int k, std::int64_t most);
+
 /// Whether the method of a run compares patches with whole images.
 bool compares_patches(const train_options& run);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 
 #include "triptych/commands/encoder_file.hpp"
 #include "triptych/commands/feature_cache.hpp"
+#include "triptych/failure.hpp"
 #include "triptych/report/class_names.hpp"
 #include "triptych/report/confusion_chart.hpp"
 #include "triptych/report/embedding_map.hpp"
@@ -91,10 +93,12 @@ std::string map_content(subject_run& subject, const encoded_part& test,
   const auto values = unit_values(chosen);
   bar.note("placing " + std::to_string(chosen.size) + " images in the map");
   const auto components = eval::pca(values, chosen.size, chosen.dim, 2);
-  const auto placed =
-      eval::tsne(values, chosen.size, chosen.dim, {}, subject.pool, [&](int done, int all) {
+  const auto placed = eval::tsne(
+      values, chosen.size, chosen.dim, {}, subject.pool,
+      [&](int done, int all) {
         if (bar.due()) bar.update("t-SNE  " + std::to_string(100 * done / all) + " %");
-      });
+      },
+      components.scores);
   const auto& shares = components.variance_shares;
   const int thumbnail = std::min(view_size(subject.source.options), chosen.size > 1500 ? 20 : 32);
   return html::paragraph(std::to_string(chosen.size) +
@@ -116,11 +120,11 @@ std::string map_content(subject_run& subject, const encoded_part& test,
 std::string patch_content(subject_run& subject, const std::vector<std::int64_t>& examples,
                           int size) {
   const auto& o = subject.source.options;
+  constexpr std::int64_t most = 36;  // columns that can be read
+  if (subset_count(o.grid, o.combine_k, most) > most) return {};
   const auto saved = io::load_checkpoint(subject.source.path);
   const auto found =
       similarities_of(saved, o, subject.images.test, examples, subject.backend, subject.pool);
-  constexpr std::size_t most = 36;  // columns that can be read
-  if (found.subsets.size() > most) return {};
   return html::paragraph("Cosine similarity of the filled patches together to the whole image, the "
                          "two sides of the loss, of the image as it is. Framed: the patches that "
                          "say most about the image.",
@@ -128,70 +132,88 @@ std::string patch_content(subject_run& subject, const std::vector<std::int64_t>&
          patch_figure(found, subject.images.test, size);
 }
 
-picture_sections pictures_by(subject_run& subject, const reported_run& run, progress& bar) {
+/// The sections in their order; those that look through the encoder need the features.
+void add_pictures(subject_run& subject, const reported_run& run, progress& bar,
+                  picture_sections& made) {
   const auto& o = subject.source.options;
   const auto names = class_names_of(subject.data.identity);
   const auto& images = subject.images;
   for (const auto& one : subject.notices) bar.note(one);
-  picture_sections made;
-  std::string notices;
-  for (const auto& one : subject.changes) notices += html::paragraph("Not as in training: " + one);
-  made.sections.push_back(
-      {"views", "What it learns from",
-       notices +
-           html::paragraph("Training images and the views that training makes of them.", "note") +
-           contact_sheet(images.train, o, compares_patches(o))});
-  if (images.test.labeled() == 0 || images.train.labeled() == 0) {
-    made.sections.push_back({"neighbors", "Nearest neighbors",
-                             html::paragraph("The data set has no test images with a label, so "
-                                             "neighbors and map are left out.")});
-    return made;
-  }
-  auto train = encoded(subject, run, false, bar);
-  auto test = encoded(subject, run, true, bar);
-  const int size = std::min(view_size(o), largest_thumbnail);
-
-  constexpr std::size_t dozen = 12, nearest = 8, mapped = 8;
-  const auto examples = example_images(test.features.labels, test.features.classes, dozen);
-  std::vector<neighbor_row> rows;
-  std::vector<std::int64_t> shown;
-  for (const auto row : examples) {
-    auto& one = rows.emplace_back();
-    one.image = test.images[static_cast<std::size_t>(row)];
-    if (shown.size() < mapped) shown.push_back(one.image);
-    for (const auto i : nearest_rows(train.features, test.features, row, nearest)) {
-      one.nearest.push_back(train.images[static_cast<std::size_t>(i)]);
+  add_picture(made, "views", "What it learns from", [&] {
+    std::string notices;
+    for (const auto& one : subject.changes) {
+      notices += html::paragraph("Not as in training: " + one);
     }
+    return notices +
+           html::paragraph("Training images and the views that training makes of them.", "note") +
+           contact_sheet(images.train, o, compares_patches(o));
+  });
+  if (images.test.labeled() == 0 || images.train.labeled() == 0) {
+    add_picture(made, "neighbors", "Nearest neighbors", [] {
+      return html::paragraph("The data set has no test images with a label, so neighbors and map "
+                             "are left out.");
+    });
+    return;
   }
-  made.sections.push_back(
-      {"neighbors", "Nearest neighbors",
-       html::paragraph("Test images, the first of each class, and the nearest of " +
-                           std::to_string(train.features.size) +
-                           " training images; those of another class are marked with a cross.",
-                       "note") +
-           neighbor_gallery(images, rows, names, size)});
+  encoded_part train, test;
+  std::vector<std::int64_t> shown;
+  const int size = std::min(view_size(o), largest_thumbnail);
+  const bool seen = add_picture(made, "neighbors", "Nearest neighbors", [&] {
+    train = encoded(subject, run, false, bar);
+    test = encoded(subject, run, true, bar);
+    constexpr std::size_t dozen = 12, nearest = 8, mapped = 8;
+    std::vector<neighbor_row> rows;
+    for (const auto row : example_images(test.features.labels, test.features.classes, dozen)) {
+      auto& one = rows.emplace_back();
+      one.image = test.images[static_cast<std::size_t>(row)];
+      if (shown.size() < mapped) shown.push_back(one.image);
+      for (const auto i : nearest_rows(train.features, test.features, row, nearest)) {
+        one.nearest.push_back(train.images[static_cast<std::size_t>(i)]);
+      }
+    }
+    return html::paragraph("Test images, the first of each class, and the nearest of " +
+                               std::to_string(train.features.size) +
+                               " training images; those of another class are marked with a cross.",
+                           "note") +
+           neighbor_gallery(images, rows, names, size);
+  });
+  if (!seen) return;
   if (subject.options.map > 0) {
-    made.sections.push_back(
-        {"map", "Map of the test images", map_content(subject, test, names, bar)});
+    add_picture(made, "map", "Map of the test images",
+                [&] { return map_content(subject, test, names, bar); });
   }
   if (!run.confusion) {
-    bar.note("judging by nearest neighbors");
-    made.confusion =
-        table_of(eval::knn(train.features, test.features, {}, subject.pool), names,
-                 "kNN, for this page, with " + std::to_string(train.features.size) +
-                     " training and " + std::to_string(test.features.size) + " test images");
+    add_picture(made, "confusion", "Classes", [&] {
+      bar.note("judging by nearest neighbors");
+      made.confusion =
+          table_of(eval::knn(train.features, test.features, {}, subject.pool), names,
+                   "kNN, for this page, with " + std::to_string(train.features.size) +
+                       " training and " + std::to_string(test.features.size) + " test images");
+      return std::string();
+    });
   }
   if (compares_patches(o)) {
-    auto content = patch_content(subject, shown, size);
-    if (!content.empty()) {
-      made.sections.push_back({"patches", "Patches and the whole", std::move(content)});
-    }
+    add_picture(made, "patches", "Patches and the whole",
+                [&] { return patch_content(subject, shown, size); });
   }
-  bar.clear();
-  return made;
 }
 
 }  // namespace
+
+bool add_picture(picture_sections& all, const std::string& id, const std::string& title,
+                 const std::function<std::string()>& make) {
+  try {
+    auto content = make();
+    if (!content.empty()) all.sections.push_back({id, title, std::move(content)});
+    return true;
+  } catch (const std::exception& failure) {
+    const auto said = as_error(failure, less_memory(report_options{}));
+    all.sections.push_back(
+        {id, title, html::paragraph("Not here, for this reason: " + std::string(said.what()))});
+    if (!all.failure) all.failure = said;
+    return false;
+  }
+}
 
 picture_sections pictures_of(const reported_run& run, const report_options& asked, progress& bar) {
   if (!makes_png()) {
@@ -202,19 +224,23 @@ picture_sections pictures_of(const reported_run& run, const report_options& aske
   }
   auto options = asked;
   options.run = run.path.string();
+  picture_sections made;
   try {
     subject_run subject(options);
-    return pictures_by(subject, run, bar);
-  } catch (const error& failure) {
-    if (failure.kind() == error_kind::io || failure.kind() == error_kind::memory) throw;
-    const auto said = in_flags(failure);
-    return {{{"pictures", "Pictures",
-              html::paragraph("There are none, for this reason: " + std::string(said.what()) +
-                              ". Images that lie elsewhere are given by: triptych report " +
-                              shell_word(run.name) + " --data-dir DIR")}},
-            {},
-            said};
+    add_pictures(subject, run, bar, made);
+    bar.clear();
+  } catch (const std::exception& failure) {
+    const auto said = as_error(failure, less_memory(asked));
+    std::string text = "There are none, for this reason: " + std::string(said.what()) + ".";
+    if (said.kind() == error_kind::data) {
+      text += " Images that lie elsewhere are given by: triptych report " + shell_word(run.name) +
+              " --data-dir DIR";
+    }
+    made.sections = {{"pictures", "Pictures", html::paragraph(text)}};
+    made.confusion.reset();
+    made.failure = said;
   }
+  return made;
 }
 
 }  // namespace triptych::app
