@@ -207,6 +207,25 @@ TEST_CASE("Metrics that are not of the run are moved away, and it goes on") {
   }
 }
 
+TEST_CASE("A report does without what is damaged as soon as that is removed") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
+  const words report{"report", run.root().string(),          "--quiet", "--pictures", "off",
+                     "--out",  run.beside("r.html").string()};
+  for (const char* text : {R"({"images": {"name": "x"}})", "{"}) {
+    std::ofstream(run.root() / "data.json") << text;
+    expect_advice(call_app(report), 6, "; remove the file, then give the command again");
+    fs::remove(run.root() / "data.json");
+    expect_success(call_app(report));
+  }
+  std::ofstream(run.root() / "config.toml") << "lr 1\n";
+  expect_advice(call_app(report), 6, "; give another run");
+  const tiny_run other;
+  REQUIRE(other.train(tiny_options + words{"--max-steps", "4"}).code == 0);
+  expect_success(call_app(
+      {"report", other.root().string(), "--quiet", "--out", other.beside("r.html").string()}));
+}
+
 TEST_CASE("Without a place to look in, the advice is to name the directory") {
   const tiny_run run;
   const words clean{"-i", TRIPTYCH_APP, "data", "verify", "cifar10"};

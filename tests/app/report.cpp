@@ -295,10 +295,16 @@ TEST_CASE("What is no run, and what would cost somebody a file, is refused in on
   const tiny_run half;
   fs::create_directories(half.root());
   fs::copy(run.root() / "config.toml", half.root());
+  // A table has a config.toml, too.
+  refused({half.root().string(), "--out", run.beside("y.html").string()}, 2, "is no run");
+  fs::copy(run.root() / "status.json", half.root());
   refused({half.root().string(), "--out", run.beside("y.html").string()}, 2,
           "has logged no step yet");
   std::ofstream(half.root() / "config.toml") << "[project]\nname = 'theirs'\n";
-  refused({half.root().string(), "--out", run.beside("y.html").string()}, 2, "config.toml:1");
+  refused({half.root().string(), "--out", run.beside("y.html").string()}, 6, "config.toml:1");
+  fs::remove(half.root() / "config.toml");
+  refused({half.root().string(), "--out", run.beside("y.html").string()}, 6,
+          "config.toml is missing; give another run");
   std::ofstream(run.root() / "metrics.jsonl") << "not json\n";
   refused({root, "--out", run.beside("y.html").string()}, 6, "metrics.jsonl, line 1");
   CHECK_FALSE(fs::exists(run.beside("y.html")));

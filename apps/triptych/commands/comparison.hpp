@@ -28,6 +28,7 @@
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/run_summary.hpp"
+#include "triptych/commands/saved_run.hpp"
 #include "triptych/commands/statistics.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/declared.hpp"
@@ -88,18 +89,13 @@ struct paired_gain {
 
 /// Reads a run. Throws error::usage where there is none, and error::checkpoint for a damaged one.
 inline compared_run read_compared(const std::filesystem::path& path) {
-  const auto config = path / "config.toml";
   if (!io::is_a_directory(path) || !holds_run(path)) {
     throw error::usage("there is no run in " + path.string() +
                        "; give run directories, e.g. those that triptych runs lists");
   }
   compared_run run{.path = path};
   const std::string advice = "leave this run out";
-  try {
-    run.options = config_from_toml(io::read_file(config).text(), config.string());
-  } catch (const error& failure) {
-    throw error::checkpoint(with_advice(failure, advice).what());
-  }
+  run.options = config_of(path, advice);
   each_record(path, [&](const io::json_fields& fields, const nlohmann::json& json) {
     static_cast<void>(record_of(fields));
     each_number(json, [&](const std::string& name, double number) { run.metrics[name] = number; });

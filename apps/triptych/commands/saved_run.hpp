@@ -31,6 +31,19 @@ inline train_options config_of(const io::loaded_checkpoint& saved) {
   }
 }
 
+/// The options that the run in a directory was trained with, as its config.toml has them. Throws
+/// error::checkpoint, with `advice`, where that is missing or damaged, and error::io.
+inline train_options config_of(const std::filesystem::path& run, const std::string& advice) {
+  const auto config = run / "config.toml";
+  if (!io::is_there(config)) throw error::checkpoint(config.string() + " is missing; " + advice);
+  const auto text = io::read_file(config);
+  try {
+    return config_from_toml(text.text(), config.string());
+  } catch (const error& failure) {
+    throw error::checkpoint(with_advice(failure, advice).what());
+  }
+}
+
 /// A run's data directory as it is found from here: a relative one lies where the run was started,
 /// unless there is none.
 inline std::string data_dir_of(const std::filesystem::path& run, const std::string& data_dir) {

@@ -13,7 +13,8 @@
 #include <triptych/io/run_directory.hpp>
 
 #include "triptych/commands/eval_files.hpp"
-#include "triptych/commands/run_target.hpp"
+#include "triptych/commands/run_summary.hpp"
+#include "triptych/commands/saved_run.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/report/class_names.hpp"
 #include "triptych/report/csv_rows.hpp"
@@ -56,10 +57,14 @@ void read_environment(reported_run& run) {
 void read_images(reported_run& run) {
   const auto path = run.path / "data.json";
   if (!io::is_there(path)) return;
-  const auto json =
-      io::parse_json_object(io::read_file(path).text(), path.string(), advice_for(run));
+  const std::string advice = "remove the file, then give the command again";
+  const auto json = io::parse_json_object(io::read_file(path).text(), path.string(), advice);
   if (const auto images = json.find("images"); images != json.end()) {
-    run.images = train::read_identity(images->dump(), path.string());
+    try {
+      run.images = train::read_identity(images->dump(), path.string());
+    } catch (const error& failure) {
+      throw with_advice(failure, advice);
+    }
   }
   const auto skipped = json.find("skipped");
   if (skipped == json.end() || !skipped->is_object()) return;
@@ -149,14 +154,11 @@ reported_run read_run(const std::string& path) {
   if (!io::is_there(run.path)) {
     throw error::usage("runs: there is no '" + path + "'; check the path");
   }
-  if (!io::is_a_directory(run.path) || !is_run(run.path)) {
-    throw error::usage("runs: '" + path +
-                       "' is no run, for it has no config.toml; give the --out "
-                       "of a training run");
+  if (!io::is_a_directory(run.path) || !holds_run(run.path)) {
+    throw error::usage("runs: '" + path + "' is no run; give the --out of a training run");
   }
-  const auto config = run.path / "config.toml";
-  run.config = io::read_file(config).text();
-  run.options = config_from_toml(run.config, config.string());
+  run.options = config_of(run.path, "give another run");
+  run.config = io::read_file(run.path / "config.toml").text();
   run.metrics = read_columns(run.path);
   if (run.metrics.empty()) {
     throw error::usage("runs: '" + path +
