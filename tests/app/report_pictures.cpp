@@ -99,6 +99,28 @@ TEST_CASE("A picture that fails is a section that says so, and the others stay")
   CHECK(made.failure->kind() == error_kind::memory);
 }
 
+TEST_CASE("Large views are shown small") {
+  CHECK(shrunk({1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 1}, 2, 1) == std::vector<float>{2.5f, 0, 0.25f});
+  CHECK(shrunk(std::vector<float>(75, 0.5f), 5, 3) == std::vector<float>(27, 0.5f));
+
+  train_options o;
+  o.data = "procedural";
+  o.procedural_train = o.procedural_test = 6;
+  o.image_size = 200;
+  thread_pool pool(1);
+  const auto images = data::load(data_source(o, o), &pool);
+  const auto html = contact_sheet(images.train, o, true);
+  const auto count = [&](const std::string& text) {
+    int found = 0;
+    for (auto at = html.find(text); at != html.npos; at = html.find(text, at + 1)) ++found;
+    return found;
+  };
+  // The header of a PNG ends with its width and height.
+  CHECK(count("iVBORw0KGgoAAAANSUhEUgAAAGAAAABg") == 6 * 4);
+  CHECK(count("iVBORw0KGgoAAAANSUhEUgAAADAAAAAw") == 6 * 4);
+  CHECK(count("iVBORw0KGgo") == 6 * 8);
+}
+
 TEST_CASE("Neighbors are by angle, the nearest first; examples are not chosen by how they fare") {
   const eval::feature_set train{4, 2, 2, {1, 0, 0, 5, 3, 3, -1, 0}, {0, 1, 0, 1}};
   const eval::feature_set query{1, 2, 2, {2, 1}, {0}};

@@ -22,7 +22,8 @@ std::vector<float> part_of_view(const std::vector<float>& whole, int whole_size,
                                 int size) {
   std::vector<float> part;
   for (int y = 0; y < size; ++y) {
-    const auto from = whole.begin() + ((top + y) * whole_size + left) * 3;
+    const auto from =
+        whole.begin() + (static_cast<std::ptrdiff_t>(top + y) * whole_size + left) * 3;
     part.insert(part.end(), from, from + size * 3);
   }
   return part;
@@ -44,27 +45,31 @@ std::string contact_sheet(const data::image_set& set, const train_options& run, 
   constexpr std::int64_t shown = 6;
   constexpr augment::normalization none{{0, 0, 0}, {1, 1, 1}};
   const std::int64_t count = std::min(shown, set.size());
-  const int size = view_size(run), views = traits_of(run.method).views;
+  constexpr int largest = 96;  // pixels of a picture
+  const int size = view_size(run), small = std::min(size, largest),
+            views = traits_of(run.method).views;
   std::vector<std::string> columns(static_cast<std::size_t>(views) + 1);
   std::string cut;
   augment::workspace work;
   std::vector<std::uint8_t> memory;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t sample = i * set.size() / count;
-    columns[0] += image_of(plain_view(set, sample, size), size, "the image itself");
+    columns[0] += image_of(plain_view(set, sample, small), small, "the image itself");
     for (int v = 0; v < views; ++v) {
       std::vector<float> view(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
       augment::apply(augment::preset(run.augment, v), none, set.image(sample, memory),
                      {run.seed, 0, sample, v}, size, size, work, view.data());
       columns[static_cast<std::size_t>(v) + 1] +=
-          image_of(view, size, "view " + std::to_string(v + 1));
+          image_of(shrunk(view, size, small), small, "view " + std::to_string(v + 1));
       if (!patches || v > 0) continue;
-      const int side = size / run.grid;
+      const int side = size / run.grid,
+                small_side = std::max(1, std::min(side, largest / run.grid));
       cut += "<div class=\"patches\" style=\"grid-template-columns:repeat(" +
              std::to_string(run.grid) + ",1fr)\">";
       for (int p = 0; p < run.grid * run.grid; ++p) {
-        cut += image_of(part_of_view(view, size, p / run.grid * side, p % run.grid * side, side),
-                        side, "patch " + std::to_string(p + 1));
+        const auto part = part_of_view(view, size, p / run.grid * side, p % run.grid * side, side);
+        cut +=
+            image_of(shrunk(part, side, small_side), small_side, "patch " + std::to_string(p + 1));
       }
       cut += "</div>";
     }

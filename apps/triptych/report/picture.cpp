@@ -2,6 +2,7 @@
 #include "triptych/report/picture.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <csetjmp>
 #include <cstdlib>
@@ -162,6 +163,30 @@ std::vector<float> plain_view(const data::image_set& set, std::int64_t i, int si
   augment::apply(augment::recipes::plain, none, set.image(i, memory), {}, size, size, work,
                  view.data());
   return view;
+}
+
+std::vector<float> shrunk(const std::vector<float>& view, int size, int to) {
+  if (to >= size) return view;
+  const auto first = [&](int i) {
+    return static_cast<int>(static_cast<std::int64_t>(i) * size / to);
+  };
+  std::vector<float> small;
+  for (int y = 0; y < to; ++y) {
+    for (int x = 0; x < to; ++x) {
+      std::array<double, 3> sums{};
+      for (int v = first(y); v < first(y + 1); ++v) {
+        for (int u = first(x); u < first(x + 1); ++u) {
+          const auto at = (static_cast<std::size_t>(v) * static_cast<std::size_t>(size) +
+                           static_cast<std::size_t>(u)) *
+                          3;
+          for (std::size_t c = 0; c < 3; ++c) sums[c] += double(view[at + c]);
+        }
+      }
+      const double count = (first(y + 1) - first(y)) * (first(x + 1) - first(x));
+      for (const double sum : sums) small.push_back(static_cast<float>(sum / count));
+    }
+  }
+  return small;
 }
 
 std::string image_of(const std::vector<float>& view, int size, std::string_view title,

@@ -53,6 +53,10 @@ std::string data_uri(std::string_view type, std::string_view bytes);
 /// Image i of a set as it is, cut square from its middle and resized to `size`, in [0, 1].
 std::vector<float> plain_view(const data::image_set& set, std::int64_t i, int size);
 
+/// A view (size, size, 3) made smaller, (to, to, 3) with to <= size: each pixel is the mean of those
+/// that it replaces.
+std::vector<float> shrunk(const std::vector<float>& view, int size, int to);
+
 /// <img> of a view (size, size, 3) in [0, 1]; `title` is said when the pointer rests on it.
 std::string image_of(const std::vector<float>& view, int size, std::string_view title,
                      std::string_view style = {});
