@@ -249,4 +249,6 @@ TEST_CASE("The state of a run is one sentence, with how far it got and how to go
   single.reason = "--max-steps 1 of 8";
   CHECK(state_of(single).starts_with("A single step (--max-steps 1 of 8)."));
   CHECK(verdict_of(single).short_answer.find("a single step") != std::string::npos);
+  single.reason = "";
+  CHECK(state_of(single) == "A single step.");
 }

@@ -152,7 +152,8 @@ std::string state_of(const reported_run& run) {
   } else if (run.state == "done") {
     text = run.reason.empty() ? "Finished: " + done + "."
                               : "Stopped as asked (" + run.reason + "): " + done + ".";
-    if (run.step == 1) text = "A single step (" + run.reason + ").";
+    if (run.step == 1)
+      text = "A single step" + (run.reason.empty() ? "" : " (" + run.reason + ")") + ".";
   } else if (run.state == "interrupted") {
     text = "Interrupted (" + run.reason + ") at " + done + "; triptych train --resume " +
            shell_word(run.name) + " goes on.";
@@ -200,7 +201,6 @@ verdict verdict_of(const reported_run& run) {
          "No: it has collapsed, the projections of all images point about the same way.",
          {}};
   } else if (run.state == "failed") {
-    v = {answer::no, "No: training broke off.", {}};
     weigh(run, evaluated, knn, v);
     if (v.learned == answer::open) v.short_answer = "Not known: training broke off.";
   } else {
