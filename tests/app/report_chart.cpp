@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <regex>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "triptych/report/axis.hpp"
@@ -90,6 +92,35 @@ TEST_CASE("The ticks of an axis are round numbers that cover it") {
   CHECK(tick_text(0.00002, 0.00001) == "2e-05");
 }
 
+TEST_CASE("An axis of numbers of any size has finite ends and ticks") {
+  constexpr double huge = std::numeric_limits<double>::max(), tiny = 5e-324;
+  const std::vector<std::pair<double, double>> ranges{
+      {-huge, huge}, {0, huge},    {huge, huge},   {0, tiny},      {tiny, tiny},
+      {-tiny, tiny}, {-1e-300, 0}, {1, 1 + 1e-16}, {1, 1 + 4e-16}, {1e17, 1e17 + 16}};
+  for (const auto& range : ranges) {
+    INFO(range.first << " to " << range.second);
+    for (const auto& a :
+         {axis_for(range.first, range.second, 5), round_axis_for(range.first, range.second, 5)}) {
+      CHECK(std::isfinite(a.high - a.low));
+      CHECK(a.low < a.high);
+      CHECK(std::isnormal(a.step));
+      CHECK(std::isfinite(a.share(range.first)));
+      CHECK(std::isfinite(a.share(range.second)));
+      const auto ticks = a.ticks();
+      CHECK(ticks.size() >= 2);
+      CHECK(ticks.size() < 20);
+      for (std::size_t i = 0; i < ticks.size(); ++i) {
+        CHECK(std::isfinite(ticks[i]));
+        if (i > 0) CHECK(ticks[i] > ticks[i - 1]);
+        CHECK_FALSE(tick_text(ticks[i], a.step).empty());
+      }
+    }
+  }
+  const auto html = figure_of(chart_of_points({{1, -huge}, {2, huge}, {3, huge}}, true));
+  CHECK(html.find("inf") == std::string::npos);
+  CHECK(html.find("nan") == std::string::npos);
+}
+
 TEST_CASE("A chart holds its numbers to the bit, and draws them where its axes say") {
   const std::vector<point> points{{1, 4.852030263919617}, {2, 0.1}, {5, 3}, {7, -1.0 / 3}};
   const auto html = figure_of(chart_of_points(points));
@@ -148,6 +179,14 @@ TEST_CASE("A running mean has no lag: a line stays the line, and the ends stay")
   const auto calm = smoothed(noisy);
   CHECK(calm.front() == noisy.front());
   CHECK(std::abs(calm[50].y) <= 0.2);
+}
+
+TEST_CASE("One huge number makes no mean wrong that it is not part of") {
+  std::vector<point> points;
+  for (int i = 0; i < 200; ++i) points.push_back({double(i), i == 3 ? 1e17 : 0.1});
+  const auto means = smoothed(points);
+  for (std::size_t i = 9; i < means.size(); ++i) CHECK(means[i].y == Approx(0.1));
+  CHECK(means[5].y > 1e15);
 }
 
 TEST_CASE("A single point is a dot, and a chart of none is drawn") {

@@ -20,11 +20,21 @@ double round_step(double least) {
   return 10 * power;
 }
 
+/// Digits behind the point that a step needs.
+int digits_of(double step, int most) {
+  return static_cast<int>(
+      std::clamp(std::ceil(-std::log10(step) - 1e-9), 0.0, static_cast<double>(most)));
+}
+
 }  // namespace
 
 axis axis_for(double low, double high, int ticks) {
-  if (!(high > low)) {
-    const double room = low == 0 ? 1 : std::abs(low) / 10;
+  low = std::clamp(low, -axis_limit, axis_limit);
+  high = std::clamp(high, -axis_limit, axis_limit);
+  constexpr double smallest = 1e-290, nearest = 1e-12;
+  const double size = std::max(std::abs(low), std::abs(high));
+  if (!(high - low > std::max(smallest, nearest * size))) {
+    const double room = size > smallest ? size / 10 : 1;
     low -= room;
     high += room;
   }
@@ -54,9 +64,7 @@ std::string tick_text(double value, double step) {
   if (value == 0) return "0";
   const double size = std::abs(value);
   const auto whole = [&](double unit, const char* letter) {
-    const int digits =
-        std::clamp(static_cast<int>(std::ceil(-std::log10(step / unit) - 1e-9)), 0, 3);
-    return fixed(value / unit, digits) + letter;
+    return fixed(value / unit, digits_of(step / unit, 3)) + letter;
   };
   if (size >= 1e9 || size < 1e-4) {
     char text[32];
@@ -65,7 +73,7 @@ std::string tick_text(double value, double step) {
   }
   if (size >= 1e6) return whole(1e6, "M");
   if (size >= 1e4) return whole(1e3, "k");
-  return fixed(value, std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6));
+  return fixed(value, digits_of(step, 6));
 }
 
 std::string short_number(double value) {

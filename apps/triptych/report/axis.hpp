@@ -3,6 +3,7 @@
 // The axis of a chart: which numbers it covers, where its ticks are, and how they are written.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,17 @@ struct axis {
 
   [[nodiscard]] std::vector<double> ticks() const;
 
-  /// How far `value` is along the axis: 0 at `low`, 1 at `high`.
-  [[nodiscard]] double share(double value) const { return (value - low) / (high - low); }
+  /// How far `value` is along the axis: 0 at `low` or below it, 1 at `high` or above it.
+  [[nodiscard]] double share(double value) const {
+    return std::clamp((value - low) / (high - low), 0.0, 1.0);
+  }
 };
 
-/// An axis for numbers from `low` to `high` with about `ticks` ticks; equal numbers get some room
-/// on either side.
+inline constexpr double axis_limit = 1e300;  ///< axes go no further, so that no length overflows
+
+/// An axis for numbers from `low` to `high`, as far as `axis_limit` allows, with about `ticks`
+/// ticks; numbers that are equal, or too near to each other to be told apart, get some room on
+/// either side.
 axis axis_for(double low, double high, int ticks);
 
 /// The same with its ends moved outward to ticks.

@@ -158,6 +158,34 @@ std::string legend_of(const line_chart& chart) {
   return "<ul class=\"legend\">" + list + "</ul>";
 }
 
+/// Sums of windows, each of its own numbers alone: a difference of sums from the first number on
+/// would lose what is small behind a single large one. A tree of sums of two: n numbers, log n steps
+/// a window.
+class window_sums {
+ public:
+  explicit window_sums(const std::vector<point>& points)
+      : size_(points.size()), sums_(2 * points.size()) {
+    for (std::size_t i = 0; i < size_; ++i) {
+      sums_[size_ + i] = std::clamp(points[i].y, -axis_limit, axis_limit);
+    }
+    for (std::size_t i = size_; i-- > 1;) sums_[i] = sums_[2 * i] + sums_[2 * i + 1];
+  }
+
+  /// Of the numbers from `begin` to before `end`.
+  [[nodiscard]] double of(std::size_t begin, std::size_t end) const {
+    double sum = 0;
+    for (begin += size_, end += size_; begin < end; begin /= 2, end /= 2) {
+      if (begin % 2 == 1) sum += sums_[begin++];
+      if (end % 2 == 1) sum += sums_[--end];
+    }
+    return sum;
+  }
+
+ private:
+  std::size_t size_;
+  std::vector<double> sums_;  // node i is of 2 i and 2 i + 1; the numbers begin at `size_`
+};
+
 }  // namespace
 
 std::vector<point> thinned(const std::vector<point>& points, std::size_t most) {
@@ -167,7 +195,7 @@ std::vector<point> thinned(const std::vector<point>& points, std::size_t most) {
   for (std::size_t g = 0; g < groups; ++g) {
     const auto begin = points.begin() + static_cast<std::ptrdiff_t>(g * points.size() / groups);
     const auto end = points.begin() + static_cast<std::ptrdiff_t>((g + 1) * points.size() / groups);
-    auto [lowest, highest] =
+    const auto [lowest, highest] =
         std::minmax_element(begin, end, [](const point& a, const point& b) { return a.y < b.y; });
     std::vector<std::vector<point>::const_iterator> kept{lowest, highest};
     // The ends of the curve stay, whatever they are.
@@ -183,13 +211,12 @@ std::vector<point> thinned(const std::vector<point>& points, std::size_t most) {
 std::vector<point> smoothed(const std::vector<point>& points) {
   const auto size = static_cast<std::int64_t>(points.size());
   const std::int64_t reach = std::max<std::int64_t>(2, size / 40);
-  std::vector<double> sums{0};
-  for (const auto& p : points) sums.push_back(sums.back() + p.y);
+  const window_sums sums(points);
   std::vector<point> means;
   for (std::int64_t i = 0; i < size; ++i) {
     const std::int64_t r = std::min({reach, i, size - 1 - i});
     const double sum =
-        sums[static_cast<std::size_t>(i + r + 1)] - sums[static_cast<std::size_t>(i - r)];
+        sums.of(static_cast<std::size_t>(i - r), static_cast<std::size_t>(i + r + 1));
     means.push_back({points[static_cast<std::size_t>(i)].x, sum / static_cast<double>(2 * r + 1)});
   }
   return means;
