@@ -250,6 +250,30 @@ TEST_CASE("Why there are no pictures is not said to be the place of images where
   CHECK_FALSE(page.has("Images that lie elsewhere"));
 }
 
+TEST_CASE("Numbers of images that no data set has are refused where they are read") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  REQUIRE(call_app({"eval", run.root().string(), "--quiet", "--protocol", "knn"}).code == 0);
+  const auto refused = [&](const fs::path& file, const std::string& pattern, const std::string& by,
+                           const std::string& said) {
+    const auto text = text_of(file);
+    const auto damaged =
+        std::regex_replace(text, std::regex(pattern), by, std::regex_constants::format_first_only);
+    REQUIRE(damaged != text);
+    std::ofstream(file) << damaged;
+    const auto result = call_app({"report", run.root().string(), "--quiet", "--pictures", "off",
+                                  "--out", run.beside("r.html").string()});
+    INFO(result.err);
+    CHECK(result.code == 6);
+    CHECK(result.err.find(said) != std::string::npos);
+    std::ofstream(file) << text;
+  };
+  refused(run.root() / "data.json", "\"images\": 64", "\"images\": 9000000000000000000",
+          "too many images; remove the file");
+  refused(run.root() / "eval/confusion-trained-knn.csv", "\n0,[0-9]+,", "\n0,9000000000000000000,",
+          "is no confusion matrix");
+}
+
 TEST_CASE("A damaged checkpoint costs the pictures, and the exit code says so") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "2"}).code == 0);

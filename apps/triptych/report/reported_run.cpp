@@ -109,7 +109,7 @@ void read_confusion(reported_run& run) {
       std::vector<std::int64_t> counts;
       for (std::size_t c = 1; c < rows[r].size(); ++c) {
         const auto count = io::number_in<std::int64_t>(rows[r][c]);
-        if (!count || *count < 0) throw refuse();
+        if (!count || *count < 0 || *count > train::most_images) throw refuse();
         counts.push_back(*count);
       }
       if (counts.size() != table.classes.size()) throw refuse();

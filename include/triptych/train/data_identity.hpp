@@ -28,6 +28,9 @@ namespace triptych::train {
 inline constexpr const char* data_key = "triptych.data";  ///< of an exported encoder's metadata
 inline constexpr std::size_t most_class_names = 10'000;   ///< more are not kept
 
+/// Of a part; sums and products of such numbers do not overflow.
+inline constexpr std::int64_t most_images = std::int64_t{1} << 40;
+
 struct data_identity {
   struct part {
     std::int64_t images = 0;

@@ -120,7 +120,9 @@ TRIPTYCH_INLINE data_identity read_identity(std::string_view text, const std::st
     const auto it = json.find(key);
     if (it == json.end() || !it->is_object()) throw refuse(key, "an object");
     const io::json_fields inner(*it, place + ", " + key, advice);
-    return data_identity::part{inner.count("images"), inner.text("xxh64")};
+    const auto images = inner.count("images");
+    if (images > most_images) throw refuse(key, "a part of a data set, for it has too many images");
+    return data_identity::part{images, inner.text("xxh64")};
   };
   const auto three = [&](const char* key, double least) {
     std::array<float, 3> numbers{};
