@@ -90,6 +90,7 @@ int make_report(const report_options& options) {
   page.foot = html::paragraph("Made by " + version_text() + ".");
 
   const auto text = html::text_of(page);
+  expect_place(options);  // again, for the pictures may have taken minutes
   io::replace_file(options.out, text);
   std::cout << "wrote " << io::printable(options.out) << ", "
             << size_text(static_cast<double>(text.size())) << "\n";
