@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "triptych/collapse_rule.hpp"
 #include "triptych/report/axis.hpp"
 #include "triptych/report/csv_rows.hpp"
 #include "triptych/report/html_text.hpp"
@@ -250,6 +251,18 @@ TEST_CASE(
     return s.find("50.0 % of the test images are right") != std::string::npos;
   });
   CHECK(said);
+}
+
+TEST_CASE("A collapse is a loss of half the spread, and is over a bit above that") {
+  collapse_rule rule;
+  CHECK_FALSE(rule.add(0.8));
+  CHECK_FALSE(rule.add(0.4));
+  CHECK(rule.add(0.39));
+  CHECK(rule.add(0.47));
+  CHECK_FALSE(rule.add(0.48));
+  CHECK(rule.level() == 0.4);
+  CHECK(rule.widest() == 0.8);
+  CHECK(collapse_rule().add(0.09));
 }
 
 TEST_CASE("A collapsed run has not learned, whatever else was measured") {

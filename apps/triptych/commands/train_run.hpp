@@ -32,6 +32,7 @@
 #include <triptych/train/trainer.hpp>
 
 #include "triptych/build_info.hpp"
+#include "triptych/collapse_rule.hpp"
 #include "triptych/commands/images.hpp"
 #include "triptych/commands/initial_encoder.hpp"
 #include "triptych/commands/metrics_file.hpp"
@@ -410,23 +411,19 @@ class train_run {
     if (events_) events_->append(r.step, wall, row);
   }
 
-  /// Says when the directions of the projections lose their spread, and when they regain it. Half
-  /// of what it was counts as lost: a BatchNorm at the projector's end keeps the rest of it up,
-  /// even where all that is left is noise (SimSiam without a predictor).
+  /// Says when the directions of the projections lose their spread, and when they regain it.
   void watch_for_collapse(std::int64_t step, double spread) {
     const double health = spread * std::sqrt(static_cast<double>(options_.head.projector.back()));
-    widest_ = std::max(widest_, health);
-    const bool fallen = health < std::max(0.1, (collapsed_ ? 0.6 : 0.5) * widest_);
-    if (fallen && !collapsed_) {
+    const bool before = spread_.collapsed(), now = spread_.add(health);
+    if (now && !before) {
       bar_->note("warning: step " + std::to_string(step) +
                  ": the projections are collapsing: images point more and more the same way "
                  "(their spread is " +
-                 fixed(health, 3) + " of the healthy one and has been " + fixed(widest_, 3) +
-                 "); lower --lr or check the configuration");
-    } else if (collapsed_ && !fallen) {
+                 fixed(health, 3) + " of the healthy one and has been " +
+                 fixed(spread_.widest(), 3) + "); lower --lr or check the configuration");
+    } else if (before && !now) {
       bar_->note("step " + std::to_string(step) + ": the projections have spread again");
     }
-    collapsed_ = fallen;
   }
 
   void show(const train::step_record& r, std::optional<double> knn, std::int64_t last,
@@ -505,8 +502,7 @@ class train_run {
   const data::split& images_;  ///< of them
   train::trainer_options recipe_;
   std::unique_ptr<method::learner<B>> method_;
-  bool collapsed_ = false;
-  double widest_ = 0;  ///< spread that this process has seen
+  collapse_rule spread_;  ///< that this process has seen
   std::optional<io::run_directory> directory_;
   std::optional<trainer_type> trainer_;
   std::optional<io::metrics_log> metrics_;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "triptych/collapse_rule.hpp"
 #include "triptych/options/settings.hpp"
 
 namespace triptych::app {
@@ -80,10 +81,10 @@ std::vector<level> levels_of(const std::string& column, const reported_run& run)
     return list;
   }
   if (column == "feature_std" && size > 0) {
-    double widest = 0;
-    for (const auto& n : run.numbers(column)) widest = std::max(widest, *n.value);
-    const double healthy = 1 / std::sqrt(size);
-    return {{"healthy", healthy}, {"collapsed below", std::max(0.1 * healthy, 0.5 * widest)}};
+    const double root = std::sqrt(size);
+    collapse_rule rule;
+    for (const auto& n : run.numbers(column)) rule.add(*n.value * root);
+    return {{"healthy", 1 / root}, {"collapsed below", rule.level() / root}};
   }
   if (column == "effective_rank") return {{"collapsed", 1}};
   if (column == "nn_same_label" && chance) return {{"chance", *chance / 100}};

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "triptych/collapse_rule.hpp"
 #include "triptych/console.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/report/axis.hpp"
@@ -182,13 +183,9 @@ std::vector<logged_number> health_of(const reported_run& run) {
 }
 
 bool has_collapsed(const reported_run& run) {
-  double widest = 0;
-  bool collapsed = false;
-  for (const auto& n : health_of(run)) {
-    widest = std::max(widest, *n.value);
-    collapsed = *n.value < std::max(0.1, (collapsed ? 0.6 : 0.5) * widest);
-  }
-  return collapsed;
+  collapse_rule rule;
+  for (const auto& n : health_of(run)) rule.add(*n.value);
+  return rule.collapsed();
 }
 
 verdict verdict_of(const reported_run& run) {
