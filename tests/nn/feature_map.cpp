@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/device_array.hpp"
 #include "support/seed.hpp"
 
 using namespace triptych;
