@@ -30,8 +30,8 @@ concept NormalizingBackend = Backend<B> && requires(
   b.convolution_backward_weights(g, map, cf, x, true); // x, dy -> dw; last: adds to dw
   // x, weight, bias, eps, running -> mean, inverse deviation, and of x (groups x C) factor, shift.
   b.batch_norm_factors(ns, cf, cx, cx, s, rs, x, x, x, x);
-  // As batch_norm_backward with a relu, whose mask is the map's: dy stays as it is.
-  b.batch_norm_backward(ns, map, nullptr, cx, cx, cx, f, x, x, f);
+  // y is null where the map lacks the step: its relu's mask is computed, and dy stays as it is.
+  b.batch_norm_backward(ns, map, cf, cx, cx, cx, f, x, x, f);
 };
 // clang-format on
 

@@ -119,19 +119,16 @@ struct batch_norm {
     const auto inverse_deviation = p.tape->template pop<real>();
     const auto mean = p.tape->template pop<real>();
     const auto x = p.tape->template pop<T>();
-    real* const dweight = affine ? p.gradients + weight : unused;
-    real* const dbias = affine ? p.gradients + bias : unused;
-    const norm_shape s = extents(p, x.shape);
-    if constexpr (NormalizingBackend<B> && std::is_same_v<T, typename B::activation>) {
-      if (factors.data != nullptr) {
-        p.backend.batch_norm_backward(s, feature_map<B>(x, factors, shifts).operand(), nullptr,
-                                      scale, mean.data, inverse_deviation.data, dy.data, dweight,
-                                      dbias, x.data);
-        return {x, y};
+    const auto operand = [&] {
+      if constexpr (std::is_same_v<T, typename B::activation>) {
+        return feature_map<B>(x, factors, shifts).operand();
+      } else {
+        return x.data;
       }
-    }
-    p.backend.batch_norm_backward(s, x.data, y.data, scale, mean.data, inverse_deviation.data,
-                                  dy.data, dweight, dbias, x.data);
+    }();
+    p.backend.batch_norm_backward(
+        extents(p, x.shape), operand, y.data, scale, mean.data, inverse_deviation.data, dy.data,
+        affine ? p.gradients + weight : unused, affine ? p.gradients + bias : unused, x.data);
     return {x, y};
   }
 
