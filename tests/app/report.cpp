@@ -52,6 +52,15 @@ std::string logged(const tiny_run& run, const std::string& column) {
 
 const words no_pictures{"--pictures", "off"};
 
+/// Trains on pictures in class folders; where they lie.
+fs::path trained_on_pictures(const tiny_run& run) {
+  const auto pictures = run.beside("pictures");
+  write_pictures(pictures / "train");
+  write_pictures(pictures / "test", 100, 2);
+  REQUIRE(run.train(folder_model(pictures) + words{"--max-steps", "2"}).code == 0);
+  return pictures;
+}
+
 }  // namespace
 
 TEST_CASE("Every number in the charts of a page is that of the metrics") {
@@ -201,10 +210,7 @@ TEST_CASE("The confusion matrix of an evaluation is the one that is shown") {
 
 TEST_CASE("Without its images a run has a page that says what to give") {
   const tiny_run run;
-  const auto pictures = run.beside("pictures");
-  write_pictures(pictures / "train");
-  write_pictures(pictures / "test", 100, 2);
-  REQUIRE(run.train(folder_model(pictures) + words{"--max-steps", "2"}).code == 0);
+  const auto pictures = trained_on_pictures(run);
   fs::rename(pictures, run.beside("moved"));
   const auto page = report_page(run);
   CHECK(page.has("There are none, for this reason: "));
@@ -216,10 +222,7 @@ TEST_CASE("Without its images a run has a page that says what to give") {
 
 TEST_CASE("What cannot be opened costs the pictures and not the page, and the exit code says so") {
   const tiny_run run;
-  const auto pictures = run.beside("pictures");
-  write_pictures(pictures / "train");
-  write_pictures(pictures / "test", 100, 2);
-  REQUIRE(run.train(folder_model(pictures) + words{"--max-steps", "2"}).code == 0);
+  const auto pictures = trained_on_pictures(run);
   fs::remove_all(pictures / "train");
   fs::create_directory_symlink("train", pictures / "train");  // onto itself
   const auto out = run.beside("r.html");

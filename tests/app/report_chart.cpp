@@ -53,8 +53,8 @@ reported_run run_with(const std::vector<double>& loss, const std::vector<double>
                       const std::vector<double>& spread = {}) {
   reported_run run;
   run.name = "runs/one";
-  run.state = "done";
-  run.step = static_cast<std::int64_t>(loss.size());
+  run.status.state = "done";
+  run.status.step = static_cast<std::int64_t>(loss.size());
   run.images.emplace();
   run.images->classes = 10;
   run.images->train.images = 1024;
@@ -278,29 +278,29 @@ TEST_CASE("A collapsed run has not learned, whatever else was measured") {
 
 TEST_CASE("The state of a run is one sentence, with how far it got and how to go on") {
   auto run = run_with({5, 4, 3, 2});
-  run.step = 8;
+  run.status.step = 8;
   CHECK(state_of(run) == "Finished: step 8 of 8, epoch 2 of 2.");
-  run.step = 6;
-  run.state = "interrupted";
-  run.reason = "signal 15";
+  run.status.step = 6;
+  run.status.state = "interrupted";
+  run.status.reason = "signal 15";
   run.resumptions = {4};
   CHECK(state_of(run) == "Interrupted (signal 15) at step 6 of 8, epoch 1.5 of 2; triptych train "
                          "--resume runs/one goes on. It was resumed once, after step 4.");
   run.resumptions = {};
-  run.state = "running";
+  run.status.state = "running";
   CHECK(state_of(run).starts_with("Killed after the checkpoint at step 6"));
-  run.held = true;
+  run.status.held = true;
   CHECK(state_of(run).starts_with("Still training"));
-  run.state = "failed";
-  run.reason = "step 7: the loss is NaN; lower --lr";
-  CHECK(state_of(run) == "Failed at step 6 of 8, epoch 1.5 of 2: " + run.reason + ".");
-  run.state = "";
+  run.status.state = "failed";
+  run.status.reason = "step 7: the loss is NaN; lower --lr";
+  CHECK(state_of(run) == "Failed at step 6 of 8, epoch 1.5 of 2: " + run.status.reason + ".");
+  run.status.state = "";
   CHECK(state_of(run).find("no status.json") != std::string::npos);
 
   auto single = run_with({5});
-  single.reason = "--max-steps 1 of 8";
+  single.status.reason = "--max-steps 1 of 8";
   CHECK(state_of(single).starts_with("A single step (--max-steps 1 of 8)."));
   CHECK(verdict_of(single).short_answer.find("a single step") != std::string::npos);
-  single.reason = "";
+  single.status.reason = "";
   CHECK(state_of(single) == "A single step.");
 }

@@ -108,11 +108,6 @@ void print_comparison(const std::vector<run_group>& groups) {
   show("last metrics", metrics, false);
 }
 
-std::string json_number(double x) {
-  const auto text = io::number_text(x);
-  return text.empty() ? "null" : text;
-}
-
 std::string numbers_json(const std::map<std::string, double>& numbers) {
   std::string text;
   for (const auto& [name, value] : numbers) {

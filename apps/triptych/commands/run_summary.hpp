@@ -25,9 +25,9 @@
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
 #include <triptych/io/owned_names.hpp>
-#include <triptych/io/run_directory.hpp>
 
 #include "triptych/commands/evaluation.hpp"
+#include "triptych/commands/run_status.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/toml.hpp"
 
@@ -175,14 +175,11 @@ inline run_summary summary_of(const std::filesystem::path& path) {
     }
   });
   attempt([&] {
-    const auto place = summary_detail::required(path / "status.json");
-    const auto json = io::parse_json_object(io::read_file(place).text(), place.string(), "");
-    const io::json_fields fields(json, place.string(), "");
-    s.state = fields.text("state");
-    if (json.contains("reason")) s.reason = fields.text("reason");
-    s.step = fields.count("step");
-    const bool runs = s.state == io::name_of(io::run_state::running);
-    if (runs && !io::run_directory::is_held(path)) s.state = "killed";
+    static_cast<void>(summary_detail::required(path / "status.json"));
+    const auto status = read_status(path, "");
+    s.state = status.killed() ? "killed" : status.state;
+    s.reason = status.reason;
+    s.step = status.step;
   });
   const auto metrics = path / "metrics.jsonl";
   attempt([&] {

@@ -13,6 +13,7 @@
 
 #include "triptych/commands/commands.hpp"
 #include "triptych/commands/run_summary.hpp"
+#include "triptych/commands/statistics.hpp"
 #include "triptych/console.hpp"
 
 namespace triptych::app {
@@ -62,17 +63,13 @@ std::string summary_json(const run_summary& s) {
     const auto number = io::number_in<std::uint64_t>(value);
     return number ? std::to_string(*number) : text(value);  // 007 is no JSON
   };
-  const auto number = [](const std::optional<double>& value) {
-    const auto written = value ? io::number_text(*value) : std::string();
-    return written.empty() ? std::string("null") : written;
-  };
   return "{\"run\": " + io::json_string(s.path.string()) + ", \"method\": " + text(s.method) +
          ", \"data\": " + text(s.data) + ", \"seed\": " + whole(s.seed) +
          ", \"state\": " + text(s.state) + ", \"reason\": " + text(s.reason) +
          ", \"step\": " + std::to_string(s.step) +
          ", \"epoch\": " + (s.epoch ? std::to_string(*s.epoch) : "null") +
-         ", \"epochs\": " + whole(s.epochs) + ", \"loss\": " + number(s.loss) +
-         ", \"top1\": " + number(s.accuracy ? std::optional(s.accuracy->top1) : std::nullopt) +
+         ", \"epochs\": " + whole(s.epochs) + ", \"loss\": " + json_number(s.loss) +
+         ", \"top1\": " + json_number(s.accuracy ? std::optional(s.accuracy->top1) : std::nullopt) +
          ", \"judged_by\": " + text(s.accuracy ? s.accuracy->by : "") +
          ", \"bytes\": " + std::to_string(s.bytes) + ", \"damage\": " + text(s.damage) + "}";
 }

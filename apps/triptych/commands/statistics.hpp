@@ -7,7 +7,10 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
+
+#include <triptych/io/json_text.hpp>
 
 namespace triptych::app {
 
@@ -19,6 +22,12 @@ struct summary {
   double mean = 0;                  ///< 0 of none
   std::optional<double> deviation;  ///< of two or more
 };
+
+/// As JSON: null where it is not known or not finite.
+inline std::string json_number(const std::optional<double>& x) {
+  const auto text = x ? io::number_text(*x) : std::string();
+  return text.empty() ? "null" : text;
+}
 
 inline summary summarize(const by_seed& values) {
   summary s;

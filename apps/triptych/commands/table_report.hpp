@@ -132,10 +132,6 @@ inline std::string paper_text(const std::optional<eval::accuracy>& paper) {
   return fixed(paper->top1, 2) + (paper->top5 > 0 ? " / " + fixed(paper->top5, 2) : "");
 }
 
-inline std::string number(const std::optional<double>& value, const char* nothing) {
-  return value ? io::number_text(*value) : nothing;
-}
-
 }  // namespace report
 
 inline std::string markdown(const table_report& t) {
@@ -190,7 +186,8 @@ inline std::string csv(const table_report& t) {
             std::to_string(seeds_of(line));
     for (const auto& c : columns_shown) {
       const auto s = summarize(values(t, line, c));
-      text += "," + (s.count > 0 ? io::number_text(s.mean) : "") + "," + number(s.deviation, "");
+      text += "," + (s.count > 0 ? io::number_text(s.mean) : "") + "," +
+              (s.deviation ? io::number_text(*s.deviation) : "");
     }
     const bool top5 = line.paper && line.paper->top5 > 0;
     text += "," + (line.paper ? io::number_text(line.paper->top1) : "") + "," +
@@ -223,10 +220,9 @@ inline std::string json(const table_report& t) {
     for (const auto& c : columns_shown) {
       const auto list = values(t, line, c);
       const auto s = summarize(list);
-      text += ",\n     " + string(c.name) + ": {\"by_seed\": [" +
-              joined(list, [](const auto& v) { return number(v, "null"); }) +
+      text += ",\n     " + string(c.name) + ": {\"by_seed\": [" + joined(list, json_number) +
               "], \"mean\": " + (s.count > 0 ? io::number_text(s.mean) : "null") +
-              ", \"std\": " + number(s.deviation, "null") + "}";
+              ", \"std\": " + json_number(s.deviation) + "}";
     }
     const bool top5 = line.paper && line.paper->top5 > 0;
     text += ",\n     \"paper\": " +

@@ -27,4 +27,9 @@ inline std::vector<std::string> class_names_of(const train::data_identity& image
   return names;
 }
 
+/// Of a class, by its label.
+inline std::string class_name(const std::vector<std::string>& names, std::size_t label) {
+  return label < names.size() ? names[label] : "class " + std::to_string(label);
+}
+
 }  // namespace triptych::app

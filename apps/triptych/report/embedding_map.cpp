@@ -7,6 +7,7 @@
 #include <map>
 
 #include "triptych/console.hpp"
+#include "triptych/report/class_names.hpp"
 #include "triptych/report/html_text.hpp"
 #include "triptych/report/line_chart.hpp"
 
@@ -34,10 +35,6 @@ std::string marker(double x, double y, std::size_t label) {
 }
 
 std::string color_of(std::size_t label) { return "s" + std::to_string(label % colors); }
-
-std::string class_name(const std::vector<std::string>& names, std::size_t label) {
-  return label < names.size() ? names[label] : "class " + std::to_string(label);
-}
 
 }  // namespace
 

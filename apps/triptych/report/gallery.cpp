@@ -10,6 +10,7 @@
 #include <triptych/augment/recipe.hpp>
 
 #include "triptych/options/make.hpp"
+#include "triptych/report/class_names.hpp"
 #include "triptych/report/html_text.hpp"
 #include "triptych/report/picture.hpp"
 
@@ -32,11 +33,6 @@ std::vector<float> part_of_view(const std::vector<float>& whole, int whole_size,
 std::string column(const std::string& title, const std::string& content) {
   return "<div class=\"column\"><p class=\"note\">" + html::escaped(title) + "</p>" + content +
          "</div>\n";
-}
-
-std::string name_of_label(const std::vector<std::string>& names, std::int32_t label) {
-  const auto at = static_cast<std::size_t>(label);
-  return label >= 0 && at < names.size() ? names[at] : "class " + std::to_string(label);
 }
 
 }  // namespace
@@ -137,13 +133,13 @@ std::string neighbor_gallery(const data::split& images, const std::vector<neighb
     for (const auto i : row.nearest) {
       const auto label = images.train.labels[static_cast<std::size_t>(i)];
       right += label == own;
-      neighbors +=
-          "<span class=\"" + std::string(label == own ? "same" : "other") + "\">" +
-          image_of(plain_view(images.train, i, size), size,
-                   name_of_label(class_names, label) + (label == own ? "" : ", another class")) +
-          "</span>";
+      neighbors += "<span class=\"" + std::string(label == own ? "same" : "other") + "\">" +
+                   image_of(plain_view(images.train, i, size), size,
+                            class_name(class_names, static_cast<std::size_t>(label)) +
+                                (label == own ? "" : ", another class")) +
+                   "</span>";
     }
-    const auto name = name_of_label(class_names, own);
+    const auto name = class_name(class_names, static_cast<std::size_t>(own));
     html += "<div class=\"neighbors\"><p>" + html::escaped(name) + " <span class=\"soft\">" +
             std::to_string(right) + " of " + std::to_string(row.nearest.size()) +
             " of its class</span></p><div><span class=\"query\">" +

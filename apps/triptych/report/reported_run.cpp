@@ -4,13 +4,10 @@
 #include <algorithm>
 #include <string_view>
 
-#include <sys/file.h>
-
 #include <nlohmann/json.hpp>
 
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
-#include <triptych/io/run_directory.hpp>
 
 #include "triptych/commands/eval_files.hpp"
 #include "triptych/commands/run_summary.hpp"
@@ -27,20 +24,6 @@ namespace fs = std::filesystem;
 
 std::string advice_for(const reported_run& run) {
   return "continue the run with triptych train --resume " + shell_word(run.name);
-}
-
-void read_status(reported_run& run) {
-  const auto path = run.path / "status.json";
-  if (!io::is_there(path)) return;
-  const auto advice = advice_for(run);
-  const auto json = io::parse_json_object(io::read_file(path).text(), path.string(), advice);
-  const io::json_fields fields(json, path.string(), advice);
-  run.state = fields.text("state");
-  run.step = fields.count("step");
-  if (json.contains("reason")) run.reason = fields.text("reason");
-  if (run.state != io::name_of(io::run_state::running)) return;
-  const io::held_directory in(run.path);
-  run.held = !io::lock_directory(in, LOCK_SH);
 }
 
 void read_environment(reported_run& run) {
@@ -166,7 +149,7 @@ reported_run read_run(const std::string& path) {
                        "--resume " +
                        shell_word(path));
   }
-  read_status(run);
+  if (io::is_there(run.path / "status.json")) run.status = read_status(run.path, advice_for(run));
   read_environment(run);
   read_images(run);
   read_resumptions(run);

@@ -16,6 +16,7 @@
 
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/metrics_file.hpp"
+#include "triptych/commands/run_status.hpp"
 #include "triptych/options/options.hpp"
 
 namespace triptych::app {
@@ -33,9 +34,7 @@ struct reported_run {
   std::string config;  ///< the text of config.toml
   train_options options;
 
-  std::string state, reason;  ///< of status.json; empty where there is none
-  std::int64_t step = 0;
-  bool held = false;                      ///< a process trains here now
+  run_status status;                      ///< with an empty state where there is none
   std::vector<std::int64_t> resumptions;  ///< after which steps it went on
 
   std::vector<std::pair<std::string, std::string>> environment;  ///< of environment.json

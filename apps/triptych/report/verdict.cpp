@@ -23,10 +23,10 @@ std::string counted(std::int64_t count, const std::string& one) {
 /// " of 20 epochs", where that is known.
 std::string progress_text(const reported_run& run) {
   const auto each = run.steps_per_epoch();
-  if (each < 1) return counted(run.step, "step");
-  const double epochs = static_cast<double>(run.step) / static_cast<double>(each);
-  const bool whole = run.step % each == 0;
-  return "step " + std::to_string(run.step) + " of " + std::to_string(run.total_steps()) +
+  if (each < 1) return counted(run.status.step, "step");
+  const double epochs = static_cast<double>(run.status.step) / static_cast<double>(each);
+  const bool whole = run.status.step % each == 0;
+  return "step " + std::to_string(run.status.step) + " of " + std::to_string(run.total_steps()) +
          ", epoch " + fixed(epochs, whole ? 0 : 1) + " of " + std::to_string(run.options.epochs);
 }
 
@@ -148,26 +148,28 @@ void weigh(const reported_run& run, const comparison& c, const std::vector<logge
 std::string state_of(const reported_run& run) {
   const auto done = progress_text(run);
   std::string text;
-  if (run.state.empty()) {
+  if (run.status.state.empty()) {
     text = "It is not known how far this run got: it has no status.json.";
-  } else if (run.state == "done") {
-    text = run.reason.empty() ? "Finished: " + done + "."
-                              : "Stopped as asked (" + run.reason + "): " + done + ".";
-    if (run.step == 1)
-      text = "A single step" + (run.reason.empty() ? "" : " (" + run.reason + ")") + ".";
-  } else if (run.state == "interrupted") {
-    text = "Interrupted (" + run.reason + ") at " + done + "; triptych train --resume " +
+  } else if (run.status.state == "done") {
+    text = run.status.reason.empty()
+               ? "Finished: " + done + "."
+               : "Stopped as asked (" + run.status.reason + "): " + done + ".";
+    if (run.status.step == 1)
+      text =
+          "A single step" + (run.status.reason.empty() ? "" : " (" + run.status.reason + ")") + ".";
+  } else if (run.status.state == "interrupted") {
+    text = "Interrupted (" + run.status.reason + ") at " + done + "; triptych train --resume " +
            shell_word(run.name) + " goes on.";
-  } else if (run.state == "failed") {
-    text = "Failed at " + done + ": " + run.reason;
+  } else if (run.status.state == "failed") {
+    text = "Failed at " + done + ": " + run.status.reason;
     if (!text.ends_with('.')) text += ".";
-  } else if (run.state == "running" && run.held) {
+  } else if (run.status.state == "running" && run.status.held) {
     text = "Still training when this page was made: " + done + " was its last checkpoint.";
-  } else if (run.state == "running") {
+  } else if (run.status.state == "running") {
     text = "Killed after the checkpoint at " + done + "; triptych train --resume " +
            shell_word(run.name) + " goes on.";
   } else {
-    text = "State " + run.state + " at " + done + ".";
+    text = "State " + run.status.state + " at " + done + ".";
   }
   const auto wall = run.numbers("wall_s");
   if (!wall.empty()) text += " Training took " + duration_text(*wall.back().value) + ".";
@@ -197,7 +199,7 @@ verdict verdict_of(const reported_run& run) {
     v = {answer::no,
          "No: it has collapsed, the projections of all images point about the same way.",
          {}};
-  } else if (run.state == "failed") {
+  } else if (run.status.state == "failed") {
     weigh(run, evaluated, knn, v);
     if (v.learned == answer::open) v.short_answer = "Not known: training broke off.";
   } else {
