@@ -165,8 +165,8 @@ void convolutions(const Visit& visit) {
              " out=" + std::to_string(g.out) + " kernel=" + std::to_string(g.kernel) +
              " stride=" + std::to_string(g.stride) + " padding=" + std::to_string(g.padding);
     };
-    visit(named("convolution_forward"), within::sum(forward_sum) + within::stored_sum(forward_sum),
-          [&](auto& b) {
+    visit(named("convolution_forward"),
+          within::convolved(forward_sum) + within::stored_sum(forward_sum), [&](auto& b) {
             device_map from(b, x), to(b, unwritten(out_pixels * g.out));
             device_array weights(b, w);
             b.convolution_forward(g, from.data(), weights, to);
@@ -176,7 +176,7 @@ void convolutions(const Visit& visit) {
       // Each tap's sum may be stored before they are added up: their roundings are together as
       // large as that of the whole.
       visit(named("convolution_backward_data"),
-            within::sum(data_sum) + 2 * within::stored_sum(data_sum), [&](auto& b) {
+            within::convolved(data_sum) + 2 * within::stored_sum(data_sum), [&](auto& b) {
               device_map dy(b, y), dx(b, accumulate ? x : unwritten(in_size));
               device_array weights(b, w);
               b.convolution_backward_data(g, dy, weights, dx, accumulate);
@@ -184,7 +184,7 @@ void convolutions(const Visit& visit) {
             });
       // cuDNN writes it in the maps' format.
       visit(named("convolution_backward_weights"),
-            within::sum(out_pixels) + within::stored_sum(out_pixels), [&](auto& b) {
+            within::convolved(out_pixels) + within::stored_sum(out_pixels), [&](auto& b) {
               device_map from(b, x), dy(b, y);
               device_array dw(b, accumulate ? w : unwritten(w_size));
               b.convolution_backward_weights(g, from.data(), dy, dw, accumulate);
@@ -220,6 +220,16 @@ void biases(const Visit& visit) {
   }
 }
 
+/// (rows, channels). Rows jump by one, four times as far as they scatter: no channel is nearly
+/// constant even where there are three rows.
+inline numbers jumping_rows(std::int64_t size, int channels, std::uint64_t seed) {
+  numbers x = random_numbers(size, seed, -0.25f, 0.25f);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] += i / static_cast<std::size_t>(channels) % 2 == 0 ? -0.5 : 0.5;
+  }
+  return x;
+}
+
 template <class Fast, class Visit>
 void batch_norms(const Visit& visit) {
   using within = tolerance<Fast>;
@@ -230,13 +240,7 @@ void batch_norms(const Visit& visit) {
         norm_shape{1031, 2, 33}, norm_shape{2053, 1, 16}, norm_shape{20011, 1, 1}}) {
     const std::int64_t rows = s.rows, size = s.rows * s.groups * s.channels;
     const int groups = s.groups, channels = s.channels;
-    // Rows jump by one, four times as far as they scatter: no channel is nearly constant even where
-    // there are three rows.
-    numbers x = random_numbers(size, 1, -0.25f, 0.25f);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      x[i] += i / static_cast<std::size_t>(channels) % 2 == 0 ? -0.5 : 0.5;
-    }
-    x = as_map<Fast>(x);
+    const numbers x = as_map<Fast>(jumping_rows(size, channels, 1));
     const numbers other = as_map<Fast>(random_numbers(size, 2));
     const numbers gradient = as_map<Fast>(random_numbers(size, 3));
     const numbers weight = random_numbers(channels, 4), bias = random_numbers(channels, 5);
@@ -292,7 +296,7 @@ void batch_norms(const Visit& visit) {
       for (const char* kind : {"plain", "over dy", "over x"}) {
         const std::string how = kind;
         // 16: an inverse deviation and a mean times a normalized x, both below 4.
-        const double backward = within::sum(rows * groups) + within::stored(16);
+        const double backward = within::normalized_gradient(rows * groups) + within::stored(16);
         visit(named("batch_norm_backward " + how), backward, [&](auto& b) {
           device_map from(b, x), y(b, other), dy(b, gradient), elsewhere(b, unwritten(size));
           device_array gamma(b, weight);

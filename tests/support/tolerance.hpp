@@ -39,6 +39,10 @@ struct tolerance {
     return epsilon * (4 + static_cast<double>(terms));
   }
 
+  /// A convolution whose outputs have so many terms. Winograd's transforms add and subtract inputs
+  /// before the products and products after them: intermediate numbers are twice as large.
+  static constexpr double convolved(std::int64_t terms) { return 2 * sum(terms); }
+
   /// A sum of `terms` squares that is kept in double: the i-th rounding is at most half an epsilon
   /// of i.
   static constexpr double double_sum(std::int64_t terms) {
@@ -60,6 +64,10 @@ struct tolerance {
 
   /// Batch normalization: roundings of the mean and of x, times an inverse deviation below 8.
   static constexpr double normalized = 64 * epsilon;
+
+  /// Its gradients: sums over `rows`, and dx, where inverse deviations below 2 multiply a normalized
+  /// x below 4 and a mean that has such an x as a factor, too: numbers below 40.
+  static constexpr double normalized_gradient(std::int64_t rows) { return normalized + sum(rows); }
 
   /// The inverse deviation of numbers near 100: means of runs of rows are off by a few hundred
   /// epsilon, and so are the differences between them that the variance takes in.
