@@ -203,6 +203,64 @@ TEST_CASE("A table that is asked to stop says how to go on") {
   CHECK((status["state"] == "interrupted" || status["state"] == "done"));
 }
 
+TEST_CASE("A table is made in pieces of time, and ends as an undisturbed one") {
+  const words one{"--seeds", "1"}, piece = one + words{"--stop-after", "0.002"};
+  const tiny_table whole("table4"), parts("table4");
+  REQUIRE(whole.make(one).code == 0);
+  int pieces = 1;
+  auto result = parts.make(piece);
+  for (; result.code == 128 + SIGALRM && pieces < 400; ++pieces) {
+    CHECK(result.out.empty());
+    result = parts.make(pieces < 10 ? piece : one);
+  }
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(pieces > 1);
+  CHECK(timeless(parts) == timeless(whole));
+
+  const tiny_table told("table4");
+  auto line = told.line(piece + words{"--epochs", "400"});
+  std::erase(line, "--quiet");
+  const auto stopped = call_app(line);
+  CHECK(stopped.code == 128 + SIGALRM);
+  CHECK(stopped.err.find("stopped by --stop-after; the same command") != std::string::npos);
+  const auto status = nlohmann::json::parse(text_of(told.root() / "k-1-seed1/status.json"));
+  CHECK(status["reason"] == "--stop-after");
+}
+
+TEST_CASE("--points looks on the way, and --budget gives each row the epochs that it can pay") {
+  const words two{"--seeds", "1", "--methods", "simclr,mncl"};
+  const tiny_table halves("table1");
+  REQUIRE(halves.make(two + words{"--points", "2"}).code == 0);
+  const auto lines = halves.json()["lines"];
+  REQUIRE(lines.size() == 6);
+  for (const std::size_t i : {0u, 1u, 2u, 3u}) {
+    CHECK(lines[i]["setting"] == (i < 2 ? "simclr" : "mncl"));
+    CHECK(lines[i]["epochs"] == (i % 2 == 0 ? 2 : 4));
+  }
+  expect_refusal(halves, two, 6, "points is 2, not 0");
+
+  const tiny_table equal("table1");
+  const words thirty = two + words{"--budget", "30"};
+  expect_refusal(equal, thirty, 2, "is what --budget decides; leave it out");
+  auto line = equal.line(thirty);
+  const auto epochs = std::find(line.begin(), line.end(), "--epochs");
+  line.erase(epochs, epochs + 2);
+  const auto made = call_app(line);
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  const auto rows = equal.json()["lines"];
+  REQUIRE(rows.size() == 4);
+  CHECK(rows[0]["epochs"] == 5);  // of cost 6
+  CHECK(rows[1]["epochs"] == 2);  // of cost 13
+  CHECK(rows[0]["difference"]["by_seed"][0].is_number());
+  line.insert(line.end(), {"--out", (equal.out() / "none").string(), "--points", "3"});
+  const auto refused = call_app(last_wins(line));
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("epochs: 2 of mncl (from flag --budget) have no 3 parts, after each of "
+                         "which table1 looks; give --budget 39 or more") != std::string::npos);
+}
+
 TEST_CASE("A linear evaluation gives last and best epoch, and goes on where it was stopped") {
   const words linear{"--methods", "simclr,moco", "--seeds", "1", "--evaluator", "linear"};
   const tiny_table table("table1");

@@ -28,6 +28,7 @@ table_report example() {
           .version = "triptych",
           .lines = {{.name = "a",
                      .title = "A",
+                     .point = 0,
                      .epochs = 4,
                      .cost = 6,
                      .judged_by = "logistic",
@@ -35,6 +36,7 @@ table_report example() {
                      .cells = {result(41, 1), result(52, 3)}},
                     {.name = "b",
                      .title = "B",
+                     .point = 0,
                      .epochs = 4,
                      .cost = 13,
                      .judged_by = "logistic",
@@ -89,13 +91,13 @@ TEST_CASE("A table in JSON keeps every seed's number") {
   CHECK(read["lines"][2]["epochs"].is_null());
 }
 
-TEST_CASE("A row is compared at its own epochs, and only with what was judged as it was") {
+TEST_CASE("A row is compared at its own point, and only with what was judged as it was") {
   auto t = example();
   auto later = t.lines[1];
-  later.epochs = 8;
+  later.point = 1;
   t.lines.insert(t.lines.begin() + 2, later);
   CHECK(report::reference_of(t, t.lines[0]) == &t.lines[1]);
-  t.lines[0].epochs = 8;
+  t.lines[0].point = 1;
   CHECK(report::reference_of(t, t.lines[0]) == &t.lines[2]);
   CHECK(report::reference_of(t, t.lines[3]) == nullptr);
   t.lines[3].judged_by = "logistic";

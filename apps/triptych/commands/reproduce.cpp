@@ -55,13 +55,7 @@ class reproduction {
     for (const int seed : options_.seeds) {
       for (const auto& row : plan_.rows) cells_.push_back(cell_of(row, seed));
     }
-    if (options_.train.epochs < plan_.points) {
-      throw error::usage("epochs: " + std::to_string(options_.train.epochs) + " (from " +
-                         options_.train.from.of("epochs") + ") have no " +
-                         std::to_string(plan_.points) + " parts, after each of which " +
-                         plan_.name + " looks; give --epochs " + std::to_string(plan_.points) +
-                         " or more");
-    }
+    refuse_short_cells();
     static_cast<void>(placed(options_.train));  // refused before anything is made
     choose_evaluator(count_images());
   }
@@ -80,6 +74,7 @@ class reproduction {
     own_tables(begun);
     if (!begun) directory.write_config(table_toml(options_));
     signals::install();
+    if (options_.train.stop_after > 0) signals::stop_after(60 * options_.train.stop_after);
     bool diverged = false;
     for (const cell& c : cells_) {
       try {
@@ -119,8 +114,27 @@ class reproduction {
       own.push_back({std::string(option), std::string(value), source});
     }
     cell made{row, seed, cell_options(options_, own)};
+    made.options.stop_after = 0;  // the table's clock counts
+    if (options_.budget > 0) {
+      made.options.epochs = std::max(1, options_.budget / cost_of(made.options));
+      made.options.from.given["epochs"] = options_.from.of("budget");
+    }
     static_cast<void>(check(made.options));  // training says the warnings
     return made;
+  }
+
+  /// Each part of the epochs has one.
+  void refuse_short_cells() const {
+    for (const cell& c : cells_) {
+      if (c.options.epochs >= plan_.points) continue;
+      const bool budget = options_.budget > 0;
+      const int needed = plan_.points * (budget ? cost_of(c.options) : 1);
+      throw error::usage("epochs: " + std::to_string(c.options.epochs) + " of " + c.row.name +
+                         " (from " + c.options.from.of("epochs") + ") have no " +
+                         std::to_string(plan_.points) + " parts, after each of which " +
+                         plan_.name + " looks; give --" + (budget ? "budget " : "epochs ") +
+                         std::to_string(needed) + " or more");
+    }
   }
 
   /// Sizes and steps; returns how many training images have a label. A data set that cannot be read
@@ -303,8 +317,8 @@ class reproduction {
   }
 
   int stopped() const {
-    note("stopped by signal " + std::to_string(signals::stop_requested()) + "; the same command, " +
-         "triptych reproduce " + plan_.name + " with its options, goes on from here");
+    note("stopped by " + signals::stopped_by() + "; the same command, " + "triptych reproduce " +
+         plan_.name + " with its options, goes on from here");
     return 128 + signals::stop_requested();
   }
 
@@ -348,7 +362,7 @@ class reproduction {
 
   /// The cells of a row at a point, and what the paper prints there.
   [[nodiscard]] report_line line_of(const table_row& row, int point) const {
-    report_line line{.name = row.name, .title = row.title};
+    report_line line{.name = row.name, .title = row.title, .point = point};
     for (const cell& c : cells_) {
       if (&c.row != &row) continue;
       line.epochs = epochs_at(c, point);
@@ -357,8 +371,11 @@ class reproduction {
     }
     line.judged_by = protocol_name(judge_);
     for (const auto& numbers : row.paper) {
-      if (numbers.data == options_.train.data) {
-        line.paper = numbers.at.at(static_cast<std::size_t>(point));
+      if (numbers.data != options_.train.data) continue;
+      if (std::cmp_equal(numbers.at.size(), plan_.points)) {
+        line.paper = numbers.at[static_cast<std::size_t>(point)];
+      } else if (point + 1 == plan_.points) {
+        line.paper = numbers.at.back();
       }
     }
     return line;

@@ -33,6 +33,7 @@ struct cell_result {
 /// A row at one point: a result by seed.
 struct report_line {
   std::string name, title;
+  std::optional<int> point{};             ///< from 0; nothing where nothing is trained
   std::optional<int> epochs{}, cost{};    ///< nothing where nothing is trained
   std::string judged_by{};                ///< see protocol_name()
   std::optional<eval::accuracy> paper{};  ///< a top-5 of 0 is not printed there
@@ -53,13 +54,13 @@ struct table_report {
 
 namespace report {
 
-/// The line that `line` is compared with: the reference at the same epochs, for what is not trained
+/// The line that `line` is compared with: the reference at the same point, for what is not trained
 /// its last one; nothing if the two were judged in different ways.
 inline const report_line* reference_of(const table_report& t, const report_line& line) {
   const report_line* found = nullptr;
   for (const auto& other : t.lines) {
     if (other.name != t.reference || other.judged_by != line.judged_by) continue;
-    if (!line.epochs || line.epochs == other.epochs) found = &other;
+    if (!line.point || line.point == other.point) found = &other;
   }
   return found;
 }

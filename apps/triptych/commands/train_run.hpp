@@ -95,6 +95,7 @@ class train_run {
     directory_->write_data(data_json(data_));
     directory_->write_environment(environment());
     signals::install();  // before the status says that the run goes on
+    if (options_.stop_after > 0) signals::stop_after(60 * options_.stop_after);
     directory_->write_status(io::run_state::running, trainer_->step());
     progress bar(options_.quiet, [this](std::string_view line) { log_->line(line); });
     bar_ = &bar;
@@ -443,12 +444,10 @@ class train_run {
   }
 
   int interrupted() {
-    const int signal = signals::stop_requested();
-    directory_->write_status(io::run_state::interrupted, trainer_->step(),
-                             "signal " + std::to_string(signal));
-    bar_->note("stopped by signal " + std::to_string(signal) + " after step " +
+    directory_->write_status(io::run_state::interrupted, trainer_->step(), signals::stopped_by());
+    bar_->note("stopped by " + signals::stopped_by() + " after step " +
                std::to_string(trainer_->step()));
-    return 128 + signal;
+    return 128 + signals::stop_requested();
   }
 
   /// What is about to be trained: sizes, and the loss that unrelated embeddings would have.

@@ -160,6 +160,12 @@ field<eval_options> sets_field() {
           .example = "cifar10"};
 }
 
+field<train_options> minutes_field() {
+  auto result = real(&train_options::stop_after, not_negative);
+  result.hint = "MINUTES";
+  return result;
+}
+
 /// Several methods, too many for a hint.
 field<reproduce_options> methods_field() {
   auto result =
@@ -183,6 +189,9 @@ settings<train_options> run_settings() {
        "with --resume: go on with images that are not those of the run", role::session},
       {"max-steps", "Run", whole(&o::max_steps, at_least(0)),
        "stop, with a checkpoint, after step N of the run; 0 = at its end", role::session},
+      {"stop-after", "Run", minutes_field(),
+       "stop, with a checkpoint, after so many minutes; the same command goes on; 0 = never",
+       role::session},
       {"checkpoint-every", "Run", whole(&o::checkpoint_every, {1, most_epochs}), "epochs",
        role::habit},
       {"knn-every", "Run", whole(&o::knn_every, {0, most_epochs}),
@@ -528,6 +537,12 @@ const settings<reproduce_options>& reproduce_settings() {
       {"evaluator", "Table", one_of(&o::evaluator, {"auto", "linear", "logistic", "knn"}),
        "what judges the encoders; auto: the paper's linear evaluation where images are enough for "
        "it, else logistic"},
+      {"points", "Table", whole(&o::points, {0, most_epochs}),
+       "equal parts of the epochs, each of which ends with an evaluation; 0 = 4 for table3, else "
+       "1"},
+      {"budget", "Table", whole(&o::budget, {0, most_epochs}),
+       "encoder forwards that each training image is worth, a backward counts two: a row's epochs "
+       "are those divided by its cost; 0 = --epochs for all"},
   };
   return table;
 }

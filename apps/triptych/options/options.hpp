@@ -78,6 +78,7 @@ struct train_options {
   std::string resume;  ///< empty: a new run; "auto": its newest checkpoint; or a path
   bool overwrite = false;
   std::int64_t max_steps = 0;  ///< stop after this step of the run; 0: at its end
+  double stop_after = 0;       ///< minutes of this call; 0: at its end
   int checkpoint_every = 1;    ///< epochs
   int knn_every = 0;           ///< epochs; 0: never
   int log_every = 10;          ///< steps
@@ -286,6 +287,8 @@ struct reproduce_options {
   std::vector<int> seeds{1, 2};
   std::vector<std::size_t> methods;  ///< places among methods::names; none: all
   choice::evaluator evaluator = choice::evaluator::automatic;
+  int points = 0;  ///< of table_plan; 0: the table's own
+  int budget = 0;  ///< encoder forwards for a training image in all; 0: epochs are given
   std::string out = "runs/reproduce";
 
   train_options train;                           ///< what holds for every cell; see cell_options()

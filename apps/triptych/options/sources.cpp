@@ -181,15 +181,19 @@ reproduce_options reproduce_from(std::vector<given_value> flags) {
                        ") are what table1 compares; leave the option out, or reproduce table1");
   }
   const auto plan = plan_of(options);
+  const auto decided = [&](const given_value& v) {
+    return varies(plan, v.name) || (v.name == "epochs" && options.budget > 0);
+  };
   for (const auto& flag : flags) {
-    if (!varies(plan, flag.name)) continue;
-    throw error::usage(flag.name + " (from " + flag.source + ") is what " + plan.name +
-                       " varies; leave it out");
+    if (!decided(flag)) continue;
+    const bool rows = varies(plan, flag.name);
+    throw error::usage(flag.name + " (from " + flag.source + ") is what " +
+                       (rows ? plan.name + " varies" : "--budget decides") + "; leave it out");
   }
   // What an environment or a file says of the cells' own options is meant for single runs.
   const auto shared = [&](std::vector<given_value> values) {
     std::erase_if(values, [&](const given_value& v) {
-      return find(shared_settings(), v.name) == nullptr || varies(plan, v.name);
+      return find(shared_settings(), v.name) == nullptr || decided(v);
     });
     return values;
   };

@@ -161,6 +161,7 @@ inline table_plan plan_of(const reproduce_options& o) {
   const bool there = std::any_of(plan.rows.begin(), plan.rows.end(),
                                  [&](const table_row& r) { return r.name == plan.reference; });
   if (!there) plan.reference = plan.rows.front().name;
+  if (o.points > 0) plan.points = o.points;
   return plan;
 }
 
