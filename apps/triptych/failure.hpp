@@ -57,6 +57,7 @@ inline std::string less_memory(const export_options&) { return {}; }
 inline std::string less_memory(const inspect_options&) { return {}; }
 inline std::string less_memory(const runs_options&) { return {}; }
 inline std::string less_memory(const compare_options&) { return {}; }
+inline std::string less_memory(const merge_options&) { return {}; }
 inline std::string less_memory(const doctor_options&) { return {}; }
 
 /// `failure` as one of our own; `advice` is that of less_memory().

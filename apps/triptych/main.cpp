@@ -31,6 +31,7 @@ int run(const compare_options& options) { return compare(options); }
 int run(const report_options& options) { return make_report(options); }
 int run(const data_options& options) { return data(options); }
 int run(const reproduce_options& options) { return reproduce(options); }
+int run(const merge_options& options) { return merge(options); }
 int run(const doctor_options& options) { return doctor(options); }
 
 /// Runs what the command line asks for; `advice` becomes that against its need of memory.

@@ -9,7 +9,7 @@ using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
   for (const auto* command : {"", "train", "eval", "embed", "export", "inspect", "runs", "compare",
-                              "report", "data", "reproduce", "doctor"}) {
+                              "merge", "report", "data", "reproduce", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = call_app(arguments);
@@ -68,6 +68,7 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
       {{"inspect", "/nowhere"}, "there is no '/nowhere'"},
       {{"runs", "/nowhere"}, "there is no directory '/nowhere'"},
       {{"compare"}, "compare needs runs"},
+      {{"merge"}, "merge needs tables"},
       {{"compare", "/nowhere", "/nothing"}, "there is no run in /nowhere"},
       {{"compare", ""}, "is empty"},
       {{"report"}, "report needs a run"},

@@ -69,12 +69,13 @@ TEST_CASE("A table in Markdown shows means, deviations and paired differences") 
 
 TEST_CASE("A table in CSV has a line for each row, and nothing where nothing is known") {
   CHECK(csv(example()) ==
-        "setting,epochs,seeds,top1_mean,top1_std,difference_mean,difference_std,top5_mean,top5_std,"
+        "setting,epochs,seeds,top1_mean,top1_std,difference_mean,difference_std,difference_half_"
+        "width_95,top5_mean,top5_std,"
         "minutes_mean,minutes_std,images_per_second_mean,images_per_second_std,paper_top1,"
         "paper_top5,cost\n"
-        "a,4,2,46.5,7.7781745930520225,1,,90,0,2,1.4142135623730951,100,0,84.03,99.53,6\n"
-        "b,4,1,40,,0,,90,,2,,100,,,,13\n"
-        "raw pixels,,2,30,0,,,80,0,,,,,,,\n");
+        "a,4,2,46.5,7.7781745930520225,1,,,90,0,2,1.4142135623730951,100,0,84.03,99.53,6\n"
+        "b,4,1,40,,0,,,90,,2,,100,,,,13\n"
+        "raw pixels,,2,30,0,,,,80,0,,,,,,,\n");
 }
 
 TEST_CASE("A table in JSON keeps every seed's number") {
@@ -102,4 +103,26 @@ TEST_CASE("A row is compared at its own point, and only with what was judged as 
   CHECK(report::reference_of(t, t.lines[3]) == nullptr);
   t.lines[3].judged_by = "logistic";
   CHECK(report::reference_of(t, t.lines[3]) == &t.lines[2]);
+}
+
+TEST_CASE("The interval of a difference pools the deviations of the rows at its point") {
+  auto t = example();
+  const auto row = [&](const char* name, double first, double second) {
+    report_line line = t.lines[0];
+    line.name = name;
+    line.cells = {result(first, 1), result(second, 1)};
+    return line;
+  };
+  t.lines = {row("a", 41, 43), row("b", 40, 41), row("c", 38, 38.5)};
+  // Differences 1 and 2 of a, -2 and -2.5 of c: deviations of 0.7071 and 0.3536, pooled 0.5590 of two
+  // degrees of freedom, whose t is 4.3027 (scipy.stats.t.ppf(0.975, 2)); / sqrt(2).
+  const auto& c = report::columns[1];
+  CHECK(report::half_width(t, t.lines[0], c).value() == Approx(1.70077).epsilon(1e-5));
+  CHECK(report::half_width(t, t.lines[2], c).value() == Approx(1.70077).epsilon(1e-5));
+  CHECK_FALSE(report::half_width(t, t.lines[1], c).has_value());
+  CHECK_FALSE(report::half_width(t, t.lines[0], report::columns[0]).has_value());
+  CHECK(markdown(t).find("| +1.50 ± 0.71 (-0.20 to +3.20) |") != std::string::npos);
+  CHECK(markdown(t).find("paired by seed; in brackets its 95 % interval") != std::string::npos);
+  t.lines[2].point = 1;  // elsewhere: a alone has one degree of freedom, t = 12.706
+  CHECK(report::half_width(t, t.lines[0], c).value() == Approx(6.3531).epsilon(1e-4));
 }

@@ -18,6 +18,7 @@ int compare(const compare_options& options);
 int make_report(const report_options& options);
 int data(const data_options& options);
 int reproduce(const reproduce_options& options);
+int merge(const merge_options& options);
 int doctor(const doctor_options& options);
 
 }  // namespace triptych::app

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -102,6 +104,26 @@ inline by_seed values(const table_report& t, const report_line& line, const colu
                               : paired_difference(values(line, c), values(*reference, c));
 }
 
+/// Half the 95 % interval of a line's mean difference. One line of two seeds says next to nothing
+/// about its own deviation, so it is pooled over all lines that are compared at the same point.
+inline std::optional<double> half_width(const table_report& t, const report_line& line,
+                                        const column& c) {
+  const auto own = summarize(values(t, line, c));
+  if (!c.difference || !line.point || line.name == t.reference || own.count == 0) return {};
+  double squares = 0;
+  int degrees = 0;
+  for (const auto& other : t.lines) {
+    if (other.point != line.point || other.name == t.reference) continue;
+    const auto s = summarize(values(t, other, c));
+    if (!s.deviation) continue;
+    const int free = static_cast<int>(s.count) - 1;
+    squares += *s.deviation * *s.deviation * free;
+    degrees += free;
+  }
+  if (degrees == 0) return {};
+  return student_t_95(degrees) * std::sqrt(squares / degrees / static_cast<double>(own.count));
+}
+
 /// The columns that have anything to show.
 inline std::vector<column> shown(const table_report& t) {
   std::vector<column> list;
@@ -119,13 +141,21 @@ inline std::size_t seeds_of(const report_line& line) {
       std::count_if(line.cells.begin(), line.cells.end(), [](const auto& c) { return !!c; }));
 }
 
-/// "89.50 ± 0.31", with a sign for a difference.
-inline std::string text(const summary& s, const column& c) {
+/// "+0.11", never "-0.00".
+inline std::string with_sign(double x, int digits) {
+  std::string text = fixed(x, digits);
+  if (text.find_first_not_of("-0.") == text.npos) text = fixed(0, digits);
+  return (text.front() == '-' ? "" : "+") + text;
+}
+
+/// "89.50 ± 0.31", of a difference "+0.11 ± 0.22 (-1.10 to +1.32)".
+inline std::string text(const summary& s, const column& c, const std::optional<double>& half) {
   if (s.count == 0) return "-";
-  std::string mean = fixed(s.mean, c.digits);
-  if (mean.find_first_not_of("-0.") == mean.npos) mean = fixed(0, c.digits);  // not -0.00
-  if (c.difference && mean.front() != '-') mean.insert(0, "+");
-  return mean + (c.scatter && s.deviation ? " ± " + fixed(*s.deviation, c.digits) : "");
+  const std::string mean = c.difference ? with_sign(s.mean, c.digits) : fixed(s.mean, c.digits);
+  return mean + (c.scatter && s.deviation ? " ± " + fixed(*s.deviation, c.digits) : "") +
+         (half ? " (" + with_sign(s.mean - *half, c.digits) + " to " +
+                     with_sign(s.mean + *half, c.digits) + ")"
+               : "");
 }
 
 inline std::string paper_text(const std::optional<eval::accuracy>& paper) {
@@ -154,7 +184,12 @@ inline std::string markdown(const table_report& t) {
         "\n- seeds: " + joined(t.seeds, [](int seed) { return std::to_string(seed); }) +
         "; mean ± standard deviation (n - 1)\n";
   if (reference != t.lines.end()) {
-    md += "- difference: to " + reference->title + ", paired by seed\n";
+    md += "- difference: to " + reference->title + ", paired by seed";
+    const bool any = std::any_of(t.lines.begin(), t.lines.end(), [&](const report_line& line) {
+      return std::any_of(std::begin(columns), std::end(columns),
+                         [&](const column& c) { return half_width(t, line, c).has_value(); });
+    });
+    md += any ? "; in brackets its 95 % interval, with the deviation pooled over the rows\n" : "\n";
   }
   md += "- written by: " + t.version + "\n\n| setting | epochs | seeds |";
   for (const auto& c : columns_shown) md += " " + std::string(c.title) + " |";
@@ -166,7 +201,10 @@ inline std::string markdown(const table_report& t) {
           std::to_string(seeds_of(line)) + " |";
     for (const auto& c : columns_shown) {
       const bool itself = c.difference && line.name == t.reference;
-      md += " " + (itself ? "reference" : text(summarize(values(t, line, c)), c)) + " |";
+      md +=
+          " " +
+          (itself ? "reference" : text(summarize(values(t, line, c)), c, half_width(t, line, c))) +
+          " |";
     }
     md += " " + paper_text(line.paper) + " | " + (line.cost ? std::to_string(*line.cost) : "-") +
           " |\n";
@@ -180,6 +218,7 @@ inline std::string csv(const table_report& t) {
   std::string text = "setting,epochs,seeds";
   for (const auto& c : columns_shown) {
     text += "," + std::string(c.name) + "_mean," + std::string(c.name) + "_std";
+    if (c.difference) text += "," + std::string(c.name) + "_half_width_95";
   }
   text += ",paper_top1,paper_top5,cost\n";
   for (const auto& line : t.lines) {
@@ -189,6 +228,9 @@ inline std::string csv(const table_report& t) {
       const auto s = summarize(values(t, line, c));
       text += "," + (s.count > 0 ? io::number_text(s.mean) : "") + "," +
               (s.deviation ? io::number_text(*s.deviation) : "");
+      if (!c.difference) continue;
+      const auto half = half_width(t, line, c);
+      text += "," + (half ? io::number_text(*half) : "");
     }
     const bool top5 = line.paper && line.paper->top5 > 0;
     text += "," + (line.paper ? io::number_text(line.paper->top1) : "") + "," +
@@ -223,7 +265,9 @@ inline std::string json(const table_report& t) {
       const auto s = summarize(list);
       text += ",\n     " + string(c.name) + ": {\"by_seed\": [" + joined(list, json_number) +
               "], \"mean\": " + (s.count > 0 ? io::number_text(s.mean) : "null") +
-              ", \"std\": " + json_number(s.deviation) + "}";
+              ", \"std\": " + json_number(s.deviation) +
+              (c.difference ? ", \"half_width_95\": " + json_number(half_width(t, line, c)) : "") +
+              "}";
     }
     const bool top5 = line.paper && line.paper->top5 > 0;
     text += ",\n     \"paper\": " +

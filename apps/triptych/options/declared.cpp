@@ -453,6 +453,18 @@ const settings<compare_options>& compare_settings() {
   return table;
 }
 
+const settings<merge_options>& merge_settings() {
+  using o = merge_options;
+  static const settings<merge_options> table{
+      {"tables", "", texts(&o::tables, "DIR", "runs/reproduce"),
+       "what reproduce wrote, its --out; unfinished cells are left out"},
+      {"out", "Output", text(&o::out, "DIR", "runs/merged"),
+       "where the table goes; one that is there grows"},
+      {"quiet", "Output", flag(&o::quiet), "no remarks on stderr"},
+  };
+  return table;
+}
+
 const settings<report_options>& report_settings() {
   using o = report_options;
   static const settings<report_options> table = [] {
@@ -624,6 +636,9 @@ const std::vector<command_text>& command_texts() {
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
       described_reproduce(),
+      described(merge_settings(), "merge", "Make one table of what several machines trained.",
+                "Of a cell it keeps what a reader needs, and no checkpoint: a few KiB.\n"
+                "Example:\n  triptych merge machine1/out machine2/out --out runs/merged"),
       described(doctor_settings(), "doctor", "Print what this program and this machine have.",
                 "What is missing is said, with what to do about it; it is no failure.\n"
                 "Example:\n  triptych doctor --data-dir data"),

@@ -22,6 +22,7 @@ const settings<export_options>& export_settings();
 const settings<inspect_options>& inspect_settings();
 const settings<runs_options>& runs_settings();
 const settings<compare_options>& compare_settings();
+const settings<merge_options>& merge_settings();
 const settings<report_options>& report_settings();
 const settings<data_options>& data_settings();
 const settings<doctor_options>& doctor_settings();

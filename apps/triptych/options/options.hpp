@@ -233,6 +233,14 @@ struct compare_options {
   sources from{};
 };
 
+struct merge_options {
+  std::vector<std::string> tables;  ///< directories that reproduce_options::out was
+  std::string out = "runs/merged";
+  bool quiet = false;
+
+  sources from{};
+};
+
 struct report_options {
   std::vector<std::string> runs;  ///< run directories
   std::string run;                ///< of which pictures are made, for open_encoder()
@@ -309,7 +317,7 @@ void inherit_data(Options& own, const train_options& run) {
 
 using any_options = std::variant<train_options, eval_options, embed_options, export_options,
                                  inspect_options, runs_options, compare_options, report_options,
-                                 data_options, reproduce_options, doctor_options>;
+                                 data_options, reproduce_options, merge_options, doctor_options>;
 
 /// Refuses what does not go together (error::usage); returns warnings.
 std::vector<std::string> check(const train_options& options);
@@ -355,6 +363,10 @@ train_options cell_options(const reproduce_options& options, const std::vector<g
 
 /// What decides the numbers of a table, as TOML; see table_differences().
 std::string table_toml(const reproduce_options& options);
+
+/// The options that a text of table_toml() stands for, without rows and seeds of its own; `name` is
+/// for messages. Throws error::usage.
+reproduce_options table_from_toml(std::string_view text, const std::string& name);
 
 /// What judged the cells of a table_toml() `text`, which `name` names.
 choice::evaluator evaluator_of(std::string_view text, const std::string& name);

@@ -231,6 +231,11 @@ any_options options_of(const command_request& request) {
     require(options, "runs", "compare needs runs; give e.g. triptych compare runs/a runs/b");
     return options;
   }
+  if (request.command == "merge") {
+    auto options = others_from(merge_settings(), request.values);
+    require(options, "tables", "merge needs tables; give e.g. triptych merge machine1 machine2");
+    return options;
+  }
   if (request.command == "doctor") return others_from(doctor_settings(), request.values);
   if (request.command == "inspect") {
     auto options = others_from(inspect_settings(), request.values);

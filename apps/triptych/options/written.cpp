@@ -20,14 +20,14 @@ namespace triptych::app {
 
 namespace {
 
-/// Adds a table's lines to a configuration.
+/// Adds a table's lines to a configuration, without `habits` only what decides numbers.
 template <class Options>
 void add_toml(std::string& toml, const settings<Options>& table, const Options& options,
-              bool annotated) {
+              bool habits, bool annotated) {
   std::string group;
   for (const auto& s : table) {
     const auto value = s.value.write(options);
-    if (s.use == role::session || value.empty()) continue;
+    if (s.use == role::session || (s.use == role::habit && !habits) || value.empty()) continue;
     if (s.group != group) toml += "\n# " + s.group + "\n";
     group = s.group;
     toml += s.name + " = " + (s.value.number ? value : quoted_text(value));
@@ -83,7 +83,7 @@ std::string run_directory(const train_options& o) {
 
 std::string config_toml(const train_options& options, bool annotated) {
   std::string toml = "# " + version_text() + "\n";
-  add_toml(toml, train_settings(), options, annotated);
+  add_toml(toml, train_settings(), options, true, annotated);
   return toml;
 }
 
@@ -156,26 +156,30 @@ std::vector<std::pair<std::string, std::string>> chosen(const train_options& opt
 
 std::string table_toml(const reproduce_options& options) {
   std::string toml = "# " + version_text() + "\n";
-  add_toml(toml, reproduce_settings(), options, false);
-  add_toml(toml, shared_settings(), options.train, false);
+  add_toml(toml, reproduce_settings(), options, false, false);
+  add_toml(toml, shared_settings(), options.train, false, false);
   return toml;
 }
 
-choice::evaluator evaluator_of(std::string_view text, const std::string& name) {
+reproduce_options table_from_toml(std::string_view text, const std::string& name) {
   auto values = parse_config(text, name);
   reproduce_options stored;
   for (const auto& value : take_table_values(values)) assign(reproduce_settings(), stored, value);
-  return stored.evaluator;
+  stored.layers = {values};
+  stored.train = merged(stored.layers);
+  return stored;
+}
+
+choice::evaluator evaluator_of(std::string_view text, const std::string& name) {
+  return table_from_toml(text, name).evaluator;
 }
 
 std::vector<std::string> table_differences(std::string_view text, const std::string& name,
                                            const reproduce_options& asked) {
-  auto values = parse_config(text, name);
-  reproduce_options stored;
-  for (const auto& value : take_table_values(values)) assign(reproduce_settings(), stored, value);
+  auto stored = table_from_toml(text, name);
   if (asked.evaluator == choice::evaluator::automatic) stored.evaluator = asked.evaluator;
   auto list = differences_in(reproduce_settings(), stored, asked);
-  for (auto& one : differences_in(shared_settings(), merged({values}), asked.train)) {
+  for (auto& one : differences_in(shared_settings(), stored.train, asked.train)) {
     list.push_back(std::move(one));
   }
   return list;

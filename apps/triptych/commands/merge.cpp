@@ -1,0 +1,280 @@
+// The command `merge`: tables that several machines, or calls, made pieces of become one. It takes
+// finished cells alone, and of a cell what a reader needs: settings, images, environment, metrics
+// and accuracies; no checkpoint, no encoder, and no path of the machine that trained it.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <triptych/core/error.hpp>
+#include <triptych/io/file.hpp>
+#include <triptych/io/json.hpp>
+#include <triptych/io/owned_names.hpp>
+
+#include "triptych/commands/commands.hpp"
+#include "triptych/commands/evaluation.hpp"
+#include "triptych/commands/table_files.hpp"
+#include "triptych/commands/table_report.hpp"
+#include "triptych/console.hpp"
+#include "triptych/options/command_line.hpp"
+#include "triptych/options/options.hpp"
+#include "triptych/options/tables.hpp"
+
+namespace triptych::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view repair =
+    "make that table again with triptych reproduce, or leave it out";
+
+error nothing_finished(const std::vector<std::string>& directories) {
+  return error::usage("tables: no table of triptych reproduce with a finished cell lies in " +
+                      joined(directories, [](const auto& one) { return one; }) +
+                      "; give the --out of such calls");
+}
+
+bool is_the_same(const fs::path& a, const fs::path& b) {
+  std::error_code none;
+  return fs::equivalent(a, b, none);
+}
+
+/// What a table that is there says of itself.
+struct table_facts {
+  std::string data;
+  std::int64_t train_images = 0, test_images = 0;
+  std::string judged_because;
+
+  friend bool operator==(const table_facts&, const table_facts&) = default;
+};
+
+table_facts facts_of(const fs::path& json) {
+  const auto contents = io::read_file(json);
+  const auto parsed = io::parse_json_object(contents.text(), json.string(), std::string(repair), 0,
+                                            {.depth = 6, .values = 1'000'000});
+  const io::json_fields fields(parsed, json.string(), std::string(repair));
+  return {fields.text("data"), fields.count("train_images"), fields.count("test_images"),
+          fields.text("judged_because")};
+}
+
+/// A piece of a table: DIR/table1 with DIR/table1.json.
+struct piece {
+  fs::path directory;  ///< DIR
+  reproduce_options options;
+  table_facts facts;
+};
+
+/// The rows and seeds whose runs lie in a table's directory.
+std::set<std::pair<std::string, int>> cells_in(const fs::path& root, const table_plan& plan) {
+  std::set<std::pair<std::string, int>> found;
+  for (const auto& entry : fs::directory_iterator(root)) {
+    const std::string name = entry.path().filename().string();
+    const auto mark = name.rfind("-seed");
+    if (mark == name.npos) continue;
+    const std::string row = name.substr(0, mark);
+    const auto seed = io::number_in<int>(name.substr(mark + std::string_view("-seed").size()));
+    const bool known = std::any_of(plan.rows.begin(), plan.rows.end(),
+                                   [&](const table_row& r) { return r.name == row; });
+    if (seed && *seed >= 0 && known) found.emplace(row, *seed);
+  }
+  return found;
+}
+
+/// The table `name` in a directory; nothing where none of its cells was ever finished.
+std::optional<piece> piece_in(const fs::path& directory, const std::string& name) {
+  const fs::path config = directory / name / "config.toml", json = directory / (name + ".json");
+  if (!io::is_there(config) || !io::is_there(json)) return {};
+  const auto text = io::read_file(config);
+  return piece{directory, table_from_toml(text.text(), config.string()), facts_of(json)};
+}
+
+/// One table out of its pieces.
+class merging {
+ public:
+  merging(std::vector<piece> pieces, const std::string& out, bool quiet)
+      : pieces_(std::move(pieces)), quiet_(quiet), table_(wanted(out)) {
+    table_.set_images(pieces_.front().facts.data, pieces_.front().facts.train_images,
+                      pieces_.front().facts.test_images);
+    table_.set_judge(pieces_.front().options.evaluator, pieces_.front().facts.judged_because);
+  }
+
+  void go() {
+    const auto directory = table_.open();
+    for (const auto& from : pieces_) {
+      const auto other = files_of(from);
+      for (const auto& cell : other->cells()) {
+        if (other->is_finished(cell)) take(*other, cell);
+      }
+      for (const int seed : from.options.seeds) {
+        if (!io::is_there(other->baselines(seed))) continue;
+        take_record(other->baselines(seed), table_.baselines(seed));
+      }
+    }
+    table_.write();
+    std::cout << markdown(table_.report());
+  }
+
+ private:
+  static std::unique_ptr<table_files> files_of(const piece& from) {
+    auto options = from.options;
+    options.out = from.directory.string();
+    auto files = std::make_unique<table_files>(options);
+    files->set_images(from.facts.data, from.facts.train_images, from.facts.test_images);
+    files->refuse_other_settings();
+    return files;
+  }
+
+  /// The settings of the first piece; of all pieces the rows and seeds that have a finished cell.
+  reproduce_options wanted(const std::string& out) {
+    std::set<std::pair<std::string, int>> all;
+    for (auto& from : pieces_) {
+      const auto plan = plan_of(from.options);
+      auto found = cells_in(from.directory / plan.name, plan);
+      choose(from.options, plan, found);
+      const auto files = files_of(from);
+      for (const auto& cell : files->cells()) {
+        if (!io::is_there(cell.directory()) || files->is_finished(cell)) continue;
+        progress(quiet_).note(cell.directory().string() + " is not finished, and left out");
+        found.erase({cell.row.name, cell.seed});
+      }
+      choose(from.options, plan, found);
+      all.insert(found.begin(), found.end());
+    }
+    if (all.empty()) throw nothing_finished({pieces_.front().directory.string()});
+    auto options = pieces_.front().options;
+    options.methods.clear();
+    choose(options, plan_of(options), all);
+    options.out = out;
+    return options;
+  }
+
+  /// Sets the seeds, and where rows are chosen by name the methods, to what is there.
+  static void choose(reproduce_options& options, const table_plan& plan,
+                     const std::set<std::pair<std::string, int>>& cells) {
+    std::set<int> seeds;
+    std::set<std::size_t> methods;
+    for (const auto& [row, seed] : cells) {
+      seeds.insert(seed);
+      const auto place = std::find(methods::names.begin(), methods::names.end(), row);
+      if (plan.name == "table1" && place != methods::names.end()) {
+        methods.insert(static_cast<std::size_t>(place - methods::names.begin()));
+      }
+    }
+    options.seeds.assign(seeds.begin(), seeds.end());
+    options.methods.assign(methods.begin(), methods.end());
+  }
+
+  [[nodiscard]] const table_cell& own(const table_cell& c) const {
+    return *std::find_if(table_.cells().begin(), table_.cells().end(), [&](const table_cell& mine) {
+      return mine.row.name == c.row.name && mine.seed == c.seed;
+    });
+  }
+
+  /// Takes a finished cell. Its records come last: with them it is finished here, too.
+  void take(const table_files& from, const table_cell& c) {
+    const table_cell& to = own(c);
+    if (is_the_same(c.directory(), to.directory())) return;
+    if (!table_.is_finished(to)) {
+      io::make_directories(to.directory() / "eval");
+      io::owned_names list(to.directory());
+      list.claim({"config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"});
+      for (const char* name : {"data.json", "metrics.jsonl", "status.json"}) {
+        io::replace_file(to.directory() / name, io::read_file(c.directory() / name).text());
+      }
+      io::replace_file(to.directory() / "environment.json", placeless(c.directory()));
+      const fs::path file = c.directory() / "config.toml";
+      auto config = config_from_toml(io::read_file(file).text(), file.string());
+      config.out = to.directory().filename().string();
+      config.data_dir.clear();
+      io::replace_file(to.directory() / "config.toml", config_toml(config));
+    }
+    for (int point = 0; point < table_.plan().points; ++point) {
+      take_record(from.record_at(c, point), table_.record_at(to, point));
+    }
+  }
+
+  /// environment.json without the directory.
+  static std::string placeless(const fs::path& run) {
+    const fs::path file = run / "environment.json";
+    const auto contents = io::read_file(file);
+    nlohmann::ordered_json kept = nlohmann::ordered_json::object();
+    io::visit_json_object(contents.text(), file.string(), std::string(repair), 0,
+                          [&](const std::string& key, const nlohmann::json& value) {
+                            if (key != "directory") kept[key] = value;
+                          });
+    return kept.dump(2) + "\n";
+  }
+
+  /// Takes an evaluation; one that is there must be the same.
+  static void take_record(const fs::path& from, const fs::path& to) {
+    if (is_the_same(from, to)) return;
+    auto found = read_evaluation(from, std::string(repair));
+    found.checkpoint = fs::path(found.checkpoint).filename().string();
+    const std::string text = to_json(found);
+    if (io::is_there(to)) {
+      if (io::read_file(to).text() == text) return;
+      throw error::checkpoint(from.string() + " and " + to.string() +
+                              " hold different results of the same cell, as of two machines that "
+                              "round differently; remove one of the two runs, or leave its table "
+                              "out");
+    }
+    io::owned_names list(to.parent_path());
+    list.claim({to.filename().string()});
+    io::replace_file(to, text);
+  }
+
+  std::vector<piece> pieces_;
+  bool quiet_;
+  table_files table_;
+};
+
+/// Refuses pieces that were made by other settings than the first.
+void refuse_mixed(const std::vector<piece>& pieces, const std::string& name) {
+  const auto& first = pieces.front();
+  for (const auto& other : pieces) {
+    const fs::path config = other.directory / name / "config.toml";
+    const auto text = io::read_file(config);
+    auto list = table_differences(text.text(), config.string(), first.options);
+    if (other.facts != first.facts) list.emplace_back("images or its evaluator are others");
+    if (list.empty()) continue;
+    throw error::checkpoint(config.parent_path().string() + " was made otherwise than " +
+                            (first.directory / name).string() + ": its " +
+                            joined(list, [](const auto& one) { return one; }) +
+                            "; merge tables of equal settings");
+  }
+}
+
+}  // namespace
+
+int merge(const merge_options& options) {
+  bool found = false;
+  for (const char* name : {"table0", "table1", "table2", "table3", "table4"}) {
+    std::vector<piece> pieces;
+    std::vector<std::string> all = options.tables;
+    all.insert(all.begin(), options.out);  // what was merged before
+    for (const auto& directory : all) {
+      if (auto one = piece_in(directory, name)) pieces.push_back(std::move(*one));
+    }
+    if (pieces.empty()) continue;
+    refuse_mixed(pieces, name);
+    merging(std::move(pieces), options.out, options.quiet).go();
+    found = true;
+  }
+  if (!found) {
+    throw nothing_finished(options.tables);
+  }
+  return 0;
+}
+
+}  // namespace triptych::app
