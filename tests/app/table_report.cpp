@@ -1,4 +1,5 @@
 #include "triptych/commands/table_report.hpp"
+#include "triptych/commands/table_chart.hpp"
 
 #include <string>
 
@@ -125,4 +126,27 @@ TEST_CASE("The interval of a difference pools the deviations of the rows at its 
   CHECK(markdown(t).find("paired by seed; in brackets its 95 % interval") != std::string::npos);
   t.lines[2].point = 1;  // elsewhere: a alone has one degree of freedom, t = 12.706
   CHECK(report::half_width(t, t.lines[0], c).value() == Approx(6.3531).epsilon(1e-4));
+}
+
+TEST_CASE("The figure of a table shows its means over what they cost") {
+  auto t = example();
+  auto later = t.lines[1];
+  later.point = 1;
+  later.epochs = 8;
+  later.cells = {result(44, 1), result(46, 1)};
+  t.lines.insert(t.lines.begin() + 2, later);
+  t.lines.back().judged_by = "logistic";
+  const auto chart = chart_of(t);
+  REQUIRE(chart.curves.size() == 2);
+  CHECK((chart.curves[0].points == std::vector<point>{{24, 46.5}}));
+  CHECK((chart.curves[1].points == std::vector<point>{{52, 40}, {104, 45}}));
+  REQUIRE(chart.levels.size() == 1);
+  CHECK(chart.levels[0].y == 30);
+  const auto svg = svg_file_of(chart);
+  for (const char* told :
+       {"<svg xmlns=\"http://www.w3.org/2000/svg\"", "data-points=\"52,40 104,45\"",
+        "prefers-color-scheme: dark", ">raw pixels, kNN 30<"}) {
+    INFO(told);
+    CHECK(svg.find(told) != std::string::npos);
+  }
 }

@@ -13,6 +13,7 @@
 
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/metrics_file.hpp"
+#include "triptych/commands/table_chart.hpp"
 #include "triptych/console.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/make.hpp"
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* extensions[]{".md", ".csv", ".json"};
+constexpr const char* extensions[]{".md", ".csv", ".json", ".svg"};
 
 }  // namespace
 
@@ -241,6 +242,7 @@ void table_files::write() {
   io::replace_file(table_file(".md"), markdown(report_));
   io::replace_file(table_file(".csv"), csv(report_));
   io::replace_file(table_file(".json"), json(report_));
+  io::replace_file(table_file(".svg"), svg_file_of(chart_of(report_)));
 }
 
 }  // namespace triptych::app

@@ -1,7 +1,7 @@
 // apps/triptych/commands/table_files.hpp
 //
 // A table as it lies in files, whoever made its cells: OUT/table1/<row>-seed<N> is a run whose eval/
-// has a record for each point, and OUT/table1.md, .csv and .json are written from these.
+// has a record for each point, and OUT/table1.md, .csv, .json and .svg are written from these.
 #pragma once
 
 #include <cstdint>

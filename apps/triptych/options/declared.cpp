@@ -541,7 +541,7 @@ const settings<reproduce_options>& reproduce_settings() {
        "table0: the switches between the paper and its authors' code; table1: the methods; table2: "
        "lambda; table3: one combination or all, on the way; table4: combine-k"},
       {"out", "Table", text(&o::out, "DIR", "runs/reproduce"),
-       "where DIR/table1.md, .csv and .json and the runs below DIR/table1 go", role::habit},
+       "where DIR/table1.md, .csv, .json, .svg and the runs below DIR/table1 go", role::habit},
       {"seeds", "Table", wholes(&o::seeds, 0, std::numeric_limits<int>::max(), "N,N,..."),
        "of the runs of each row", role::session},
       {"methods", "Table", methods_field(),

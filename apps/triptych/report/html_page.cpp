@@ -18,9 +18,10 @@ std::string text_of(const page& p) {
          "<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
          "<link rel=\"icon\" href=\"data:,\">\n<title>" +
-         escaped(p.title) + "</title>\n<style>" + page_style + "</style></head>\n<body><main>\n" +
-         p.head + "<nav>" + links + "</nav>\n" + parts + "<footer>" + p.foot +
-         "</footer></main>\n<script>" + page_script + "</script></body></html>\n";
+         escaped(p.title) + "</title>\n<style>" + palette + chart_style + page_style +
+         "</style></head>\n<body><main>\n" + p.head + "<nav>" + links + "</nav>\n" + parts +
+         "<footer>" + p.foot + "</footer></main>\n<script>" + page_script +
+         "</script></body></html>\n";
 }
 
 }  // namespace triptych::app::html

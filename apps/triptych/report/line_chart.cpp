@@ -12,6 +12,7 @@
 #include "triptych/console.hpp"
 #include "triptych/report/axis.hpp"
 #include "triptych/report/html_text.hpp"
+#include "triptych/report/page_style.hpp"
 
 namespace triptych::app {
 
@@ -75,15 +76,17 @@ std::string summary_of(const curve& c) {
   return text;
 }
 
+std::string color_of(const curve& c) {
+  return "s" + std::to_string(c.color % colors) + (c.color / colors % 2 == 1 ? " dashed" : "");
+}
+
 std::string drawn(const curve& c, const chart_frame& in) {
   const auto points = thinned(c.points);
-  const std::string color =
-      " s" + std::to_string(c.color % colors) + (c.color / colors % 2 == 1 ? " dashed" : "");
   std::string exact;
   for (const auto& p : points) {
     exact += (exact.empty() ? "" : " ") + io::number_text(p.x) + "," + io::number_text(p.y);
   }
-  std::string svg = "<g class=\"curve" + color + "\" data-name=\"" + html::escaped(c.name) +
+  std::string svg = "<g class=\"curve " + color_of(c) + "\" data-name=\"" + html::escaped(c.name) +
                     "\" data-points=\"" + exact + "\"><title>" + html::escaped(summary_of(c)) +
                     "</title>";
   const bool smooth = c.smooth && c.points.size() >= 20;
@@ -143,6 +146,26 @@ std::string drawn_levels(const line_chart& chart, const chart_frame& in) {
                    l.name + " " + short_number(l.y), "level") +
            "</g>\n";
     right = !right;
+  }
+  return svg;
+}
+
+/// The beginning of the SVG, which says its axes to the page's script.
+std::string opening(const line_chart& chart, const chart_frame& in, double height,
+                    const std::string& more = {}) {
+  return "<svg " + more + "class=\"chart\" viewBox=\"0 0 " + coordinate(chart_width) + " " +
+         coordinate(height) + "\" role=\"img\" aria-label=\"" + html::escaped(chart.title) +
+         "\" data-x=\"" + io::number_text(in.x.low) + "," + io::number_text(in.x.high) + "," +
+         coordinate(frame_left) + "," + coordinate(frame_right) + "\" data-y=\"" +
+         io::number_text(in.y.low) + "," + io::number_text(in.y.high) + "," +
+         coordinate(frame_bottom) + "," + coordinate(frame_top) + "\">\n";
+}
+
+/// Axes, levels and curves.
+std::string drawn(const line_chart& chart, const chart_frame& in) {
+  std::string svg = axes(chart, in) + drawn_levels(chart, in);
+  for (const auto& c : chart.curves) {
+    if (!c.points.empty()) svg += drawn(c, in);
   }
   return svg;
 }
@@ -224,19 +247,29 @@ std::vector<point> smoothed(const std::vector<point>& points) {
 
 std::string figure_of(const line_chart& chart) {
   const chart_frame in = frame_of(chart);
-  std::string svg = "<svg class=\"chart\" viewBox=\"0 0 " + coordinate(chart_width) + " " +
-                    coordinate(chart_height) + "\" role=\"img\" aria-label=\"" +
-                    html::escaped(chart.title) + "\" data-x=\"" + io::number_text(in.x.low) + "," +
-                    io::number_text(in.x.high) + "," + coordinate(frame_left) + "," +
-                    coordinate(frame_right) + "\" data-y=\"" + io::number_text(in.y.low) + "," +
-                    io::number_text(in.y.high) + "," + coordinate(frame_bottom) + "," +
-                    coordinate(frame_top) + "\">\n" + axes(chart, in) + drawn_levels(chart, in);
-  for (const auto& c : chart.curves) {
-    if (!c.points.empty()) svg += drawn(c, in);
-  }
   return "<figure><figcaption><h3>" + html::escaped(chart.title) + "</h3>" +
          (chart.note.empty() ? "" : html::paragraph(chart.note, "note")) + legend_of(chart) +
-         "</figcaption>\n" + svg + "</svg></figure>\n";
+         "</figcaption>\n" + opening(chart, in, chart_height) + drawn(chart, in) +
+         "</svg></figure>\n";
+}
+
+std::string svg_file_of(const line_chart& chart) {
+  constexpr double row = 18, column = (frame_right - frame_left) / 3;
+  const chart_frame in = frame_of(chart);
+  std::string legend;
+  int place = 0;
+  for (const auto& c : chart.curves) {
+    if (c.points.empty()) continue;
+    const double x = frame_left + 6 + place % 3 * column, y = chart_height + 8 + place / 3 * row;
+    legend += "<g class=\"" + color_of(c) + "\"><circle cx=\"" + coordinate(x) + "\" cy=\"" +
+              coordinate(y) + "\" r=\"4\"/>" + text_at(x + 9, y + 4, "start", c.name) + "</g>\n";
+    ++place;
+  }
+  const double height = chart_height + row * ((place + 2) / 3);
+  return opening(chart, in, height,
+                 "xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" ") +
+         "<title>" + html::escaped(chart.title) + "</title>\n<style>" + html::palette +
+         html::chart_style + "</style>\n" + drawn(chart, in) + legend + "</svg>\n";
 }
 
 }  // namespace triptych::app

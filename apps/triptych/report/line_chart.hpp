@@ -56,4 +56,7 @@ std::vector<point> smoothed(const std::vector<point>& points);
 /// The figure as HTML. The horizontal axis begins at 0.
 std::string figure_of(const line_chart& chart);
 
+/// The same as a file of its own, with its legend below and its style inside: light and dark.
+std::string svg_file_of(const line_chart& chart);
+
 }  // namespace triptych::app

@@ -6,7 +6,7 @@
 
 namespace triptych::app::html {
 
-inline constexpr const char* page_style = R"css(
+inline constexpr const char* palette = R"css(
 :root { color-scheme: light dark; --paper: #fff; --card: #fff; --text: #1b1f24; --soft: #5b6570;
   --rule: #d9dee3; --grid: #e6eaee; --code: #f4f6f8; --good: #00704f; --bad: #b34700; --open: #5b6570;
   --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #e69f00; --c5: #56b4e9;
@@ -15,6 +15,24 @@ inline constexpr const char* page_style = R"css(
   :root { --paper: #14171b; --card: #1a1e23; --text: #e8eaed; --soft: #a3acb6; --rule: #343b43;
     --grid: #2a3037; --code: #22272d; --good: #35c79a; --bad: #ff9a57; --open: #a3acb6;
     --c0: #4ba3dd; --c6: #f0e442; --c7: #e8eaed; } }
+)css";
+
+/// Of a figure of curves; it needs the palette.
+inline constexpr const char* chart_style = R"css(
+svg text { fill: var(--soft); font-size: 13px; font-family: inherit; }
+.s0 { color: var(--c0); } .s1 { color: var(--c1); } .s2 { color: var(--c2); } .s3 { color: var(--c3); }
+.s4 { color: var(--c4); } .s5 { color: var(--c5); } .s6 { color: var(--c6); } .s7 { color: var(--c7); }
+.line, .raw { fill: none; stroke: currentColor; stroke-linejoin: round; stroke-width: 2; }
+.raw { stroke-width: 1; opacity: .35; }
+.dashed .line { stroke-dasharray: 7 4; }
+circle { fill: currentColor; }
+.grid { stroke: var(--grid); } .axis { stroke: var(--soft); }
+line.level { stroke: var(--soft); stroke-dasharray: 4 4; }
+svg text.level { font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
+)css";
+
+/// All but these two.
+inline constexpr const char* page_style = R"css(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--text);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
@@ -45,16 +63,6 @@ figcaption { margin-bottom: 4px; }
 .swatch { display: inline-block; width: 12px; height: 12px; margin-right: 6px; border-radius: 3px;
   background: currentColor; vertical-align: -1px; }
 svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--soft); font-size: 13px; font-family: inherit; }
-.s0 { color: var(--c0); } .s1 { color: var(--c1); } .s2 { color: var(--c2); } .s3 { color: var(--c3); }
-.s4 { color: var(--c4); } .s5 { color: var(--c5); } .s6 { color: var(--c6); } .s7 { color: var(--c7); }
-.line, .raw { fill: none; stroke: currentColor; stroke-linejoin: round; stroke-width: 2; }
-.raw { stroke-width: 1; opacity: .35; }
-.dashed .line { stroke-dasharray: 7 4; }
-circle { fill: currentColor; }
-.grid { stroke: var(--grid); } .axis { stroke: var(--soft); }
-line.level { stroke: var(--soft); stroke-dasharray: 4 4; }
-svg text.level { font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 .matrix text { font-size: 12px; } text.count { fill: var(--text); } text.strong { fill: #fff; }
 .matrix rect { fill: currentColor; } .matrix .s0 { color: #0072b2; } .matrix .s1 { color: #d55e00; } rect.best { stroke: var(--text); stroke-width: 2; }
 rect.taken { color: var(--text); } rect.left-out { color: var(--rule); }
