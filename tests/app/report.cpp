@@ -82,6 +82,70 @@ TEST_CASE("Every number in the charts of a page is that of the metrics") {
                    .get<std::string>()));
 }
 
+TEST_CASE("train --report writes the page that report writes, and the same run") {
+  const tiny_run plain, run;
+  REQUIRE(plain.train().code == 0);
+  const auto page = run.root() / "report.html";
+  const auto trained = run.train(tiny_options + words{"--report"});
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK(trained.out.find("report   " + page.string() + "\n") != std::string::npos);
+  const auto written = text_of(page);
+  CHECK(report_page(run).html == written);
+  // The option stands in the configuration alone: no weight and no number is another.
+  CHECK(differing(outcome(run), outcome(plain)) == words{"MANIFEST.json", "config.toml"});
+  // It belongs to the run, and goes with it.
+  CHECK(text_of(run.root() / ".triptych").find("report.html\n") != std::string::npos);
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "2", "--overwrite"}).code == 0);
+  CHECK_FALSE(fs::exists(page));
+}
+
+TEST_CASE("train --report holds for a resumed run, and waits for the end of an interrupted one") {
+  const tiny_run run;
+  const auto page = run.root() / "report.html";
+  running_app program(TRIPTYCH_APP, run.line(longer + words{"--report"}));
+  REQUIRE(run.reaches(2, program));
+  program.send(SIGTERM);
+  CHECK(program.wait().code == 143);
+  CHECK_FALSE(fs::exists(page));
+  const auto resumed = run.train({"--resume", "--json"});
+  INFO(resumed.err);
+  REQUIRE(resumed.code == 0);
+  CHECK(nlohmann::json::parse(resumed.out)["report"] == page.string());
+  CHECK(report_page(run).html == text_of(page));
+}
+
+TEST_CASE("A page that cannot be written costs nothing of the training") {
+  const tiny_run run;
+  const auto page = run.root() / "report.html";
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "4"}).code == 0);
+  std::ofstream(page) << "mine";
+  const auto refused = run.train({"--resume", "--report"});
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("'" + page.string() + "' from flag --report is there and is no report") !=
+        std::string::npos);
+  CHECK(run.status()["step"] == 4);  // it was said before the training
+  CHECK(text_of(page) == "mine");
+
+  fs::remove(page);
+  REQUIRE(run.train({"--resume"}).code == 0);
+  const std::string advice =
+      "then try again (triptych report " + run.root().string() + " --out " + page.string() + ")\n";
+  bool of_page = false;  // the last write is that of the page
+  for (int k = 1; k < 100; ++k) {
+    const auto result = run.train({"--resume", "--report"},
+                                  {"TRIPTYCH_FAILPOINT=write#" + std::to_string(k) + ":ENOSPC"});
+    if (result.code == 0) break;
+    INFO(result.err);
+    CHECK(result.code == 74);
+    of_page = result.err.ends_with(advice);
+    CHECK((result.out.find("encoder  ") != std::string::npos) == of_page);
+    CHECK((run.status()["state"] == "done" || !of_page));
+  }
+  CHECK(of_page);
+  CHECK(fs::exists(page));
+}
+
 TEST_CASE("A page needs nothing else: no network, no script from elsewhere") {
   const tiny_run run;
   REQUIRE(run.train().code == 0);

@@ -26,13 +26,9 @@
 
 namespace triptych::app {
 
-namespace {
-
 namespace fs = std::filesystem;
 
-/// Says before the work begins what would keep the page from being written: a file of somebody
-/// else, no directory, no permission. Throws error::usage and error::io.
-void expect_place(const report_options& options) {
+void expect_report_place(const report_options& options) {
   const fs::path out = options.out;
   const auto kind = io::type_of(out);
   if (kind == fs::file_type::directory) {
@@ -58,10 +54,8 @@ void expect_place(const report_options& options) {
   }
 }
 
-}  // namespace
-
-int make_report(const report_options& options) {
-  expect_place(options);
+written_report write_report(const report_options& options) {
+  expect_report_place(options);
   std::vector<reported_run> runs;
   for (const auto& path : options.runs) runs.push_back(read_run(path));
 
@@ -90,16 +84,23 @@ int make_report(const report_options& options) {
   page.foot = html::paragraph("Made by " + version_text() + ".");
 
   const auto text = html::text_of(page);
-  expect_place(options);  // again, for the pictures may have taken minutes
+  expect_report_place(options);  // again, for the pictures may have taken minutes
   io::replace_file(options.out, text);
-  std::cout << "wrote " << io::printable(options.out) << ", "
-            << size_text(static_cast<double>(text.size())) << "\n";
   // A page without pictures for want of images is still a page; a damaged file, a lack of memory
   // and what the system refused are failures.
-  if (const auto& failure = pictures.failure) {
-    const auto kind = failure->kind();
-    if (kind != error_kind::data && kind != error_kind::usage) throw *failure;
+  written_report done{text.size(), pictures.failure};
+  if (done.failure) {
+    const auto kind = done.failure->kind();
+    if (kind == error_kind::data || kind == error_kind::usage) done.failure.reset();
   }
+  return done;
+}
+
+int make_report(const report_options& options) {
+  const auto done = write_report(options);
+  std::cout << "wrote " << io::printable(options.out) << ", "
+            << size_text(static_cast<double>(done.bytes)) << "\n";
+  if (done.failure) throw *done.failure;
   return 0;
 }
 

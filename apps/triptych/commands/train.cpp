@@ -4,11 +4,14 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json_text.hpp>
+#include <triptych/io/owned_names.hpp>
+#include <triptych/io/run_directory.hpp>
 
 #include "triptych/commands/commands.hpp"
 #include "triptych/commands/initial_encoder.hpp"
@@ -18,6 +21,7 @@
 #include "triptych/devices/cuda.hpp"
 #include "triptych/devices/device.hpp"
 #include "triptych/devices/train_backends.hpp"
+#include "triptych/failure.hpp"
 
 namespace triptych::app {
 
@@ -114,6 +118,42 @@ error with_command(const error& failure, const train_options& options) {
   return failure;
 }
 
+constexpr const char* report_name = "report.html";
+
+/// What `triptych report RUN` is asked for, with the page in the run. Sizes that were asked for in
+/// training are no surprise.
+report_options report_of(const std::string& run, const train_options& o) {
+  report_options report;
+  report.runs = {run};
+  report.out = (fs::path(run) / report_name).string();
+  report.threads = o.threads;
+  report.quiet = o.quiet;
+  report.image_memory = o.image_memory;
+  report.large = true;
+  report.from.given["out"] = o.from.of("report");
+  return report;
+}
+
+/// Writes the page and lists it as the run's, so that --overwrite takes it away with the run.
+/// Returns what kept it from being written, or from having all its pictures: a failure of the page
+/// alone, for the run is whole by then.
+std::optional<error> try_report(const report_options& report) {
+  const std::string& run = report.runs.front();
+  const std::string again =
+      " (triptych report " + shell_word(run) + " --out " + shell_word(report.out) + ")";
+  try {
+    const io::run_lock held(run);
+    expect_report_place(report);
+    io::owned_names(run).adopt({report_name});
+    auto failure = write_report(report).failure;
+    if (!failure) return {};
+    return error(failure->kind(), failure->what() + again);
+  } catch (const std::exception& failure) {
+    const auto known = as_error(failure, less_memory(report));
+    return error(known.kind(), known.what() + again);
+  }
+}
+
 }  // namespace
 
 trained run_training(const train_options& asked) { return run_settled(settled(asked)); }
@@ -123,6 +163,9 @@ int train(const train_options& asked) {
   if (asked.print_config) {
     std::cout << config_toml(options, true);
     return 0;
+  }
+  if (options.report && io::is_there(fs::path(run_directory(options)) / report_name)) {
+    expect_report_place(report_of(run_directory(options), options));  // before hours of training
   }
   trained done;
   try {
@@ -135,17 +178,23 @@ int train(const train_options& asked) {
     progress(asked.quiet).note("continue with: " + resuming(done.run));
     return done.code;
   }
+  const auto report = report_of(done.run, options);
+  const auto failure = options.report ? try_report(report) : std::nullopt;
+  const bool page = options.report && !failure;
   if (asked.json) {
     std::cout << "{\"run\": " << io::json_string(done.run) << ", \"steps\": " << done.steps
-              << ", \"seconds\": " << fixed(done.seconds, 1) << "}\n";
+              << ", \"seconds\": " << fixed(done.seconds, 1)
+              << (page ? ", \"report\": " + io::json_string(report.out) : "") << "}\n";
   } else {
     const std::string run = io::printable(done.run);
     std::cout << "run      " << run << "\n"
               << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
+              << (page ? "report   " + (fs::path(run) / report_name).string() + "\n" : "")
               << "next     triptych " << (done.judgeable ? "eval " : "embed ")
               << shell_word(done.run)
               << (done.judgeable ? "" : " --split train --out features.safetensors") << "\n";
   }
+  if (failure) throw *failure;  // the run is whole, and has been said
   return 0;
 }
 

@@ -200,6 +200,8 @@ settings<train_options> run_settings() {
        role::habit},
       {"tensorboard", "Run", flag(&o::tensorboard),
        "write the metrics for TensorBoard as well, into tensorboard/ of the run", role::habit},
+      {"report", "Run", flag(&o::report),
+       "write report.html into the run when it ends, as triptych report does", role::habit},
       {"dump-step", "Run", text(&o::dump_step, "FILE", "step.safetensors"),
        "write every tensor of one step, to be recomputed elsewhere", role::session},
       {"dump-at", "Run", whole(&o::dump_at, at_least(1)), "which step to dump, from 1",
@@ -568,7 +570,8 @@ const settings<train_options>& shared_settings() {
                                         "dry-run",   "print-config",
                                         "max-steps", "dump-step",
                                         "dump-at",   "lr-changes",
-                                        "init",      "accept-changed-data"};
+                                        "init",      "accept-changed-data",
+                                        "report"};
     auto shared = train_settings();
     std::erase_if(shared, [&](const setting<train_options>& s) {
       return std::find(std::begin(others), std::end(others), s.name) != std::end(others);

@@ -83,6 +83,7 @@ struct train_options {
   int knn_every = 0;           ///< epochs; 0: never
   int log_every = 10;          ///< steps
   bool tensorboard = false;    ///< the log as its events as well
+  bool report = false;         ///< a page of the run at its end; see write_report()
   std::string dump_step;       ///< file for the tensors of one step
   std::int64_t dump_at = 1;    ///< which step, from 1
   std::string config;
