@@ -6,6 +6,7 @@
 #include <triptych/io/checkpoint.hpp>     // defines: io::save_checkpoint, io::load_checkpoint
 #include <triptych/io/event_log.hpp>      // defines: io::event_log
 #include <triptych/io/metrics_log.hpp>    // defines: io::metrics_log
+#include <triptych/io/npy.hpp>            // defines: io::save_npy
 #include <triptych/io/onnx.hpp>           // defines: io::onnx_file
 #include <triptych/io/run_directory.hpp>  // defines: io::run_directory
 #include <triptych/io/safetensors.hpp>    // defines: io::safetensors_file, io::save_safetensors

@@ -73,6 +73,55 @@ TEST_CASE("A picture has the same features whatever else lies in its folder") {
   CHECK(of_run["images"] == images);
 }
 
+TEST_CASE("Features come with the names of their files, in every format") {
+  const folder_run run;
+  const auto embed = [&](const std::string& out, const words& more) {
+    expect(
+        call_app(words{"embed", run.root().string(), "--quiet", "--out", run.beside(out).string()} +
+                 more),
+        0);
+    return text_of(run.beside(out));
+  };
+  const std::vector<std::string> files{"test/cat/1.ppm", "test/cat/2.ppm", "test/dog/1.ppm",
+                                       "test/dog/2.ppm"};
+  embed("x.safetensors", {});
+  const auto whole = io::safetensors_file::open(run.beside("x.safetensors"));
+  CHECK(nlohmann::json::parse(whole.metadata().at("files")) == nlohmann::json(files));
+  const auto values = whole.values<float>("features");
+  const auto dim = values.size() / files.size();
+
+  const auto npy = embed("x.npy", {"--format", "npy"});
+  const std::string_view numbers(reinterpret_cast<const char*>(values.data()), 4 * values.size());
+  CHECK(npy.starts_with("\x93NUMPY"));
+  CHECK(npy.find("'shape': (4," + std::to_string(dim) + ",)") != npy.npos);
+  CHECK(npy.substr(128) == numbers);
+  const auto labels = text_of(run.beside("x-labels.npy"));
+  CHECK(labels.substr(128) == std::string("\0\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0", 16));
+  CHECK(nlohmann::json::parse(text_of(run.beside("x-files.json"))) == nlohmann::json(files));
+
+  const auto csv = embed("x.csv", {"--format", "csv", "--neighbors", "9"});
+  CHECK(csv.starts_with("file,label,0,1,"));
+  CHECK(csv.find("\ntest/cat/1.ppm,0," + io::number_text(values[0]) + ",") != csv.npos);
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 4);
+  // Of 4 images each has 3 others, none of which is itself.
+  const auto near = text_of(run.beside("x-neighbors.csv"));
+  CHECK(near.starts_with("image,file,label,rank,neighbor,neighbor file,neighbor label,similarity\n"
+                         "0,test/cat/1.ppm,0,1,"));
+  CHECK(std::count(near.begin(), near.end(), '\n') == 1 + 4 * 3);
+  CHECK(near.find("\n0,test/cat/1.ppm,0,2,0,") == near.npos);
+  CHECK(near.find("\n3,test/dog/2.ppm,1,3,") != near.npos);
+
+  const tiny_run other;  // of images without names
+  REQUIRE(other.train(tiny_options + words{"--max-steps", "2"}).code == 0);
+  const words list{"embed", other.root().string(), "--quiet", "--neighbors", "2", "--out"};
+  expect(call_app(list + words{other.beside("y").string()}), 0);
+  CHECK_FALSE(io::safetensors_file::open(other.beside("y")).metadata().contains("files"));
+  const auto lines = text_of(other.beside("y-neighbors.csv"));
+  CHECK(lines.starts_with("image,label,rank,neighbor,neighbor label,similarity\n0,"));
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 1 + 32 * 2);
+  expect(call_app(list + words{other.beside("y").string(), "--format", "hdf5"}), 2);
+}
+
 TEST_CASE("A resumed run notices other images, says which, and goes on where they are accepted") {
   const auto refused = [](const auto& change, const std::string& what) {
     const folder_run run;

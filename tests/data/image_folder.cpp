@@ -56,6 +56,9 @@ TEST_CASE("a tree of train and val becomes two sets in sorted order") {
   const split s = read_image_folder(dir.path());
   CHECK(s.train.classes == 2);
   CHECK(s.train.labels == std::vector<std::int32_t>{0, 1, 1});
+  CHECK(s.train.files ==
+        std::vector<std::string>{"train/cat/z.ppm", "train/dog/a.PPM", "train/dog/b.ppm"});
+  CHECK(s.test.files == std::vector<std::string>{"val/dog/q.ppm"});
   CHECK(s.train.image(0).pixels[0] == 10);
   CHECK(s.train.image(1).pixels[0] == 20);
   CHECK(s.train.image(2).pixels[0] == 30);

@@ -79,6 +79,26 @@ TEST_CASE("equally near neighbors are taken in the order of their index") {
   compare(sign_rows(1100, 0), sign_rows(65, 1), k, 0.1f);
 }
 
+TEST_CASE("the nearest rows are those that vote, the nearest first") {
+  const feature_set train = sign_rows(1100, 0), test = sign_rows(65, 1);
+  triptych::thread_pool pool(2);
+  const auto found = nearest_neighbors(train, test, 10, pool);
+  REQUIRE(found.size() == 65);
+  std::vector<float> votes;
+  for (const auto& row : found) {
+    REQUIRE(row.size() == 10);
+    CHECK(std::is_sorted(row.begin(), row.end()));
+    std::vector<float> own(5);
+    for (const auto& n : row) {
+      own[static_cast<std::size_t>(train.labels[static_cast<std::size_t>(n.index)])] +=
+          std::exp((n.similarity - row.front().similarity) / 0.1f);
+    }
+    votes.insert(votes.end(), own.begin(), own.end());
+  }
+  CHECK(votes == knn_votes(train, test, {10, 0.1f}, pool));
+  CHECK(nearest_neighbors(test, test, 200, pool).front().size() == 65);
+}
+
 TEST_CASE("more neighbors than training rows means all of them") {
   compare(clouds(31, 8, 3, 1.0f, 0), clouds(9, 8, 3, 1.0f, 1), 200, 0.1f);
 }

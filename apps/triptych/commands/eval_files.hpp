@@ -20,6 +20,7 @@
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/owned_names.hpp>
 
+#include "triptych/commands/csv_cell.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/console.hpp"
 
@@ -49,15 +50,9 @@ inline std::string confusion_name(std::string_view features, std::string_view pr
 /// numbers where there are none.
 inline std::string confusion_csv(const eval::confusion_matrix& confusion,
                                  const std::vector<std::string>& names) {
-  const auto cell = [](const std::string& text) {  // RFC 4180
-    if (text.find_first_of(",\"\r\n") == text.npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
-  };
   const auto name = [&](int c) {
     const auto i = static_cast<std::size_t>(c);
-    return i < names.size() ? cell(names[i]) : std::to_string(c);
+    return i < names.size() ? csv_cell(names[i]) : std::to_string(c);
   };
   std::string text(confusion_heading);
   for (int c = 0; c < confusion.classes(); ++c) text += "," + name(c);

@@ -43,6 +43,8 @@ struct image_set {
   std::array<float, 3> mean{0, 0, 0}, deviation{1, 1, 1};  ///< of pixels scaled to [0, 1]
   std::vector<placed_image> places{};                      ///< (N) where sizes differ, else none
   std::vector<std::string> class_names{};                  ///< (classes), or none
+  /// (N) of a set of picture files: their paths below its directory; else none.
+  std::vector<std::string> files{};
   /// Image i of a set that does not lie in memory, in the buffer that it is given; called from
   /// several threads. Else null.
   std::function<augment::image_view(std::int64_t i, std::vector<std::uint8_t>&)> read{};

@@ -37,6 +37,7 @@ struct picture_tree {
   std::vector<std::string> classes;  ///< sorted; none where all pictures are one class
   std::vector<labeled_file> train, test;
   account skipped;
+  fs::path root;
 };
 
 /// The tree below `root`; at most `limit_per_class` pictures of each class in either part (0: all).

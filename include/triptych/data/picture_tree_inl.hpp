@@ -370,6 +370,7 @@ TRIPTYCH_INLINE std::vector<annotation> read_annotations(const fs::path& path) {
 
 TRIPTYCH_INLINE picture_tree find_pictures(const fs::path& root, std::int64_t limit_per_class) {
   picture_tree tree;
+  tree.root = root;
   const detail::tree_walk walk(tree.skipped);
   const detail::content top = walk.look(root);
   const detail::tree_parts parts = detail::parts_of(root, top, walk);

@@ -139,8 +139,9 @@ struct damaged_picture {
 /// Reads the pictures of one part after the other.
 class picture_reader {
  public:
-  picture_reader(const source& how, thread_pool* pool)
-      : how_(how), pool_(pool), left_(how.memory > 0 ? how.memory : free_memory() / 2) {}
+  picture_reader(const source& how, const fs::path& root, thread_pool* pool)
+      : how_(how), root_(root), pool_(pool),
+        left_(how.memory > 0 ? how.memory : free_memory() / 2) {}
 
   void read(std::vector<labeled_file> files, bool test, image_set& set,
             channel_statistics* statistics) {
@@ -181,6 +182,7 @@ class picture_reader {
         }
         set.places.push_back(place);
         set.labels.push_back(file.label);
+        set.files.push_back(file.path.lexically_relative(root_).string());
         good.push_back(std::move(file));
         if (place.bytes() > (std::size_t{1} << 20)) one.image.pixels = {};
       }
@@ -272,6 +274,7 @@ class picture_reader {
   }
 
   const source& how_;
+  const fs::path& root_;
   thread_pool* pool_;
   std::uint64_t left_;  ///< bytes for pixels
   std::vector<damaged_picture> damaged_;
@@ -288,7 +291,7 @@ TRIPTYCH_INLINE split read_pictures(picture_tree tree, const source& how, thread
     set->class_names = tree.classes;
   }
   const std::size_t count = tree.train.size() + tree.test.size();
-  detail::picture_reader reader(how, pool);
+  detail::picture_reader reader(how, tree.root, pool);
   reader.read(std::move(tree.train), false, s.train, statistics);
   reader.read(std::move(tree.test), true, s.test, nullptr);
   if (!reader.damaged().empty() && !how.skip_damaged) detail::refuse(reader.damaged(), count);

@@ -33,6 +33,7 @@ inline bool plain_name(const std::string& name) {
 TRIPTYCH_INLINE split read_tiny_imagenet(const fs::path& root, const source& how,
                                          thread_pool* pool) {
   picture_tree tree;
+  tree.root = root;
   const fs::path list = root / "wnids.txt";
   auto& wnids = tree.classes;
   for (auto& line : read_lines(list)) wnids.push_back(std::move(line.text));

@@ -33,6 +33,17 @@ struct knn_options {
   std::int64_t memory = std::int64_t{256} << 20;
 };
 
+/// A training row, seen from a test row.
+struct neighbor {
+  float similarity;    ///< cosine
+  std::int64_t index;  ///< of the training row
+
+  /// Nearest first; among equals the lowest index.
+  friend bool operator<(const neighbor& a, const neighbor& b) {
+    return a.similarity != b.similarity ? a.similarity > b.similarity : a.index < b.index;
+  }
+};
+
 /// Called now and then by the thread that asked: how much of the work is done. Changes no bit; what
 /// it throws ends the work.
 using knn_progress = std::function<void(std::int64_t done, std::int64_t total)>;
@@ -43,6 +54,13 @@ using knn_progress = std::function<void(std::int64_t done, std::int64_t total)>;
 /// finite and on bad options.
 std::vector<float> knn_votes(const feature_set& train, const feature_set& test,
                              const knn_options& options, thread_pool& pool);
+
+/// The k training rows nearest to each test row, the nearest first; all of them where there are
+/// fewer. The search is that of the votes, with the same bits. Throws as knn_votes().
+std::vector<std::vector<neighbor>> nearest_neighbors(const feature_set& train,
+                                                     const feature_set& test, int k,
+                                                     thread_pool& pool,
+                                                     const knn_progress& progress = {});
 
 /// How the votes judge the test rows. Memory: `memory` and 64 MiB, or 64 rows of each set where
 /// they are larger.

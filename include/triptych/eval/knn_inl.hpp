@@ -27,16 +27,6 @@ namespace triptych::eval {
 
 namespace detail {
 
-struct neighbor {
-  float similarity;
-  std::int64_t index;
-
-  /// Nearest first; among equals the lowest index.
-  friend bool operator<(const neighbor& a, const neighbor& b) {
-    return a.similarity != b.similarity ? a.similarity > b.similarity : a.index < b.index;
-  }
-};
-
 /// The k nearest of a stream of neighbors offered in the order of their index. It keeps up to 2k
 /// candidates and, whenever they are full, drops the farther half: constant work per offer.
 class nearest {
@@ -102,11 +92,13 @@ inline std::int64_t rows_within(std::int64_t bytes, std::int64_t each) {
   return std::max<std::int64_t>(1, bytes / each / queries_together) * queries_together;
 }
 
-/// Calls take(first row, rows, their votes) for one part of the test rows after another. Products
-/// are of the same blocks of rows whatever the memory, so their bits are the same.
+/// Finds the nearest training rows of one part of the test rows after another, and calls
+/// take(first row, what was found for each, each_block) for it, where each_block(work) calls
+/// work(q, count) on all threads for all blocks of those rows. Products are of the same blocks of
+/// rows whatever the memory, so their bits are the same.
 template <class Take>
-void vote(const row_source& train, const row_source& test, const knn_options& options,
-          thread_pool& pool, const knn_progress& progress, const Take& take) {
+void search(const row_source& train, const row_source& test, const knn_options& options,
+            thread_pool& pool, const knn_progress& progress, const Take& take) {
   if (options.k < 1 || !(options.temperature > 0)) {
     throw error::usage("kNN: k = " + std::to_string(options.k) + " and temperature " +
                        std::to_string(options.temperature) +
@@ -159,19 +151,30 @@ void vote(const row_source& train, const row_source& test, const knn_options& op
       });
       if (progress) progress(p * train_blocks + b + 1, parts * train_blocks);
     }
-    std::vector<float> votes(static_cast<std::size_t>(asked.count * train.classes));
-    each_query_block([&](std::int64_t first, std::int64_t queries) {
-      for (std::int64_t q = first; q < first + queries; ++q) {
-        const auto& neighbors = found[static_cast<std::size_t>(q)].sorted();
-        float* own = votes.data() + q * train.classes;
-        for (const auto& n : neighbors) {
-          own[train.labels[static_cast<std::size_t>(n.index)]] +=
-              std::exp((n.similarity - neighbors.front().similarity) / options.temperature);
-        }
-      }
-    });
-    take(asked.first, asked.count, votes);
+    take(asked.first, found, each_query_block);
   }
+}
+
+/// Calls take(first row, rows, their votes) for one part of the test rows after another.
+template <class Take>
+void vote(const row_source& train, const row_source& test, const knn_options& options,
+          thread_pool& pool, const knn_progress& progress, const Take& take) {
+  search(train, test, options, pool, progress,
+         [&](std::int64_t start, std::vector<nearest>& found, const auto& each_block) {
+           const auto count = static_cast<std::int64_t>(found.size());
+           std::vector<float> votes(static_cast<std::size_t>(count * train.classes));
+           each_block([&](std::int64_t first, std::int64_t queries) {
+             for (std::int64_t q = first; q < first + queries; ++q) {
+               const auto& neighbors = found[static_cast<std::size_t>(q)].sorted();
+               float* own = votes.data() + q * train.classes;
+               for (const auto& n : neighbors) {
+                 own[train.labels[static_cast<std::size_t>(n.index)]] +=
+                     std::exp((n.similarity - neighbors.front().similarity) / options.temperature);
+               }
+             }
+           });
+           take(start, count, votes);
+         });
 }
 
 }  // namespace detail
@@ -185,6 +188,24 @@ TRIPTYCH_INLINE std::vector<float> knn_votes(const feature_set& train, const fea
                [&](std::int64_t, std::int64_t, const std::vector<float>& votes) {
                  all.insert(all.end(), votes.begin(), votes.end());
                });
+  return all;
+}
+
+TRIPTYCH_INLINE std::vector<std::vector<neighbor>> nearest_neighbors(const feature_set& train,
+                                                                     const feature_set& test, int k,
+                                                                     thread_pool& pool,
+                                                                     const knn_progress& progress) {
+  check_pair(train, test);
+  std::vector<std::vector<neighbor>> all(static_cast<std::size_t>(test.size));
+  detail::search(
+      rows_of(train), rows_of(test), {.k = k}, pool, progress,
+      [&](std::int64_t start, std::vector<detail::nearest>& found, const auto& each_block) {
+        each_block([&](std::int64_t first, std::int64_t queries) {
+          for (std::int64_t q = first; q < first + queries; ++q) {
+            all[static_cast<std::size_t>(start + q)] = found[static_cast<std::size_t>(q)].sorted();
+          }
+        });
+      });
   return all;
 }
 
