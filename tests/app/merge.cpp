@@ -158,8 +158,7 @@ TEST_CASE("A cell that is not finished is left out, and said") {
 TEST_CASE("The tables in bench/evidence are what their cells make") {
   // But for the version that wrote them.
   const auto unsigned_by = [](const std::string& text) {
-    return std::regex_replace(
-        text, std::regex(R"(- written by: [^\n]*|# triptych [^\n]*|"version": "[^"]*")"), "");
+    return std::regex_replace(text, std::regex(R"(- written by: [^\n]*|"version": "[^"]*")"), "");
   };
   int tables = 0;
   for (const auto& entry :
@@ -171,6 +170,9 @@ TEST_CASE("The tables in bench/evidence are what their cells make") {
     INFO(result.err);
     REQUIRE(result.code == 0);
     for (const auto& [name, text] : files_in(entry.path())) {
+      // The settings of a table name every option that there is today; a cell's are as it had them.
+      if (fs::path(name).parent_path().parent_path().empty() && name.ends_with("config.toml"))
+        continue;
       INFO(name);
       CHECK((unsigned_by(text_of(again.path() / "out" / name)) == unsigned_by(text)));
       ++tables;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -193,15 +194,22 @@ class merging {
         io::replace_file(to.directory() / name, io::read_file(c.directory() / name).text());
       }
       io::replace_file(to.directory() / "environment.json", placeless(c.directory()));
-      const fs::path file = c.directory() / "config.toml";
-      auto config = config_from_toml(io::read_file(file).text(), file.string());
-      config.out = to.directory().filename().string();
-      config.data_dir.clear();
-      io::replace_file(to.directory() / "config.toml", config_toml(config));
+      io::replace_file(to.directory() / "config.toml", placeless_config(c.directory()));
     }
     for (int point = 0; point < table_.plan().points; ++point) {
       take_record(from.record_at(c, point), table_.record_at(to, point));
     }
+  }
+
+  /// config.toml as it is, without the lines that name places.
+  static std::string placeless_config(const fs::path& run) {
+    const auto contents = io::read_file(run / "config.toml");
+    std::istringstream lines{std::string(contents.text())};
+    std::string kept;
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("out = ") && !line.starts_with("data-dir = ")) kept += line + "\n";
+    }
+    return kept;
   }
 
   /// environment.json without the directory.
