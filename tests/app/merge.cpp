@@ -107,9 +107,9 @@ TEST_CASE("A merge killed at any write ends as an undisturbed one") {
 
 TEST_CASE("What does not belong together is not merged") {
   const words few{"--seeds", "1", "--methods", "simclr"};
-  const tiny_table one("table1"), longer("table1"), elsewhere("table1"), merged("table1");
+  const tiny_table one("table1"), twice_as_long("table1"), elsewhere("table1"), merged("table1");
   REQUIRE(one.make(few).code == 0);
-  REQUIRE(longer.make(few + words{"--epochs", "8"}).code == 0);
+  REQUIRE(twice_as_long.make(few + words{"--epochs", "8"}).code == 0);
   REQUIRE(elsewhere.make(few).code == 0);
   const auto refused = [&](const std::vector<fs::path>& from, int code, const std::string& told) {
     const auto result = merge(from, merged.out());
@@ -119,7 +119,7 @@ TEST_CASE("What does not belong together is not merged") {
     CHECK(result.err.find(told) != std::string::npos);
     CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
   };
-  refused({one.out(), longer.out()}, 6, "its epochs is 8, not 4");
+  refused({one.out(), twice_as_long.out()}, 6, "its epochs is 8, not 4");
   refused({one.out() / "table1"}, 2, "no table of triptych reproduce with a finished cell lies in");
   CHECK_FALSE(fs::exists(merged.out()));
 
