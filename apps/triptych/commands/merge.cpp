@@ -83,11 +83,11 @@ std::set<std::pair<std::string, int>> cells_in(const fs::path& root, const table
     const std::string name = entry.path().filename().string();
     const auto mark = name.rfind("-seed");
     if (mark == name.npos) continue;
-    const std::string row = name.substr(0, mark);
     const auto seed = io::number_in<int>(name.substr(mark + std::string_view("-seed").size()));
-    const bool known = std::any_of(plan.rows.begin(), plan.rows.end(),
-                                   [&](const table_row& r) { return r.name == row; });
-    if (seed && *seed >= 0 && known) found.emplace(row, *seed);
+    if (!seed || *seed < 0) continue;
+    for (const auto& row : plan.rows) {
+      if (name == name_of_cell(row, *seed)) found.emplace(row.name, *seed);
+    }
   }
   return found;
 }
@@ -267,7 +267,8 @@ void refuse_mixed(const std::vector<piece>& pieces, const std::string& name) {
 
 int merge(const merge_options& options) {
   bool found = false;
-  for (const char* name : {"table0", "table1", "table2", "table3", "table4"}) {
+  for (const std::string_view table : choice::table_names) {
+    const std::string name(table);
     std::vector<piece> pieces;
     std::vector<std::string> all = options.tables;
     all.insert(all.begin(), options.out);  // what was merged before
@@ -279,9 +280,7 @@ int merge(const merge_options& options) {
     merging(std::move(pieces), options.out, options.quiet).go();
     found = true;
   }
-  if (!found) {
-    throw nothing_finished(options.tables);
-  }
+  if (!found) throw nothing_finished(options.tables);
   return 0;
 }
 

@@ -543,7 +543,8 @@ const settings<reproduce_options>& reproduce_settings() {
   using o = reproduce_options;
   static const settings<reproduce_options> table{
       {"table", "",
-       positional(one_of(&o::table, {"table0", "table1", "table2", "table3", "table4"})),
+       positional(
+           one_of(&o::table, {std::begin(choice::table_names), std::end(choice::table_names)})),
        "table0: the switches between the paper and its authors' code; table1: the methods; table2: "
        "lambda; table3: one combination or all, on the way; table4: combine-k"},
       {"out", "Table", text(&o::out, "DIR", "runs/reproduce"),

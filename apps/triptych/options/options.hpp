@@ -42,6 +42,7 @@ enum class features_format { safetensors, npy, csv };
 enum class bad_image { stop, skip };
 enum class data_action { list, verify, show };
 enum class table { table0, table1, table2, table3, table4 };
+inline constexpr std::string_view table_names[]{"table0", "table1", "table2", "table3", "table4"};
 }  // namespace choice
 
 /// One value as it was given. `source` names the place for messages.
