@@ -184,7 +184,7 @@ TEST_CASE("A table is made in pieces of time, and ends as an undisturbed one") {
   CHECK(status["reason"] == "--stop-after");
 }
 
-TEST_CASE("--points looks on the way, and --budget gives each row the epochs that it can pay") {
+TEST_CASE("Points look on the way, and a budget gives each row the epochs that it can pay") {
   const words two{"--seeds", "1", "--methods", "simclr,mncl"};
   const tiny_table halves("table1");
   REQUIRE(halves.make(two + words{"--points", "2"}).code == 0);
