@@ -547,6 +547,10 @@ class Bed:
                     continue
                 except ValueError:
                     pass
+            elif name.endswith(".html"):  # a whole page that says which pictures it lacks, and why
+                if not after_success and now.startswith(b"<!doctype html>\n<!-- triptych report ") and \
+                        now.endswith(b"</html>\n") and b", for this reason: " in now:
+                    continue
             elif name.startswith("run/") or name.endswith((".md", ".csv")):
                 if now.endswith(b"\n") or name.endswith(".safetensors") and sound(now):
                     continue
