@@ -77,11 +77,11 @@ def initial_state(config):
     return state
 
 
-def losses(config, p, neighbors, c):
-    """(loss_m, loss_s) of three predictions, two neighbors, and the local embeddings (c1, c3)."""
+def losses(config, p, targets, c):
+    """(loss_m, loss_s) of three predictions, two targets, and the local embeddings (c1, c3)."""
     tau = config["temperature"]
     compare = nt_xent if config["global-loss"] == "ntxent" else info_nce
-    loss_m = (compare(neighbors[0], p[1], tau) + compare(neighbors[1], p[0], tau)) / 2
+    loss_m = (compare(targets[0], p[1], tau) + compare(targets[1], p[0], tau)) / 2
     p1, p3 = (p[0], p[2]) if enabled(config["local-gradient"]) else (p[0].detach(), p[2].detach())
     loss_s = (
         info_nce(c[0], p3, tau, config["local-anchor"])
@@ -110,7 +110,10 @@ def forward(config, state, views, chosen=None, nn=None):
         similarity = [F.normalize(t) @ state["queue"].T for t in z]
         nearest = [t.argmax(1) for t in similarity]
     used = nn or nearest
-    loss_m, loss_s = losses(config, p, [state["queue"][i] for i in used], c)
+    targets = [state["queue"][i] for i in used]
+    if config.get("global-target") == "projection":  # instead of neighbor, which is the paper's
+        targets = [F.normalize(t) for t in z]
+    loss_m, loss_s = losses(config, p, targets, c)
     total = config["lambda-s"] * loss_s + config["lambda"] * loss_m
     seen = {"loss/m": loss_m, "loss/s": loss_s, "loss/total": total}
     seen |= {f"p/{i + 1}": t for i, t in enumerate(p)}
@@ -136,6 +139,7 @@ SWITCHES = [
     {"clip-norm": 1.0}, {"predictor-lr": "constant"}, {"ema-timing": "before"},
     {"patch-statistics": "online"}, {"enqueue": "z2"}, {"enqueue": "both"}, {"lambda": 2.0},
     {"lambda-s": 0.25}, {"combine": "random"}, {"combine-k": 1}, {"combine-k": 3}, {"combine-k": 4},
+    {"global-target": "projection"},
 ]  # fmt: skip
 RANDOM_CHOICE = [1, 4]  # the combinations that `combine = random` takes here for views 1 and 3
 

@@ -24,6 +24,11 @@ method::mncl_options options_of(const json& c) {
   o.lambda = c.at("lambda");
   o.lambda_s = c.at("lambda-s");
   o.queue = c.at("queue");
+  if (c.contains("global-target")) {
+    o.global_target = one_of<global_target>(
+        c, "global-target",
+        {{"neighbor", global_target::neighbor}, {"projection", global_target::projection}});
+  }
   o.local_gradient = c.at("local-gradient") == "on";
   o.local_anchor = one_of<loss::anchor>(
       c, "local-anchor",

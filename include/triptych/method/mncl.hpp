@@ -45,6 +45,7 @@ struct mncl_policies : policies {
 template <Backend B, class Policies>
 class mncl;
 
+enum class global_target { neighbor, projection };
 enum class global_loss { info_nce, nt_xent };
 enum class momentum_init { copy, independent };
 enum class ema_timing { after_step, before_forward };
@@ -66,6 +67,8 @@ struct mncl_options {
   double lambda = 6.0;    ///< weight of loss_m
   double lambda_s = 1.0;  ///< weight of loss_s
   std::int64_t queue = 16384;
+  /// What p2 and p1 are drawn to: NN(z1) and NN(z2), or z1 and z2 themselves (not in the paper).
+  triptych::method::global_target global_target = global_target::neighbor;
 
   // Where the authors' code differs from the paper (docs/method.md, "released").
   bool local_gradient = true;  ///< does loss_s carry a gradient?
@@ -102,6 +105,8 @@ struct mncl_options {
     option("lambda", &o::lambda, allowed::not_negative, "weight of the global loss");
     option("lambda-s", &o::lambda_s, allowed::not_negative, "weight of the local loss");
     option("queue", &o::queue, memory::queue_sizes, "projections in the queue");
+    option("global-target", &o::global_target, {"neighbor", "projection"},
+           "of the global loss: nearest neighbors in the queue, or the projections themselves");
     option("local-gradient", &o::local_gradient, "whether the local loss carries gradient");
     option("global-loss", &o::global_loss, {"infonce", "ntxent"}, "kind of the global loss");
     option("local-anchor", &o::local_anchor, {"target", "prediction"}, "rows of the local loss");
@@ -188,9 +193,11 @@ class mncl : public learner<B, typename Policies::architecture> {
 
     const loss_values<B, 4> terms(backend);  // m1, m2, s1, s2
     if constexpr (Policies::global_branch) {
-      const auto& nearest = global->nearest.neighbors;
-      global_term(view_of(nearest, 2, 0), unit_p, place(2), terms[0]);
-      global_term(view_of(nearest, 2, 1), unit_p, place(1), terms[1]);
+      const auto& target = options_.global_target == global_target::neighbor
+                               ? global->nearest.neighbors
+                               : global->unit;
+      global_term(view_of(target, 2, 0), unit_p, place(2), terms[0]);
+      global_term(view_of(target, 2, 1), unit_p, place(1), terms[1]);
     }
     if constexpr (Policies::local_branch) {
       forward_options draw;
