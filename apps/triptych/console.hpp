@@ -3,7 +3,7 @@
 // What is seen on the terminal: results as tables on stdout, everything else on stderr. Progress is
 // one line that is redrawn on a terminal, and elsewhere one plain line every few seconds. No color
 // is ever used, and nothing that comes from a file or a name reaches the terminal with its control
-// characters: all output passes io::printable() here.
+// characters: all output passes printable() here.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@
 #include <unistd.h>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/file.hpp>
-#include <triptych/io/json_text.hpp>
 
 namespace triptych::app {
 
@@ -44,7 +44,7 @@ inline void fill_standard_descriptors() {
 
 /// One line of the app's own on stderr.
 inline void say(std::string_view sentence) {
-  std::fprintf(stderr, "triptych: %s\n", io::printable(sentence).c_str());
+  std::fprintf(stderr, "triptych: %s\n", printable(sentence).c_str());
 }
 
 /// Stands before a stream as long as it lives, and lets it have printable() lines.
@@ -75,7 +75,7 @@ class printable_lines final : public std::streambuf {
     std::string lines;
     for (std::size_t at = 0; at <= end;) {
       const std::size_t next = begun_.find('\n', at);
-      lines += io::printable(std::string_view(begun_).substr(at, next - at)) + "\n";
+      lines += printable(std::string_view(begun_).substr(at, next - at)) + "\n";
       at = next + 1;
     }
     begun_.erase(0, end + 1);
@@ -83,7 +83,7 @@ class printable_lines final : public std::streambuf {
   }
 
   int sync() override {
-    const std::string rest = io::printable(std::exchange(begun_, {}));
+    const std::string rest = printable(std::exchange(begun_, {}));
     return put(rest) && behind_->pubsync() == 0 ? 0 : -1;
   }
 
@@ -141,7 +141,7 @@ class progress {
     }
     if (redraws_ && !quiet_ && now >= next_drawing_) {
       next_drawing_ = now + std::chrono::milliseconds(100);
-      std::string shown = io::printable(line);
+      std::string shown = printable(line);
       if (auto end = terminal_width() - 1; end < shown.size()) {
         while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80) --end;
         shown.resize(end);  // between two characters
@@ -167,7 +167,7 @@ class progress {
 
  private:
   static void print(std::string_view line) {
-    std::fprintf(stderr, "%s\n", io::printable(line).c_str());
+    std::fprintf(stderr, "%s\n", printable(line).c_str());
   }
 
   bool quiet_, redraws_, drawn_ = false;
@@ -226,7 +226,7 @@ class table {
   }
 
   void add(std::vector<std::string> row) {
-    for (auto& cell : row) cell = io::printable(cell);  // now, for its width
+    for (auto& cell : row) cell = printable(cell);  // now, for its width
     rows_.push_back(std::move(row));
   }
 

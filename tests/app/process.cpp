@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <triptych/core/printable.hpp>
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/safetensors.hpp>
 
@@ -43,7 +44,7 @@ void check_sentence(const app_result& result) {
 /// Whether a terminal would show all of `text` and obey none of it but the ends of its lines.
 bool harmless(std::string text) {
   std::erase(text, '\n');
-  return io::printable(text) == text;
+  return triptych::printable(text) == text;
 }
 
 std::string limited(int kibibytes) { return "ulimit -v " + std::to_string(kibibytes) + "; "; }

@@ -14,6 +14,7 @@
 
 #include <triptych/augment/pipeline.hpp>
 #include <triptych/augment/recipe.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json_text.hpp>
@@ -99,7 +100,7 @@ int verify(const data_options& options) {
             << io::number_text(deviation[1]) << ' ' << io::number_text(deviation[2]) << ", "
             << whereabouts(sets) << '\n';
   for (const auto& one : account_lines(sets.skipped, std::numeric_limits<std::size_t>::max())) {
-    std::cout << "skipped  " << io::printable(one) << '\n';
+    std::cout << "skipped  " << printable(one) << '\n';
   }
   return 0;
 }
@@ -140,7 +141,7 @@ int show(const data_options& options) {
     }
   }
   io::replace_file(out, out.extension() == ".png" ? png_of(sheet) : ppm_of(sheet));
-  std::cout << io::printable(out.string()) << ": " << rows << " images of " << set.name
+  std::cout << printable(out.string()) << ": " << rows << " images of " << set.name
             << ", each followed by " << options.views << " views by the recipe " << options.augment
             << '\n';
   return 0;

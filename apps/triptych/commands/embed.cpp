@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include <triptych/core/printable.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
@@ -130,13 +131,13 @@ int embed(const embed_options& asked) {
     save_csv(out, features, set);
   }
   std::cout << "wrote " << rows << " x " << features.dim << " features to "
-            << io::printable(options.out) << "\n";
+            << printable(options.out) << "\n";
   if (options.neighbors > 0) {
     const auto list = beside(out, "-neighbors.csv");
     const auto text = neighbors_csv(features, set, options.neighbors, subject.pool, bar);
     bar.clear();
     io::replace_file(list, text);
-    std::cout << "wrote the neighbors of each to " << io::printable(list.string()) << "\n";
+    std::cout << "wrote the neighbors of each to " << printable(list.string()) << "\n";
   }
   return 0;
 }

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
-
-#include <triptych/io/json_text.hpp>
+#include <triptych/core/printable.hpp>
 
 #include "triptych/commands/commands.hpp"
 
@@ -82,7 +81,7 @@ int evaluate(const eval_options& asked) {
     print(all, asked.sets.size() > 1);
     std::cout << "\n";
     for (const auto& e : all) {
-      std::cout << "written to " << io::printable((e.run / "eval.json").string()) << "\n";
+      std::cout << "written to " << printable((e.run / "eval.json").string()) << "\n";
     }
   }
   if (!failures.empty()) throw failures.front();

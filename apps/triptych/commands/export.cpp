@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/file.hpp>
-#include <triptych/io/json_text.hpp>
 #include <triptych/io/onnx.hpp>
 #include <triptych/io/owned_names.hpp>
 #include <triptych/io/run_directory.hpp>
@@ -156,11 +156,11 @@ int export_encoder(const export_options& asked) {
                                                      .producer_version = io::library_version() +
                                                                          " (" + build_commit + ")",
                                                      .metadata = std::move(e.metadata)}));
-    std::cout << "wrote " << io::printable(out.string()) << ", ONNX of operator set "
-              << io::onnx_opset << ", " << text << "\n";
+    std::cout << "wrote " << printable(out.string()) << ", ONNX of operator set " << io::onnx_opset
+              << ", " << text << "\n";
   } else {
     train::export_encoder(out, std::move(e.weights), e.batches, std::move(e.metadata));
-    std::cout << "wrote " << io::printable(out.string()) << ", safetensors, " << text << "\n";
+    std::cout << "wrote " << printable(out.string()) << ", safetensors, " << text << "\n";
   }
   return 0;
 }

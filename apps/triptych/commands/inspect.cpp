@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <triptych/core/printable.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
@@ -48,21 +49,21 @@ void print(const io::safetensors_header& header) {
   std::cout << header.tensors.size() << " tensors, " << numbers << " numbers, "
             << size_text(static_cast<double>(bytes)) << '\n';
   for (const auto& [key, value] : header.metadata) {
-    std::cout << "metadata " << io::shown(key) << ": " << io::printable(value) << '\n';
+    std::cout << "metadata " << io::shown(key) << ": " << printable(value) << '\n';
   }
 }
 
 void print(const io::loaded_checkpoint& checkpoint) {
-  std::cout << "checkpoint " << io::printable(checkpoint.path.string()) << ": step "
+  std::cout << "checkpoint " << printable(checkpoint.path.string()) << ": step "
             << checkpoint.note.step << ", epoch " << checkpoint.note.epoch << ", format "
             << checkpoint.format << ", written by triptych "
-            << io::printable(checkpoint.library_version)
+            << printable(checkpoint.library_version)
             << "; sizes and checksums match the manifest\n";
   for (const auto& [key, value] : checkpoint.note.extra) {
-    std::cout << "note " << io::shown(key) << ": " << io::printable(value) << '\n';
+    std::cout << "note " << io::shown(key) << ": " << printable(value) << '\n';
   }
   for (const auto& [name, file] : checkpoint.files) {
-    std::cout << '\n' << io::printable(name) << ".safetensors\n";
+    std::cout << '\n' << printable(name) << ".safetensors\n";
     print(file.header());
   }
 }
@@ -158,7 +159,7 @@ int show_run(const fs::path& run, bool as_json) {
               << ", \"status\": " << io::json_string(status) << ", \"checkpoints\": [" << items
               << "]}\n";
   } else {
-    std::cout << "run " << io::printable(run.string() + ", " + status) << "\n\n";
+    std::cout << "run " << printable(run.string() + ", " + status) << "\n\n";
     if (newest)
       std::cout << list;
     else

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <string>
 
+#include <triptych/core/printable.hpp>
 #include <triptych/io/checkpoint.hpp>
-#include <triptych/io/json_text.hpp>
 #include <triptych/train/data_identity.hpp>
 
 #include "triptych/build_info.hpp"
@@ -53,7 +53,7 @@ namespace card {
 /// Text from elsewhere in a cell of a table.
 inline std::string cell(const std::string& text) {
   std::string escaped;
-  for (const char c : io::printable(text)) {
+  for (const char c : printable(text)) {
     escaped += c == '|' ? std::string("\\|") : std::string(1, c);
   }
   return escaped;
@@ -112,7 +112,7 @@ inline std::string model_card(const encoder_facts& f) {
          "\n\n"
          "A ResNet that makes " +
          std::to_string(f.features) + " features of an image. It was trained without labels" +
-         (f.initial.empty() ? "" : ", from the weights in " + io::printable(f.initial)) +
+         (f.initial.empty() ? "" : ", from the weights in " + printable(f.initial)) +
          "; it is no classifier.\n\n"
          "| the encoder | |\n|---|---|\n"
          "| blocks | " +

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/file.hpp>
-#include <triptych/io/json_text.hpp>
 
 #include "triptych/commands/commands.hpp"
 #include "triptych/console.hpp"
@@ -98,7 +98,7 @@ written_report write_report(const report_options& options) {
 
 int make_report(const report_options& options) {
   const auto done = write_report(options);
-  std::cout << "wrote " << io::printable(options.out) << ", "
+  std::cout << "wrote " << printable(options.out) << ", "
             << size_text(static_cast<double>(done.bytes)) << "\n";
   if (done.failure) throw *done.failure;
   return 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
 #include <triptych/io/json_text.hpp>
@@ -93,7 +94,7 @@ int list_runs(const runs_options& options) {
   if (options.json) {
     std::cout << "{\"runs\": [" << joined(all, summary_json, ",\n  ") << "]}\n";
   } else if (all.empty()) {
-    std::cout << "no runs in " << io::printable(directory.string()) << "\n";
+    std::cout << "no runs in " << printable(directory.string()) << "\n";
   } else {
     print_runs(directory, all);
   }

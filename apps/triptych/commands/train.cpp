@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <triptych/core/printable.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json_text.hpp>
@@ -186,7 +187,7 @@ int train(const train_options& asked) {
               << ", \"seconds\": " << fixed(done.seconds, 1)
               << (page ? ", \"report\": " + io::json_string(report.out) : "") << "}\n";
   } else {
-    const std::string run = io::printable(done.run);
+    const std::string run = printable(done.run);
     std::cout << "run      " << run << "\n"
               << "encoder  " << (fs::path(run) / "export" / "encoder.safetensors").string() << "\n"
               << (page ? "report   " + (fs::path(run) / report_name).string() + "\n" : "")

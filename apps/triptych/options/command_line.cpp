@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <triptych/core/printable.hpp>
+
 namespace triptych::app {
 
 namespace {
@@ -54,8 +56,8 @@ void refuse_early(int argc, const char* const* argv, const std::vector<command_t
   if (first == "-h" || first == "--help" || first == "--version") return;
   const auto named = std::find(names.begin(), names.end(), first);
   if (named == names.end()) {
-    throw error::usage("there is no command '" + std::string(first) + "'" +
-                       did_you_mean(first, names) + "; see triptych --help");
+    throw error::usage("there is no command " + in_quotes(first) + did_you_mean(first, names) +
+                       "; see triptych --help");
   }
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
@@ -87,8 +89,8 @@ command_request taken_apart(const CLI::App& parser, const command_text& command)
   if (flags != extras.end()) {
     std::string_view word = *flags;
     if (!word.starts_with("--")) {
-      throw error::usage(command.name + " does not know what to do with '" + std::string(word) +
-                         "'; see triptych " + command.name + " --help");
+      throw error::usage(command.name + " does not know what to do with " + in_quotes(word) +
+                         "; see triptych " + command.name + " --help");
     }
     word = word.substr(2, word.find('=') - 2);
     std::vector<std::string_view> known;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <triptych/core/nearest_name.hpp>
-#include <triptych/io/json_text.hpp>
+#include <triptych/core/printable.hpp>
 
 #include "triptych/options/options.hpp"
 #include "triptych/options/toml.hpp"
@@ -85,7 +85,7 @@ inline std::string shell_word(const std::string& word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
   if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
-  if (io::printable(word) != word) {
+  if (printable(word) != word) {
     std::string text = "$'";
     for (const char c : word) {
       const auto byte = static_cast<unsigned char>(c);
@@ -132,7 +132,7 @@ inline std::string did_you_mean(std::string_view wrong, std::span<const std::str
 
 /// "there is no option 'lrr' (did you mean lr?)"
 inline std::string unknown_option(std::string_view name, std::span<const std::string_view> known) {
-  return "there is no option '" + std::string(name) + "'" + did_you_mean(name, known);
+  return "there is no option " + in_quotes(name) + did_you_mean(name, known);
 }
 
 }  // namespace triptych::app

@@ -17,6 +17,7 @@
 
 #include <triptych/core/error.hpp>
 #include <triptych/core/options.hpp>
+#include <triptych/core/printable.hpp>
 
 #include "triptych/options/options.hpp"
 #include "triptych/options/settings.hpp"
@@ -76,7 +77,7 @@ Part part_of(const train_options& o) {
     const auto value = o.described.find(s.name);
     if (value == o.described.end()) continue;
     if (const auto complaint = s.value.read(part, value->second); !complaint.empty()) {
-      throw error::usage(s.name + ": '" + value->second + "' " + complaint + ", for " +
+      throw error::usage(s.name + ": " + in_quotes(value->second) + " " + complaint + ", for " +
                          std::string(Part::about.name) + "; give e.g. --" + s.name + " " +
                          s.value.write(Part{}));
     }

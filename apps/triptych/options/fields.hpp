@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <triptych/core/options.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/json_text.hpp>
 #include <triptych/train/schedule.hpp>
 
@@ -130,7 +131,7 @@ std::string each_item(std::string_view text, const Read& read) {
 /// A complaint about an item as one about its list; empty if there is none.
 inline std::string of_element(std::string_view item, const std::string& complaint) {
   if (complaint.empty()) return {};
-  return "has the element '" + std::string(item) + "', which " + complaint;
+  return "has the element " + in_quotes(item) + ", which " + complaint;
 }
 
 /// Whole numbers with commas between them; an array demands its size.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/options/command_line.hpp"
@@ -87,8 +88,8 @@ void assign(const settings<Options>& table, Options& options, const given_value&
                        "; --help lists them all");
   }
   if (const auto complaint = s->value.read(options, given.text); !complaint.empty()) {
-    throw error::usage(s->name + ": '" + given.text + "' from " + given.source + " " + complaint +
-                       "; " + correction(*s, given.source));
+    throw error::usage(s->name + ": " + in_quotes(given.text) + " from " + given.source + " " +
+                       complaint + "; " + correction(*s, given.source));
   }
   options.from.given[given.name] = given.source;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/options/options.hpp"
@@ -157,7 +158,7 @@ class config_line {
 inline std::string quoted_text(std::string_view text) {
   std::string quoted = "\"";
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = io::utf8_length(text, at);
+    const std::size_t length = utf8_length(text, at);
     if (length == 0) {
       constexpr std::string_view digits = "0123456789abcdef";
       const auto byte = static_cast<unsigned char>(text[at++]);
@@ -175,7 +176,7 @@ inline std::string quoted_text(std::string_view text) {
 /// Throws error::usage for what is not of the form above, for a key given twice, and beyond the
 /// limits above.
 inline std::vector<given_value> parse_config(std::string_view text, const std::string& name) {
-  if (!io::is_utf8(text) || text.find('\0') != std::string_view::npos) {
+  if (!is_utf8(text) || text.find('\0') != std::string_view::npos) {
     throw error::usage(name +
                        " is no text file; give one that `triptych train --print-config` wrote");
   }
@@ -207,8 +208,8 @@ inline std::vector<given_value> parse_config(std::string_view text, const std::s
     reader.end();
     for (const auto& earlier : values) {
       if (earlier.name == value.name) {
-        throw error::usage(where + " gives '" + value.name + "' again, after " + earlier.source +
-                           "; remove one of the two");
+        throw error::usage(where + " gives " + in_quotes(value.name) + " again, after " +
+                           earlier.source + "; remove one of the two");
       }
     }
     values.push_back(std::move(value));

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <numeric>
 
+#include <triptych/core/printable.hpp>
+
 #include "triptych/console.hpp"
 #include "triptych/report/html_text.hpp"
 
@@ -26,7 +28,7 @@ double share(std::int64_t part, std::int64_t whole) {
 /// A name cut to what fits beside a matrix; the whole one is said by its title.
 std::string short_name(const std::string& name) {
   constexpr std::size_t most = 12;
-  const auto safe = io::printable(name);
+  const auto safe = printable(name);
   if (safe.size() <= most) return safe;
   std::size_t end = most - 1;
   while (end > 0 && (static_cast<unsigned char>(safe[end]) & 0xC0) == 0x80) --end;

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 
-#include <triptych/io/json_text.hpp>
+#include <triptych/core/printable.hpp>
 
 namespace triptych::app::html {
 
 std::string escaped(std::string_view text) {
   std::string safe;
-  for (const char c : io::printable(text)) {
+  for (const char c : printable(text)) {
     switch (c) {
     case '&':
       safe += "&amp;";

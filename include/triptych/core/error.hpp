@@ -8,6 +8,7 @@
 #include <string>
 
 #include <triptych/config.hpp>
+#include <triptych/core/printable.hpp>
 
 namespace triptych {
 
@@ -23,10 +24,11 @@ enum class error_kind : int {
   io = 74,         ///< the file system refused: disk full, read-only
 };
 
-/// The library's only exception type.
+/// The library's only exception type. Its sentence is one printable() line, whatever is quoted in it.
 class error : public std::runtime_error {
  public:
-  error(error_kind kind, const std::string& sentence) : std::runtime_error(sentence), kind_(kind) {}
+  error(error_kind kind, const std::string& sentence)
+      : std::runtime_error(printable(sentence)), kind_(kind) {}
 
   [[nodiscard]] error_kind kind() const noexcept { return kind_; }
   [[nodiscard]] int exit_code() const noexcept { return static_cast<int>(kind_); }

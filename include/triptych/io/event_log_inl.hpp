@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 
 #include <triptych/config.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/crc32c.hpp>
 #include <triptych/io/event_log.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
-#include <triptych/io/json_text.hpp>
 #include <triptych/io/owned_names.hpp>
 #include <triptych/io/protobuf.hpp>
 

@@ -1,13 +1,11 @@
 // triptych/io/json_text.hpp
 //
-// Text that may come from anywhere, made fit for JSON or for a terminal: always valid UTF-8, with
-// every control character escaped. And the shortest decimal numbers that read back as the same
-// bits.
+// Text that may come from anywhere, made fit for JSON: always valid UTF-8, with every control
+// character escaped. And the shortest decimal numbers that read back as the same bits.
 #pragma once
 
 #include <charconv>
 #include <cmath>
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -16,20 +14,11 @@
 
 namespace triptych::io {
 
-/// Length (1 to 4) of the valid UTF-8 sequence that begins at `text[at]`, or 0 if none does.
-std::size_t utf8_length(std::string_view text, std::size_t at) noexcept;
-
-bool is_utf8(std::string_view text) noexcept;
-
 /// `text` as a JSON string with its quotes; a byte that is not UTF-8 becomes U+FFFD.
 std::string json_string(std::string_view text);
 
 /// A name from a file, made fit for a message: quoted, escaped, not too long.
 std::string shown(std::string_view name);
-
-/// `text` as one line that a terminal shows and does not obey: a control character becomes its
-/// escape in JSON, a byte that is not UTF-8 a backslash, x and two digits, and all else stays.
-std::string printable(std::string_view text);
 
 /// The shortest text that reads back as `number`, also valid JSON; empty if it is NaN or infinite.
 template <class Number>

@@ -12,7 +12,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
-#include <triptych/io/json_text.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/onnx.hpp>
 #include <triptych/io/protobuf.hpp>
 

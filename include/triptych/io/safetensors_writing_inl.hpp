@@ -15,6 +15,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/hash.hpp>
 #include <triptych/io/json_text.hpp>

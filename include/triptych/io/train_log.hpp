@@ -10,8 +10,8 @@
 
 #include <fcntl.h>
 
+#include <triptych/core/printable.hpp>
 #include <triptych/io/file.hpp>
-#include <triptych/io/json_text.hpp>
 
 namespace triptych::io {
 

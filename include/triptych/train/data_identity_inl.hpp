@@ -18,6 +18,7 @@
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/first_few.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/registry.hpp>
 #include <triptych/io/hash.hpp>
@@ -75,7 +76,7 @@ TRIPTYCH_INLINE identified_images load_identified(data::source s, thread_pool* p
                     .constants = train.normalization()};
   if (train.class_names.size() <= most_class_names) {
     for (const auto& name : train.class_names) {
-      found.identity.class_names.push_back(io::printable(name));
+      found.identity.class_names.push_back(printable(name));
     }
   }
   return found;

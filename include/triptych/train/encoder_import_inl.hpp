@@ -22,6 +22,7 @@
 #include <triptych/core/bf16.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/first_few.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/io/json_text.hpp>
 #include <triptych/io/safetensors.hpp>
 #include <triptych/nn/parameters.hpp>
@@ -265,7 +266,7 @@ inline std::string left_out(const io::safetensors_header& header, const encoder_
     const bool plural = group.second != 1;
     const std::string unit = std::exchange(first, false) ? plural ? " tensors" : " tensor" : "";
     constexpr std::size_t longest = 40;
-    return io::printable(group.first.substr(0, longest)) + " (" + std::to_string(group.second) +
+    return printable(group.first.substr(0, longest)) + " (" + std::to_string(group.second) +
            unit + ")";
   });
 }
