@@ -9,7 +9,7 @@ using triptych::test::call_app;
 
 TEST_CASE("Every help has an example and keeps within 80 columns") {
   for (const auto* command : {"", "train", "eval", "embed", "export", "inspect", "runs", "compare",
-                              "merge", "report", "data", "reproduce", "doctor"}) {
+                              "merge", "report", "data", "reproduce", "sweep", "doctor"}) {
     std::vector<std::string> arguments{"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const auto help = call_app(arguments);

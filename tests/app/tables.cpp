@@ -48,11 +48,7 @@ reproduce_options reproduce_with(const std::vector<std::pair<std::string, std::s
 train_options cell_of(const reproduce_options& o, const std::string& row) {
   for (const auto& r : plan_of(o).rows) {
     if (r.name != row) continue;
-    std::vector<given_value> own;
-    for (const auto& [option, value] : r.values) {
-      own.push_back({std::string(option), std::string(value), "the table"});
-    }
-    return cell_options(o, own);
+    return cell_options(o, values_of(r, "the table"));
   }
   throw error::runtime("there is no row " + row);
 }

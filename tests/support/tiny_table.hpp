@@ -16,13 +16,15 @@ namespace triptych::test {
 /// Where a table is made, in memory.
 class tiny_table {
  public:
-  explicit tiny_table(std::string name) : name_(std::move(name)) {}
+  /// `vary`: of a sweep, OPTION=VALUE,...
+  explicit tiny_table(std::string name, words vary = {})
+      : name_(std::move(name)), vary_(std::move(vary)) {}
 
   [[nodiscard]] fs::path out() const { return box_.path() / "out"; }
   [[nodiscard]] fs::path root() const { return out() / name_; }
 
   [[nodiscard]] words line(const words& more = {}) const {
-    return words{"reproduce", name_} +
+    return (name_ == "sweep" ? words{"sweep"} + vary_ : words{"reproduce", name_}) +
            last_wins(words{"--out", out().string(), "--quiet", "--threads", "2"} + tiny_options +
                      words{"--width", "2", "--evaluator", "knn"} + more);
   }
@@ -35,6 +37,7 @@ class tiny_table {
 
  private:
   std::string name_;
+  words vary_{};
   temporary_directory box_{memory_parent()};
 };
 

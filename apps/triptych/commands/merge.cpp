@@ -2,6 +2,7 @@
 // finished cells alone, and of a cell what a reader needs: settings, images, environment, metrics
 // and accuracies; no checkpoint, no encoder, and no path of the machine that trained it.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -154,6 +155,7 @@ class merging {
     }
     if (all.empty()) throw nothing_finished({pieces_.front().directory.string()});
     auto options = pieces_.front().options;
+    for (const auto& from : pieces_) add_values(options, from.options);
     options.methods.clear();
     choose(options, plan_of(options), all);
     options.out = out;
@@ -174,6 +176,16 @@ class merging {
     }
     options.seeds.assign(seeds.begin(), seeds.end());
     options.methods.assign(methods.begin(), methods.end());
+  }
+
+  /// Adds the values to which another sweep sets the same options.
+  static void add_values(reproduce_options& options, const reproduce_options& other) {
+    for (std::size_t i = 0; i < options.vary.size(); ++i) {
+      auto& values = options.vary[i].values;
+      for (const auto& value : other.vary[i].values) {
+        if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+      }
+    }
   }
 
   [[nodiscard]] const table_cell& own(const table_cell& c) const {
@@ -255,6 +267,11 @@ void refuse_mixed(const std::vector<piece>& pieces, const std::string& name) {
     const auto text = io::read_file(config);
     auto list = table_differences(text.text(), config.string(), first.options);
     if (other.facts != first.facts) list.emplace_back("images or its evaluator are others");
+    if (!std::equal(other.options.vary.begin(), other.options.vary.end(),
+                    first.options.vary.begin(), first.options.vary.end(),
+                    [](const auto& a, const auto& b) { return a.name == b.name; })) {
+      list.emplace_back("options vary that do not there, or in another order");
+    }
     if (list.empty()) continue;
     throw error::checkpoint(config.parent_path().string() + " was made otherwise than " +
                             (first.directory / name).string() + ": its " +

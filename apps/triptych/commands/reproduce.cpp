@@ -1,5 +1,6 @@
-// The command `reproduce`: the cells of a table, trained and judged one after another, and the
-// table written after each. What is finished lies in files, so that the same command can go on.
+// The commands `reproduce` and `sweep`: the cells of a table, trained and judged one after another,
+// and the table written after each. What is finished lies in files, so that the same command can go
+// on.
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -211,8 +212,8 @@ class reproduction {
   }
 
   int stopped() const {
-    note("stopped by " + signals::stopped_by() + "; the same command, " + "triptych reproduce " +
-         table_.plan().name + " with its options, goes on from here");
+    note("stopped by " + signals::stopped_by() + "; the same command, triptych " +
+         command_of(table_.plan()) + " with its options, goes on from here");
     return 128 + signals::stop_requested();
   }
 

@@ -29,7 +29,7 @@ constexpr const char* extensions[]{".md", ".csv", ".json", ".svg"};
 }  // namespace
 
 table_files::table_files(const reproduce_options& options)
-    : options_(options), plan_(plan_of(options)), root_(fs::path(options.out) / plan_.name) {
+    : options_(options), plan_(plan_of(options_)), root_(fs::path(options.out) / plan_.name) {
   for (const int seed : options_.seeds) {
     for (const auto& row : plan_.rows) cells_.push_back(cell_of(row, seed));
   }
@@ -37,13 +37,11 @@ table_files::table_files(const reproduce_options& options)
 }
 
 table_cell table_files::cell_of(const table_row& row, int seed) const {
-  const std::string source = "reproduce " + plan_.name;
   const fs::path directory = root_ / name_of_cell(row, seed);
-  std::vector<given_value> own{{"seed", std::to_string(seed), source},
-                               {"out", directory.string(), source}};
-  for (const auto& [option, value] : row.values) {
-    own.push_back({std::string(option), std::string(value), source});
-  }
+  const std::string made_by = command_of(plan_);
+  auto own = values_of(row, made_by);
+  own.push_back({"seed", std::to_string(seed), made_by});
+  own.push_back({"out", directory.string(), made_by});
   table_cell made{row, seed, cell_options(options_, own)};
   made.options.stop_after = 0;  // the table's clock counts
   if (options_.budget > 0) {
@@ -77,7 +75,10 @@ io::run_directory table_files::open() const {
   io::run_directory directory(root_, begun ? io::existing_run::resume : io::existing_run::refuse);
   if (!directory.listed()) directory.adopt({"config.toml"}, {});
   own_tables(begun);
-  if (!begun) directory.write_config(table_toml(options_));
+  if (!begun ||
+      table_from_toml(io::read_file(config).text(), config.string()).vary != options_.vary) {
+    directory.write_config(table_toml(options_));
+  }
   return directory;
 }
 

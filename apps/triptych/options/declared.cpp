@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <span>
 
 #include <triptych/augment/recipe.hpp>
 #include <triptych/backend/cpu/convolution/any.hpp>
+#include <triptych/core/printable.hpp>
 #include <triptych/data/registry.hpp>
 
 #include "triptych/options/described.hpp"
@@ -57,7 +60,7 @@ field<train_options> device_field() {
     if (text.starts_with("cuda:")) {
       const auto number = text.substr(5);
       if (auto complaint = read_whole(number, 0, most_devices, index); !complaint.empty()) {
-        return "has the number '" + std::string(number) + "', which " + complaint;
+        return "has the number " + in_quotes(number) + ", which " + complaint;
       }
       text = "cuda";
     }
@@ -172,6 +175,77 @@ field<reproduce_options> methods_field() {
       several_of(&reproduce_options::methods, {methods::names.begin(), methods::names.end()});
   result.hint = "NAME,...";
   return result;
+}
+
+/// "lr=0.03,0.1"; with a semicolon in it, that is what stands between the values: "head=64,64;128,128".
+/// A value becomes a part of a directory's name.
+std::string read_varied(std::string_view text, varied_option& varied) {
+  constexpr std::size_t most_values = 50;
+  const auto equals = std::min(text.find('='), text.size());
+  if (equals == 0 || equals == text.size()) return "is no OPTION=VALUE,VALUE";
+  varied.name = text.substr(0, equals);
+  const char between = text.find(';') == text.npos ? ',' : ';';
+  for (std::size_t at = equals + 1; at <= text.size();) {
+    const auto end = std::min(text.find(between, at), text.size());
+    const std::string value(text.substr(at, end - at));
+    const bool fit = std::all_of(value.begin(), value.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 ||
+             std::string_view("+-.,_").find(static_cast<char>(c)) < std::string_view::npos;
+    });
+    if (value.empty() || !fit) return of_element(value, "cannot be a part of a directory's name");
+    if (std::find(varied.values.begin(), varied.values.end(), value) != varied.values.end()) {
+      return of_element(value, "comes twice; values with commas have semicolons between them");
+    }
+    if (varied.values.size() == most_values) return "has more than 50 values";
+    varied.values.push_back(value);
+    at = end + 1;
+  }
+  return {};
+}
+
+std::string written_varied(const varied_option& varied) {
+  const bool lists = std::any_of(varied.values.begin(), varied.values.end(),
+                                 [](const auto& value) { return value.find(',') != value.npos; });
+  std::string text = varied.name;
+  for (const auto& value : varied.values) {
+    text += (text.size() == varied.name.size() ? "=" : lists ? ";" : ",") + value;
+  }
+  return text;
+}
+
+/// Options and their values, with blanks between them or given one by one.
+field<reproduce_options> vary_field() {
+  using o = reproduce_options;
+  return {.hint = "OPTION=VALUE,...",
+          .read = [](o& options, std::string_view text) -> std::string {
+            constexpr std::size_t most_rows = 1000;
+            for (std::size_t at = 0; at < text.size();) {
+              const auto end = std::min(text.find(' ', at), text.size());
+              varied_option varied;
+              if (auto wrong = read_varied(text.substr(at, end - at), varied); !wrong.empty()) {
+                return wrong;
+              }
+              std::size_t rows = varied.values.size();
+              for (const auto& other : options.vary) {
+                if (other.name == varied.name) return "gives " + varied.name + " again";
+                rows *= other.values.size();
+              }
+              if (rows > most_rows) return "makes more than 1000 combinations";
+              options.vary.push_back(std::move(varied));
+              at = end + 1;
+            }
+            return {};
+          },
+          .write =
+              [](const o& options) {
+                std::string text;
+                for (const auto& varied : options.vary) {
+                  text += (text.empty() ? "" : " ") + written_varied(varied);
+                }
+                return text;
+              },
+          .shape = form::positionals,
+          .example = "lr=0.03,0.1"};
 }
 
 /// All but the method and what methods and optimizers say themselves.
@@ -547,8 +621,11 @@ const settings<reproduce_options>& reproduce_settings() {
            one_of(&o::table, {std::begin(choice::table_names), std::end(choice::table_names)})),
        "table0: the switches between the paper and its authors' code; table1: the methods; table2: "
        "lambda; table3: one combination or all, on the way; table4: combine-k"},
+      {"vary", "", vary_field(),
+       "options and values, a row of the table for each combination; values that hold commas have "
+       "semicolons between them: 'head=64,64;128,128'"},
       {"out", "Table", text(&o::out, "DIR", "runs/reproduce"),
-       "where DIR/table1.md, .csv, .json, .svg and the runs below DIR/table1 go", role::habit},
+       "where the table goes, as .md, .csv, .json and .svg, and its runs", role::habit},
       {"seeds", "Table", wholes(&o::seeds, 0, std::numeric_limits<int>::max(), "N,N,..."),
        "of the runs of each row", role::session},
       {"methods", "Table", methods_field(),
@@ -569,14 +646,10 @@ const settings<reproduce_options>& reproduce_settings() {
 /// The options of training that the cells of a table can have in common.
 const settings<train_options>& shared_settings() {
   static const settings<train_options> table = [] {
-    constexpr std::string_view others[]{"out",       "seed",
-                                        "method",    "resume",
-                                        "json",      "overwrite",
-                                        "dry-run",   "print-config",
-                                        "max-steps", "dump-step",
-                                        "dump-at",   "lr-changes",
-                                        "init",      "accept-changed-data",
-                                        "report"};
+    constexpr std::string_view others[]{"out",       "seed",      "resume",  "accept-changed-data",
+                                        "json",      "overwrite", "dry-run", "print-config",
+                                        "max-steps", "dump-step", "dump-at", "lr-changes",
+                                        "init",      "report"};
     auto shared = train_settings();
     std::erase_if(shared, [&](const setting<train_options>& s) {
       return std::find(std::begin(others), std::end(others), s.name) != std::end(others);
@@ -606,13 +679,19 @@ command_text described(const settings<Options>& table, std::string name, std::st
   return {std::move(name), std::move(summary), std::move(more), option_texts(table)};
 }
 
-command_text described_reproduce() {
-  auto text = described(
-      reproduce_settings(), "reproduce", "Train and evaluate all that a table compares.",
-      "The options of train hold for every cell, save those that the table varies.\n"
-      "The same command goes on where it was interrupted; finished cells are skipped.\n"
-      "Example:\n  triptych reproduce table2 --data procedural --width 8 --epochs 4 --seeds 1");
+/// A command that makes tables; without the options named in `others`.
+command_text described_table(std::string name, std::string summary, const std::string& example,
+                             std::initializer_list<std::string_view> others) {
+  auto text =
+      described(reproduce_settings(), std::move(name), std::move(summary),
+                "The options of train hold for every cell, save those that the table varies.\n"
+                "The same command goes on where it was interrupted; finished cells are skipped.\n"
+                "Example:\n  triptych " +
+                    example);
   for (auto& option : option_texts(shared_settings())) text.options.push_back(std::move(option));
+  std::erase_if(text.options, [&](const option_text& option) {
+    return std::find(others.begin(), others.end(), option.name) != others.end();
+  });
   return text;
 }
 
@@ -643,7 +722,12 @@ const std::vector<command_text>& command_texts() {
                 "Example:\n  triptych report runs/first --out report.html"),
       described(data_settings(), "data", "List, verify and show data sets.",
                 "Example:\n  triptych data show procedural --out sheet.png"),
-      described_reproduce(),
+      described_table("reproduce", "Train and evaluate all that a table compares.",
+                      "reproduce table2 --data procedural --width 8 --epochs 4 --seeds 1",
+                      {"vary", "method"}),
+      described_table("sweep", "Train and evaluate all combinations of some options.",
+                      "sweep lr=0.03,0.1 lambda=2,6 --data procedural --width 8 --epochs 4",
+                      {"table", "methods"}),
       described(merge_settings(), "merge", "Make one table of what several machines trained.",
                 "Of a cell it keeps what a reader needs, and no checkpoint: a few KiB.\n"
                 "Example:\n  triptych merge machine1/out machine2/out --out runs/merged"),

@@ -41,8 +41,9 @@ enum class weights_format { onnx, safetensors };
 enum class features_format { safetensors, npy, csv };
 enum class bad_image { stop, skip };
 enum class data_action { list, verify, show };
-enum class table { table0, table1, table2, table3, table4 };
-inline constexpr std::string_view table_names[]{"table0", "table1", "table2", "table3", "table4"};
+enum class table { table0, table1, table2, table3, table4, sweep };
+inline constexpr std::string_view table_names[]{"table0", "table1", "table2",
+                                                "table3", "table4", "sweep"};
 }  // namespace choice
 
 /// One value as it was given. `source` names the place for messages.
@@ -295,8 +296,18 @@ struct doctor_options {
   sources from{};
 };
 
+/// What a sweep sets an option to.
+struct varied_option {
+  std::string name;
+  std::vector<std::string> values;
+
+  friend bool operator==(const varied_option&, const varied_option&) = default;
+};
+
+/// Of the commands `reproduce` and `sweep`.
 struct reproduce_options {
   choice::table table = choice::table::table1;
+  std::vector<varied_option> vary;  ///< of a sweep: a row for each combination
   std::vector<int> seeds{1, 2};
   std::vector<std::size_t> methods;  ///< places among methods::names; none: all
   choice::evaluator evaluator = choice::evaluator::automatic;

@@ -166,9 +166,55 @@ void require(const Options& options, const std::string& name, const std::string&
   if (!options.from.has(name)) throw error::usage(sentence);
 }
 
-reproduce_options reproduce_from(std::vector<given_value> flags) {
+bool decides_images(std::string_view name) {
+  const auto* option = find(data_settings(), name);
+  return name == "data" || (option != nullptr && option->group == "Images");
+}
+
+/// Throws error::usage for an option that a sweep cannot vary: there is none of the name, all cells
+/// share it, or it belongs to a call and not to a run.
+void refuse_unvaried(const reproduce_options& options) {
+  const std::string source = "vary (from " + options.from.of("vary") + ")";
+  for (const auto& [name, values] : options.vary) {
+    if (find(train_settings(), name) == nullptr) {
+      throw error::usage(source + ": " + unknown_option(name, names_of(train_settings())) +
+                         "; triptych train --help lists them all");
+    }
+    if (decides_images(name) || find(shared_settings(), name) == nullptr) {
+      throw error::usage(source + " names " + name +
+                         ", which all rows have in common; leave it out");
+    }
+    if (name == "epochs" && options.budget > 0) {
+      throw error::usage(source + " names epochs, which --budget decides; leave one of them out");
+    }
+  }
+}
+
+/// Throws error::usage for an option that means nothing to any row of a sweep.
+void refuse_idle(const reproduce_options& options, const table_plan& plan) {
+  for (const auto& varied : options.vary) {
+    const bool idle = std::all_of(plan.rows.begin(), plan.rows.end(), [&](const table_row& row) {
+      auto layers = options.layers;
+      layers.push_back(values_of(row, command_of(plan)));
+      const auto list = without_effect(merged(layers));
+      return std::any_of(list.begin(), list.end(),
+                         [&](const auto& one) { return one.first == varied.name; });
+    });
+    if (!idle) continue;
+    throw error::usage("vary (from " + options.from.of("vary") + ") names " + varied.name +
+                       ", which means nothing to any row; leave it out, or give another --method");
+  }
+}
+
+reproduce_options table_from(std::vector<given_value> flags, bool sweep) {
   auto options = others_from(reproduce_settings(), take_table_values(flags));
-  require(options, "table", "reproduce needs a table; give e.g. triptych reproduce table1");
+  if (sweep) {
+    options.table = choice::table::sweep;
+    require(options, "vary", "sweep needs options to vary; give e.g. triptych sweep lr=0.03,0.1");
+    refuse_unvaried(options);
+  } else {
+    require(options, "table", "reproduce needs a table; give e.g. triptych reproduce table1");
+  }
   for (std::size_t i = 0; i < options.seeds.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (options.seeds[i] != options.seeds[j]) continue;
@@ -201,6 +247,7 @@ reproduce_options reproduce_from(std::vector<given_value> flags) {
   const auto file = shared(from_config(merged({environment, flags})));
   options.layers = {file, environment, flags};
   options.train = merged(options.layers);
+  if (sweep) refuse_idle(options, plan);
   return options;
 }
 
@@ -208,7 +255,9 @@ reproduce_options reproduce_from(std::vector<given_value> flags) {
 
 any_options options_of(const command_request& request) {
   if (request.command == "train") return train_from(request.values);
-  if (request.command == "reproduce") return reproduce_from(request.values);
+  if (request.command == "reproduce" || request.command == "sweep") {
+    return table_from(request.values, request.command == "sweep");
+  }
   if (request.command == "eval") {
     auto options = others_from(eval_settings(), request.values);
     require(options, "run", "eval needs a run; give e.g. triptych eval runs/first");

@@ -1,7 +1,7 @@
 // apps/triptych/options/tables.hpp
 //
-// The tables that `reproduce` makes, as data: which options each row sets, and what the paper
-// printed there. A row and a seed are a cell, an ordinary training run.
+// The tables that `reproduce` and `sweep` make, as data: which options each row sets, and what the
+// paper printed there. A row and a seed are a cell, an ordinary training run.
 //
 // Source of the numbers: Tables 1 to 4 of the paper (docs/method.md), test accuracy of a linear
 // classifier, a single run each. Table 0 is ours: the paper against its authors' code, by switches.
@@ -42,6 +42,11 @@ struct table_plan {
   std::string reference;  ///< the row that differences are taken to
   int points = 1;         ///< equal parts of the epochs, each of which ends with an evaluation
 };
+
+/// "reproduce table1", the command that makes it.
+inline std::string command_of(const table_plan& plan) {
+  return (plan.name == "sweep" ? "" : "reproduce ") + plan.name;
+}
 
 namespace tables {
 
@@ -147,9 +152,31 @@ inline table_plan patches() {
   return plan;
 }
 
+/// All combinations of the values, the last option's going first.
+inline table_plan grid(const std::vector<varied_option>& vary) {
+  table_plan plan{"sweep", "Sweep: ", {{}}, {}};
+  for (const auto& option : vary) {
+    plan.caption += (plan.rows.front().values.empty() ? "" : ", ") + option.name;
+    std::vector<table_row> rows;
+    for (const auto& row : plan.rows) {
+      for (const auto& value : option.values) {
+        const bool first = row.values.empty();
+        table_row longer = row;
+        longer.name += (first ? "" : "_") + option.name + "-" + value;
+        longer.title += (first ? "" : ", ") + option.name + " " + value;
+        longer.values.push_back({option.name, value});
+        rows.push_back(std::move(longer));
+      }
+    }
+    plan.rows = std::move(rows);
+  }
+  plan.reference = plan.rows.front().name;
+  return plan;
+}
+
 }  // namespace tables
 
-/// The table that was asked for. Where its reference is not among the methods that were chosen, the
+/// The table that was asked for; it refers to the texts of `o.vary`. Where its reference is not among the methods that were chosen, the
 /// first row is.
 inline table_plan plan_of(const reproduce_options& o) {
   using choice::table;
@@ -157,12 +184,22 @@ inline table_plan plan_of(const reproduce_options& o) {
                     : o.table == table::table1 ? tables::compared(o.methods)
                     : o.table == table::table2 ? tables::weights()
                     : o.table == table::table3 ? tables::combinations()
-                                               : tables::patches();
+                    : o.table == table::table4 ? tables::patches()
+                                               : tables::grid(o.vary);
   const bool there = std::any_of(plan.rows.begin(), plan.rows.end(),
                                  [&](const table_row& r) { return r.name == plan.reference; });
   if (!there) plan.reference = plan.rows.front().name;
   if (o.points > 0) plan.points = o.points;
   return plan;
+}
+
+/// What a row sets, in the words of `made_by`.
+inline std::vector<given_value> values_of(const table_row& row, const std::string& made_by) {
+  std::vector<given_value> values;
+  for (const auto& [option, value] : row.values) {
+    values.push_back({std::string(option), std::string(value), made_by});
+  }
+  return values;
 }
 
 /// True if a row of the table sets the option.

@@ -178,6 +178,7 @@ std::vector<std::string> table_differences(std::string_view text, const std::str
                                            const reproduce_options& asked) {
   auto stored = table_from_toml(text, name);
   if (asked.evaluator == choice::evaluator::automatic) stored.evaluator = asked.evaluator;
+  stored.vary = asked.vary;  // which rows, as which seeds
   auto list = differences_in(reproduce_settings(), stored, asked);
   for (auto& one : differences_in(shared_settings(), stored.train, asked.train)) {
     list.push_back(std::move(one));
