@@ -141,6 +141,56 @@ TEST_CASE("A table killed at any write ends as an undisturbed one") {
   CHECK(killed >= 6);
 }
 
+TEST_CASE("A cell that another table of the directory has is taken from there") {
+  const words one{"--seeds", "1"};
+  const tiny_table patches("table4"), weights("table2"), alone("table2");
+  REQUIRE(patches.make(one).code == 0);
+  REQUIRE(alone.make(one).code == 0);
+  const auto beside = [&](const words& more = {}) {
+    return words{"--out", patches.out().string()} + one + more;
+  };
+  const fs::path theirs = patches.root() / "k-2-seed1",
+                 taken = patches.out() / "table2/lambda-6-seed1";
+  const auto text = [](const fs::path& run) { return text_of(run / "metrics.jsonl"); };
+
+  SECTION("where it is the same run, also after a kill") {
+    // The first write of the cell is its list, the last its record.
+    for (const int passage : {12, 20, 28}) {
+      static_cast<void>(
+          call_app(weights.line(beside()), {"TRIPTYCH_FAILPOINT=*#" + std::to_string(passage)}));
+    }
+    const auto result = weights.make(beside());
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    CHECK(result.out.find("| λ = 6 | 4 | 1 |") != std::string::npos);
+    CHECK(text(taken) == text(theirs));
+    CHECK_FALSE(fs::exists(taken / "checkpoints"));
+    CHECK(fs::exists(patches.out() / "table2/lambda-2-seed1/checkpoints"));
+    const auto top1 = [](const nlohmann::json& table) {
+      std::vector<nlohmann::json> list;
+      for (const auto& line : table["lines"]) list.push_back(line["top1"]);
+      return list;
+    };
+    CHECK(top1(nlohmann::json::parse(text_of(patches.out() / "table2.json"))) ==
+          top1(alone.json()));
+  }
+  SECTION("and not where anything of it is otherwise") {
+    // Other points than were judged there, other settings, and other images under the same name.
+    const std::vector<words> others{{"--points", "2"},
+                                    {"--lr", "0.05"},
+                                    {"--evaluator", "logistic"},
+                                    {"--procedural-train", "80"}};
+    for (const auto& other : others) {
+      INFO(other[0]);
+      const auto result = weights.make(beside(other));
+      INFO(result.err);
+      REQUIRE(result.code == 0);
+      CHECK(fs::exists(taken / "checkpoints"));
+      fs::remove_all(patches.out() / "table2");
+    }
+  }
+}
+
 TEST_CASE("A table that is asked to stop says how to go on") {
   const tiny_table table("table4");
   auto line = table.line({"--epochs", "40"});

@@ -1,6 +1,5 @@
 // The command `merge`: tables that several machines, or calls, made pieces of become one. It takes
-// finished cells alone, and of a cell what a reader needs: settings, images, environment, metrics
-// and accuracies; no checkpoint, no encoder, and no path of the machine that trained it.
+// finished cells alone, and of a cell what a reader needs.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +23,7 @@
 #include <triptych/io/owned_names.hpp>
 
 #include "triptych/commands/commands.hpp"
-#include "triptych/commands/evaluation.hpp"
+#include "triptych/commands/compact_cell.hpp"
 #include "triptych/commands/table_files.hpp"
 #include "triptych/commands/table_report.hpp"
 #include "triptych/console.hpp"
@@ -45,11 +44,6 @@ error nothing_finished(const std::vector<std::string>& directories) {
   return error::usage("tables: no table of triptych reproduce with a finished cell lies in " +
                       joined(directories, [](const auto& one) { return one; }) +
                       "; give the --out of such calls");
-}
-
-bool is_the_same(const fs::path& a, const fs::path& b) {
-  std::error_code none;
-  return fs::equivalent(a, b, none);
 }
 
 /// What a table that is there says of itself.
@@ -116,11 +110,13 @@ class merging {
     for (const auto& from : pieces_) {
       const auto other = files_of(from);
       for (const auto& cell : other->cells()) {
-        if (other->is_finished(cell)) take(*other, cell);
+        if (!other->is_finished(cell)) continue;
+        const auto& to = own(cell);
+        copy_cell(cell.directory(), to.directory(), table_.records_of(to));
       }
       for (const int seed : from.options.seeds) {
         if (!io::is_there(other->baselines(seed))) continue;
-        take_record(other->baselines(seed), table_.baselines(seed));
+        copy_record(other->baselines(seed), table_.baselines(seed));
       }
     }
     table_.write();
@@ -192,66 +188,6 @@ class merging {
     return *std::find_if(table_.cells().begin(), table_.cells().end(), [&](const table_cell& mine) {
       return mine.row.name == c.row.name && mine.seed == c.seed;
     });
-  }
-
-  /// Takes a finished cell. Its records come last: with them it is finished here, too.
-  void take(const table_files& from, const table_cell& c) {
-    const table_cell& to = own(c);
-    if (is_the_same(c.directory(), to.directory())) return;
-    if (!table_.is_finished(to)) {
-      io::make_directories(to.directory() / "eval");
-      io::owned_names list(to.directory());
-      list.claim({"config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"});
-      for (const char* name : {"data.json", "metrics.jsonl", "status.json"}) {
-        io::replace_file(to.directory() / name, io::read_file(c.directory() / name).text());
-      }
-      io::replace_file(to.directory() / "environment.json", placeless(c.directory()));
-      io::replace_file(to.directory() / "config.toml", placeless_config(c.directory()));
-    }
-    for (int point = 0; point < table_.plan().points; ++point) {
-      take_record(from.record_at(c, point), table_.record_at(to, point));
-    }
-  }
-
-  /// config.toml as it is, without the lines that name places.
-  static std::string placeless_config(const fs::path& run) {
-    const auto contents = io::read_file(run / "config.toml");
-    std::istringstream lines{std::string(contents.text())};
-    std::string kept;
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("out = ") && !line.starts_with("data-dir = ")) kept += line + "\n";
-    }
-    return kept;
-  }
-
-  /// environment.json without the directory.
-  static std::string placeless(const fs::path& run) {
-    const fs::path file = run / "environment.json";
-    const auto contents = io::read_file(file);
-    nlohmann::ordered_json kept = nlohmann::ordered_json::object();
-    io::visit_json_object(contents.text(), file.string(), std::string(repair), 0,
-                          [&](const std::string& key, const nlohmann::json& value) {
-                            if (key != "directory") kept[key] = value;
-                          });
-    return kept.dump(2) + "\n";
-  }
-
-  /// Takes an evaluation; one that is there must be the same.
-  static void take_record(const fs::path& from, const fs::path& to) {
-    if (is_the_same(from, to)) return;
-    auto found = read_evaluation(from, std::string(repair));
-    found.checkpoint = fs::path(found.checkpoint).filename().string();
-    const std::string text = to_json(found);
-    if (io::is_there(to)) {
-      if (io::read_file(to).text() == text) return;
-      throw error::checkpoint(from.string() + " and " + to.string() +
-                              " hold different results of the same cell, as of two machines that "
-                              "round differently; remove one of the two runs, or leave its table "
-                              "out");
-    }
-    io::owned_names list(to.parent_path());
-    list.claim({to.filename().string()});
-    io::replace_file(to, text);
   }
 
   std::vector<piece> pieces_;

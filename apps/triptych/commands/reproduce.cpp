@@ -15,6 +15,7 @@
 #include <triptych/train/trainer.hpp>
 
 #include "triptych/commands/commands.hpp"
+#include "triptych/commands/compact_cell.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/images.hpp"
 #include "triptych/commands/table_files.hpp"
@@ -47,6 +48,7 @@ class reproduction {
     bool diverged = false;
     for (const table_cell& c : table_.cells()) {
       try {
+        take_twin(c);
         if (const int code = finish(c); code != 0) return code;
       } catch (const error& failure) {  // a row that diverges is a result, too
         const error known = in_flags(failure);
@@ -129,6 +131,22 @@ class reproduction {
   }
 
   // ---------------------------------------------------------------------------------- cells
+
+  /// A cell that another table of the same directory has trained and judged is not trained again.
+  void take_twin(const table_cell& c) const {
+    if (table_.is_finished(c) || io::is_there(c.directory() / "checkpoints")) return;
+    const auto twin = table_.twin_of(c, [&] {
+      auto images = load_images(c.options, c.options, c.options.threads);
+      std::vector<std::string> notices;
+      normalize_as({}, c.options.normalize, images, notices);
+      return data_json(images);
+    });
+    if (!twin) return;
+    note(c.row.title + ", seed " + std::to_string(c.seed) + ": that of " + twin->string());
+    copy_cell(*twin, c.directory(), table_.records_of(c));
+    const fs::path own = table_.baselines(c.seed), other = twin->parent_path() / own.filename();
+    if (!io::is_there(own) && io::is_there(other)) copy_record(other, own);
+  }
 
   /// Does what is left to do of a cell; 0, or the exit code for a signal that asked to stop.
   int finish(const table_cell& c) {

@@ -141,11 +141,56 @@ fs::path table_files::table_file(const char* extension) const {
   return fs::path(options_.out) / (plan_.name + extension);
 }
 
-bool table_files::is_finished(const table_cell& c) const {
+std::vector<std::string> table_files::records_of(const table_cell& c) const {
+  std::vector<std::string> names;
   for (int point = 0; point < plan_.points; ++point) {
-    if (!io::is_there(record_at(c, point))) return false;
+    names.push_back(record_at(c, point).filename().string());
   }
-  return true;
+  return names;
+}
+
+bool table_files::is_finished(const table_cell& c) const {
+  const auto records = records_of(c);
+  return std::all_of(records.begin(), records.end(), [&](const std::string& name) {
+    return io::is_there(c.directory() / "eval" / name);
+  });
+}
+
+std::optional<fs::path> table_files::twin_of(const table_cell& c,
+                                             const std::function<std::string()>& data_json) const {
+  const auto is_twin = [&](const fs::path& run) {
+    for (const char* name : {"config.toml", "data.json", "environment.json", "metrics.jsonl",
+                             "status.json"}) {
+      if (!io::is_there(run / name)) return false;
+    }
+    try {
+      const auto config = io::read_file(run / "config.toml");
+      return differences(config_from_toml(config.text(), run.string()), c.options).empty() &&
+             holds_results(run / "eval", records_of(c)) &&
+             io::read_file(run / "data.json").text() == data_json();
+    } catch (const error&) {
+      return false;  // what is damaged there is that table's matter
+    }
+  };
+  for (const std::string_view table : choice::table_names) {
+    const fs::path other = fs::path(options_.out) / table;
+    if (table == plan_.name || !io::is_there(other / "config.toml")) continue;
+    for (const auto& entry : fs::directory_iterator(other)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.ends_with("-seed" + std::to_string(c.seed))) continue;
+      if (is_twin(entry.path())) return entry.path();
+    }
+  }
+  return {};
+}
+
+bool table_files::holds_results(const fs::path& directory,
+                                const std::vector<std::string>& records) const {
+  return std::all_of(records.begin(), records.end(), [&](const std::string& name) {
+    const fs::path record = directory / name;
+    return io::is_there(record) &&
+           read_evaluation(record, "remove the file").of("trained", protocol_name(judge()));
+  });
 }
 
 std::optional<cell_result> table_files::result_at(const table_cell& c, int point) const {

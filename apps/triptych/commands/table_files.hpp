@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,6 +70,15 @@ class table_files {
   }
   [[nodiscard]] std::filesystem::path record_at(const table_cell& c, int point) const;
 
+  /// The names of a cell's records, one for each point.
+  [[nodiscard]] std::vector<std::string> records_of(const table_cell& c) const;
+
+  /// A cell of another table in the same directory that is finished and the same run: of equal
+  /// settings, images (`data_json` makes what a run would write of them) and judge, with all records.
+  /// Nothing where there is none.
+  [[nodiscard]] std::optional<std::filesystem::path>
+  twin_of(const table_cell& c, const std::function<std::string()>& data_json) const;
+
   /// What needs no training and is measured once for each seed.
   [[nodiscard]] std::filesystem::path baselines(int seed) const {
     return root_ / ("baselines-seed" + std::to_string(seed) + ".json");
@@ -88,6 +98,10 @@ class table_files {
   /// Lists the files of the table, which lie in a directory that others may use as well. Those of a
   /// table that was begun are its own, also where an older version has not listed them.
   void own_tables(bool begun) const;
+
+  /// True if all these records in a directory hold what this table's judge found.
+  [[nodiscard]] bool holds_results(const std::filesystem::path& directory,
+                                   const std::vector<std::string>& records) const;
 
   [[nodiscard]] std::optional<cell_result> result_at(const table_cell& c, int point) const;
 
