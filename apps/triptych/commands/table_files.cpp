@@ -159,8 +159,8 @@ bool table_files::is_finished(const table_cell& c) const {
 std::optional<fs::path> table_files::twin_of(const table_cell& c,
                                              const std::function<std::string()>& data_json) const {
   const auto is_twin = [&](const fs::path& run) {
-    for (const char* name : {"config.toml", "data.json", "environment.json", "metrics.jsonl",
-                             "status.json"}) {
+    for (const char* name :
+         {"config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"}) {
       if (!io::is_there(run / name)) return false;
     }
     try {
