@@ -266,8 +266,8 @@ inline std::string left_out(const io::safetensors_header& header, const encoder_
     const bool plural = group.second != 1;
     const std::string unit = std::exchange(first, false) ? plural ? " tensors" : " tensor" : "";
     constexpr std::size_t longest = 40;
-    return printable(group.first.substr(0, longest)) + " (" + std::to_string(group.second) +
-           unit + ")";
+    return printable(group.first.substr(0, longest)) + " (" + std::to_string(group.second) + unit +
+           ")";
   });
 }
 
