@@ -90,7 +90,8 @@ TEST_CASE("Features come with the names of their files, in every format") {
   const auto values = whole.values<float>("features");
   const auto dim = values.size() / files.size();
 
-  const auto npy = embed("x.npy", {"--format", "npy"});
+  const auto npy = embed("x.npy", {});
+  CHECK(embed("w.numpy", {"--format", "npy"}) == npy);
   const std::string_view numbers(reinterpret_cast<const char*>(values.data()), 4 * values.size());
   CHECK(npy.starts_with("\x93NUMPY"));
   CHECK(npy.find("'shape': (4," + std::to_string(dim) + ",)") != npy.npos);
@@ -99,7 +100,7 @@ TEST_CASE("Features come with the names of their files, in every format") {
   CHECK(labels.substr(128) == std::string("\0\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0", 16));
   CHECK(nlohmann::json::parse(text_of(run.beside("x-files.json"))) == nlohmann::json(files));
 
-  const auto csv = embed("x.csv", {"--format", "csv", "--neighbors", "9"});
+  const auto csv = embed("x.csv", {"--neighbors", "9"});
   CHECK(csv.starts_with("file,label,0,1,"));
   CHECK(csv.find("\ntest/cat/1.ppm,0," + io::number_text(values[0]) + ",") != csv.npos);
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 4);
@@ -120,6 +121,14 @@ TEST_CASE("Features come with the names of their files, in every format") {
   CHECK(lines.starts_with("image,label,rank,neighbor,neighbor label,similarity\n0,"));
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 1 + 32 * 2);
   expect(call_app(list + words{other.beside("y").string(), "--format", "hdf5"}), 2);
+
+  // What lies beside F is replaced with F, and is not ours where there is no F.
+  expect(call_app(list + words{other.beside("y").string()}), 0);
+  std::ofstream(other.beside("z-neighbors.csv")) << "mine";
+  expect(call_app(list + words{other.beside("z").string()}), 2,
+         {"z-neighbors.csv is there already, which embed would replace; choose another --out"});
+  CHECK(text_of(other.beside("z-neighbors.csv")) == "mine");
+  CHECK_FALSE(fs::exists(other.beside("z")));
 }
 
 TEST_CASE("A resumed run notices other images, says which, and goes on where they are accepted") {

@@ -121,12 +121,7 @@ TEST_CASE("Large views are shown small") {
   CHECK(count("iVBORw0KGgo") == 6 * 8);
 }
 
-TEST_CASE("Neighbors are by angle, the nearest first; examples are not chosen by how they fare") {
-  const eval::feature_set train{4, 2, 2, {1, 0, 0, 5, 3, 3, -1, 0}, {0, 1, 0, 1}};
-  const eval::feature_set query{1, 2, 2, {2, 1}, {0}};
-  CHECK(nearest_rows(train, query, 0, 3) == std::vector<std::int64_t>{2, 0, 1});
-  CHECK(nearest_rows(train, query, 0, 9).size() == 4);
-
+TEST_CASE("Examples are not chosen by how they fare") {
   CHECK(example_images({0, 0, 1, 1, 0, 2}, 3, 5) == std::vector<std::int64_t>{0, 2, 5, 1, 3});
   CHECK(example_images({0, 0}, 3, 5) == std::vector<std::int64_t>{0, 1});
   CHECK(example_images({0, 1, 2, 3}, 4, 2) == std::vector<std::int64_t>{0, 2});

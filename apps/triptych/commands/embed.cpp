@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include <triptych/core/printable.hpp>
 #include <triptych/data/registry.hpp>
@@ -30,6 +31,30 @@ namespace fs = std::filesystem;
 /// "features.npy", "-labels.npy" -> "features-labels.npy", in the same directory.
 fs::path beside(const fs::path& out, const std::string& ending) {
   return out.parent_path() / (out.stem().string() + ending);
+}
+
+choice::features_format format_of(const embed_options& o) {
+  using format = choice::features_format;
+  if (o.format != format::automatic) return o.format;
+  const auto ending = fs::path(o.out).extension();
+  return ending == ".npy" ? format::npy : ending == ".csv" ? format::csv : format::safetensors;
+}
+
+/// What lies beside --out is replaced where --out was written before, and is somebody else's where it
+/// was not. Throws error::usage for that.
+void refuse_others_files(const embed_options& o) {
+  if (io::is_there(o.out)) return;
+  std::vector<const char*> endings;
+  if (format_of(o) == choice::features_format::npy) endings = {"-labels.npy", "-files.json"};
+  if (o.neighbors > 0) endings.push_back("-neighbors.csv");
+  for (const char* ending : endings) {
+    const fs::path file = beside(o.out, ending);
+    if (!io::is_there(file)) continue;
+    throw error::usage("out: beside '" + o.out + "' from " + o.from.of("out") + " " +
+                       file.string() +
+                       " is there already, which embed would replace; choose "
+                       "another --out, or move that file");
+  }
 }
 
 /// The name of image i and a comma; nothing where images have none.
@@ -92,6 +117,7 @@ std::string neighbors_csv(const eval::feature_set& f, const data::image_set& set
 }  // namespace
 
 int embed(const embed_options& asked) {
+  refuse_others_files(asked);
   frozen_run subject(asked);
   const embed_options& options = subject.options;
   const data::image_set& set =
@@ -110,9 +136,10 @@ int embed(const embed_options& asked) {
   bar.clear();
 
   using format = choice::features_format;
+  const format written = format_of(options);
   const fs::path out = options.out;
   const auto rows = features.size;
-  if (options.format == format::safetensors) {
+  if (written == format::safetensors) {
     io::metadata_map about{{"checkpoint", subject.source.path.string()},
                            {"data", set.name},
                            {"split", options.split == choice::split::train ? "train" : "test"}};
@@ -121,7 +148,7 @@ int embed(const embed_options& asked) {
                          {io::tensor_of<float>("features", {rows, features.dim}, features.values),
                           io::tensor_of<std::int32_t>("labels", {rows}, features.labels)},
                          about);
-  } else if (options.format == format::npy) {
+  } else if (written == format::npy) {
     io::save_npy(out, {rows, features.dim}, features.values);
     io::save_npy(beside(out, "-labels.npy"), {rows}, features.labels);
     if (!set.files.empty()) {

@@ -462,8 +462,9 @@ const settings<embed_options>& embed_settings() {
          "run directory, one of its checkpoints, or a safetensors file of an encoder"},
         {"out", "Output", text(&o::out, "FILE", "features.safetensors"),
          "where features and labels go; what else is written lies beside it"},
-        {"format", "Output", one_of(&o::format, {"safetensors", "npy", "csv"}),
-         "npy: NumPy's, with labels in a second one; csv: an image a line"},
+        {"format", "Output", one_of(&o::format, {"auto", "safetensors", "npy", "csv"}),
+         "npy: NumPy's, with labels in a second one; csv: an image a line; auto: as FILE ends, "
+         "else safetensors"},
         {"neighbors", "Output", whole(&o::neighbors, {0, 10'000}),
          "list each image's K nearest among the others in a CSV, 0 = no list"},
         {"split", "Images", one_of(&o::split, split_names), "which images"},

@@ -38,7 +38,7 @@ enum class evaluator { automatic, linear, logistic, knn };
 enum class baseline { untrained, pixels };
 enum class split { train, test };
 enum class weights_format { onnx, safetensors };
-enum class features_format { safetensors, npy, csv };
+enum class features_format { automatic, safetensors, npy, csv };
 enum class bad_image { stop, skip };
 enum class data_action { list, verify, show };
 enum class table { table0, table1, table2, table3, table4, sweep };
@@ -188,7 +188,7 @@ struct embed_options {
   std::string run;
   choice::split split = choice::split::test;
   std::string out;
-  choice::features_format format = choice::features_format::safetensors;
+  choice::features_format format = choice::features_format::automatic;
   int neighbors = 0;  ///< of each image, to be listed; 0: no list
   int batch = 256;
   int threads = 0;

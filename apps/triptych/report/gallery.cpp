@@ -2,9 +2,7 @@
 #include "triptych/report/gallery.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <numeric>
 
 #include <triptych/augment/pipeline.hpp>
 #include <triptych/augment/recipe.hpp>
@@ -101,26 +99,6 @@ std::vector<std::int64_t> example_images(const std::vector<std::int32_t>& labels
     if (chosen.size() == before) break;
   }
   return chosen;
-}
-
-std::vector<std::int64_t> nearest_rows(const eval::feature_set& train,
-                                       const eval::feature_set& test, std::int64_t row,
-                                       std::size_t k) {
-  std::vector<std::pair<double, std::int64_t>> similar;
-  for (std::int64_t i = 0; i < train.size; ++i) {
-    double product = 0, length = 0;
-    for (int d = 0; d < train.dim; ++d) {
-      product += double(train.row(i)[d]) * double(test.row(row)[d]);
-      length += double(train.row(i)[d]) * double(train.row(i)[d]);
-    }
-    similar.emplace_back(length > 0 ? -product / std::sqrt(length) : 0.0, i);
-  }
-  k = std::min(k, similar.size());
-  std::partial_sort(similar.begin(), similar.begin() + static_cast<std::ptrdiff_t>(k),
-                    similar.end());
-  std::vector<std::int64_t> rows;
-  for (std::size_t i = 0; i < k; ++i) rows.push_back(similar[i].second);
-  return rows;
 }
 
 std::string neighbor_gallery(const data::split& images, const std::vector<neighbor_row>& rows,

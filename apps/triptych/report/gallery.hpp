@@ -24,11 +24,6 @@ std::string contact_sheet(const data::image_set& set, const train_options& run, 
 std::vector<std::int64_t> example_images(const std::vector<std::int32_t>& labels, int classes,
                                          std::size_t count);
 
-/// The k rows of `train` of highest cosine similarity to row `row` of `test`, the nearest first.
-std::vector<std::int64_t> nearest_rows(const eval::feature_set& train,
-                                       const eval::feature_set& test, std::int64_t row,
-                                       std::size_t k);
-
 /// A test image and the training images nearest to it.
 struct neighbor_row {
   std::int64_t image = 0;

@@ -161,14 +161,18 @@ void add_pictures(subject_run& subject, const reported_run& run, progress& bar,
   const bool seen = add_picture(made, "neighbors", "Nearest neighbors", [&] {
     train = encoded(subject, run, false, bar);
     test = encoded(subject, run, true, bar);
-    constexpr std::size_t dozen = 12, nearest = 8, mapped = 8;
+    constexpr std::size_t dozen = 12, mapped = 8;
+    constexpr int nearest = 8;
+    const auto examples = example_images(test.features.labels, test.features.classes, dozen);
+    const auto found = eval::nearest_neighbors(
+        train.features, eval::chosen_rows(test.features, examples), nearest, subject.pool);
     std::vector<neighbor_row> rows;
-    for (const auto row : example_images(test.features.labels, test.features.classes, dozen)) {
+    for (std::size_t i = 0; i < examples.size(); ++i) {
       auto& one = rows.emplace_back();
-      one.image = test.images[static_cast<std::size_t>(row)];
+      one.image = test.images[static_cast<std::size_t>(examples[i])];
       if (shown.size() < mapped) shown.push_back(one.image);
-      for (const auto i : nearest_rows(train.features, test.features, row, nearest)) {
-        one.nearest.push_back(train.images[static_cast<std::size_t>(i)]);
+      for (const auto& neighbor : found[i]) {
+        one.nearest.push_back(train.images[static_cast<std::size_t>(neighbor.index)]);
       }
     }
     return html::paragraph("Test images, the first of each class, and the nearest of " +
