@@ -10,6 +10,7 @@ set(DOXYGEN_EXTRACT_ALL YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS "detail" "*::detail" "*::detail::*")
 set(DOXYGEN_EXCLUDE_PATTERNS "*_inl.hpp")  # bodies, and what they alone need
 set(DOXYGEN_INPUT_FILTER "sed s/::inline.TRIPTYCH_ISA//")  # no part of a name for readers
+set(DOXYGEN_IMAGE_PATH ${PROJECT_SOURCE_DIR}/docs)
 set(DOXYGEN_HAVE_DOT NO)
 set(DOXYGEN_GENERATE_LATEX NO)
 set(DOXYGEN_QUIET YES)
