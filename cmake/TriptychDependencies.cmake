@@ -2,7 +2,7 @@
 # TRIPTYCH_FETCH_DEPENDENCIES, a download at a pinned release.
 #
 #   core headers          Eigen
-#   io headers            nlohmann-json, xxhash (header-only use); JPEG, PNG optional
+#   io headers            nlohmann-json, xxhash (header-only use); JPEG, PNG, WebP optional
 #   app                   CLI11
 #   tests                 Catch2 (2.13 or 3)
 #   device backend        Thrust: a CUDA Toolkit's, or Debian's libthrust-dev; optional
@@ -59,7 +59,7 @@ endmacro()
 
 triptych_may_use(Thrust THRUST)
 
-foreach(format IN ITEMS JPEG PNG)
+foreach(format IN ITEMS JPEG PNG WEBP)
   triptych_may_use(${format} ${format})
   if(TRIPTYCH_WITH_${format} AND ${format}_FOUND)
     list(APPEND triptych_image_formats ${format})

@@ -37,6 +37,7 @@ write_basic_package_version_file(
 install(FILES ${PROJECT_BINARY_DIR}/triptych-config.cmake
               ${PROJECT_BINARY_DIR}/triptych-config-version.cmake
               ${PROJECT_SOURCE_DIR}/cmake/Findxxhash.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/FindWEBP.cmake
         DESTINATION ${triptych_cmake_dir})
 
 configure_file(cmake/triptych.pc.in ${PROJECT_BINARY_DIR}/triptych.pc @ONLY)

@@ -9,7 +9,7 @@ option(TRIPTYCH_BUILD_COMPILED "Build and install triptych::compiled, whether or
 option(TRIPTYCH_INSTALL "Add the install rules" ${PROJECT_IS_TOP_LEVEL})
 option(TRIPTYCH_FETCH_DEPENDENCIES "Download the dependencies that find_package does not find" OFF)
 
-foreach(format IN ITEMS JPEG PNG)
+foreach(format IN ITEMS JPEG PNG WEBP)
   set(TRIPTYCH_WITH_${format} AUTO CACHE STRING "Read ${format} images: AUTO, ON or OFF")
   set_property(CACHE TRIPTYCH_WITH_${format} PROPERTY STRINGS AUTO ON OFF)
 endforeach()

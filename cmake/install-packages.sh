@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache pkg-config        # build
   libeigen3-dev nlohmann-json3-dev libxxhash-dev # library
-  libjpeg62-turbo-dev libpng-dev                 # image folders
+  libjpeg62-turbo-dev libpng-dev libwebp-dev     # image folders
   libcli11-dev catch2                            # app, tests
   "$@"
 )

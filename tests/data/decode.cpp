@@ -80,7 +80,6 @@ TEST_CASE("pictures are told by name or content, and formats that are not read b
   CHECK_FALSE(is_picture(dir.write("list.txt", std::string("P5 or so, but a text"))));
   CHECK_FALSE(is_picture(dir.path()));
   for (const auto& [begins, name] : std::vector<std::pair<std::string, std::string>>{
-           {"RIFF1234WEBPVP8 ", "WebP"},
            {"GIF89a....", "GIF"},
            {std::string("BM\1\2\3\4\0\0\0\0....", 14), "BMP"},
            {std::string("II*\0....", 8), "TIFF"},
@@ -205,6 +204,70 @@ TEST_CASE("a JPEG is a clear refusal where the program was built without") {
       thrown_by([&] { decode_image(dir.write("a.jpg", std::string("\xFF\xD8\xFF\xE0..."))); });
   CHECK(e.kind == error_kind::data);
   CHECK(e.says("built without JPEG"));
+}
+#endif
+
+#if defined(TRIPTYCH_HAS_WEBP)
+TEST_CASE("a WebP decodes exactly or nearly, and one that ends early is refused") {
+  const temporary_directory dir;
+  const auto pixels = picture(24, 33);
+  for (const float quality : {0.0F, 95.0F}) {
+    CAPTURE(quality);
+    const auto whole = webp_file(24, 33, pixels, 3, quality);
+    const decoded image = decode_image(dir.write("a.webp", whole));
+    CHECK(image.height == 24);
+    CHECK(image.width == 33);
+    if (quality == 0) CHECK(image.pixels == pixels);
+    const auto flat = decode_image(dir.write(
+        "b.webp", webp_file(24, 33, byte_vector(std::size_t{24} * 33 * 3, 128), 3, quality)));
+    for (const int value : flat.pixels) REQUIRE(std::abs(value - 128) <= 2);
+    check_truncations(dir, whole, whole.size());
+    check_mutants(dir, whole);
+  }
+}
+
+TEST_CASE("a WebP's transparency is left out") {
+  const temporary_directory dir;
+  auto pixels = picture(5, 6, 4);
+  for (std::size_t i = 0; i < pixels.size(); i += 4) pixels[i + 3] = i % 8 == 0 ? 1 : 255;
+  const auto image = decode_image(dir.write("a.webp", webp_file(5, 6, pixels, 4)));
+  byte_vector expected;
+  for (std::size_t i = 0; i < pixels.size(); i += 4) {
+    expected.insert(expected.end(), &pixels[i], &pixels[i] + 3);
+  }
+  CHECK(image.pixels == expected);
+}
+
+TEST_CASE("a WebP is turned as its EXIF says; an animated or a dear one is refused") {
+  const temporary_directory dir;
+  const auto simple = webp_file(2, 3, picture(2, 3));
+  for (const bool prefixed : {false, true}) {
+    auto exif = exif_block(6, true);
+    if (prefixed) exif.insert(exif.begin(), {'E', 'x', 'i', 'f', 0, 0});
+    const auto turned =
+        decode_image(dir.write("a.webp", extended_webp(simple, 2, 3, 8, webp_chunk("EXIF", exif))));
+    CHECK(turned.height == 3);
+    const auto plain = picture(2, 3);
+    // The first row becomes the last column.
+    CHECK(std::equal(turned.pixels.begin() + 3, turned.pixels.begin() + 6, plain.begin()));
+  }
+  byte_vector cut = exif_block(6, true);
+  cut.resize(4);
+  const auto upright = extended_webp(simple, 2, 3, 8, webp_chunk("EXIF", cut));
+  CHECK(decode_image(dir.write("a.webp", upright)).height == 2);
+
+  const auto animated = extended_webp(simple, 2, 3, 2, {});
+  CHECK(thrown_by([&] { decode_image(dir.write("b.webp", animated)); }).says("it is animated"));
+  const auto flat = webp_file(4000, 4000, byte_vector(std::size_t{4000} * 4000 * 3, 9));
+  CHECK(thrown_by([&] { decode_image(dir.write("c.webp", flat)); }).says("far more work"));
+}
+#else
+TEST_CASE("a WebP is a clear refusal where the program was built without") {
+  const temporary_directory dir;
+  const auto e =
+      thrown_by([&] { decode_image(dir.write("a.webp", std::string("RIFF1234WEBPVP8 "))); });
+  CHECK(e.kind == error_kind::data);
+  CHECK(e.says("built without WebP; install libwebp-dev"));
 }
 #endif
 

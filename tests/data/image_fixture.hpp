@@ -15,6 +15,9 @@
 #include <png.h>
 #include <zlib.h>
 #endif
+#if defined(TRIPTYCH_HAS_WEBP)
+#include <webp/encode.h>
+#endif
 
 using byte_vector = std::vector<std::uint8_t>;
 
@@ -106,6 +109,50 @@ inline byte_vector with_scans(const byte_vector& jpeg, int count) {
   for (int i = 0; i < count; ++i) bytes.insert(bytes.end(), at, end);
   bytes.insert(bytes.end(), end, jpeg.end());
   return bytes;
+}
+#endif
+
+#if defined(TRIPTYCH_HAS_WEBP)
+/// Lossless, or with `quality` above 0 lossy; of `channels` 4 the last is opacity.
+inline byte_vector webp_file(int height, int width, const byte_vector& pixels, int channels = 3,
+                             float quality = 0) {
+  std::uint8_t* memory = nullptr;
+  const int stride = width * channels;
+  const auto* in = pixels.data();
+  const std::size_t size =
+      channels == 4 ? quality > 0 ? WebPEncodeRGBA(in, width, height, stride, quality, &memory)
+                                  : WebPEncodeLosslessRGBA(in, width, height, stride, &memory)
+      : quality > 0 ? WebPEncodeRGB(in, width, height, stride, quality, &memory)
+                    : WebPEncodeLosslessRGB(in, width, height, stride, &memory);
+  byte_vector bytes(memory, memory + size);
+  WebPFree(memory);
+  return bytes;
+}
+
+/// A chunk of a WebP file: its name, its length, what it holds, filled up to an even length.
+inline byte_vector webp_chunk(const std::string& name, const byte_vector& content) {
+  byte_vector chunk(name.begin(), name.end());
+  for (int i = 0; i < 4; ++i) {
+    chunk.push_back(static_cast<std::uint8_t>(content.size() >> (8 * i)));
+  }
+  chunk.insert(chunk.end(), content.begin(), content.end());
+  if (content.size() % 2 != 0) chunk.push_back(0);
+  return chunk;
+}
+
+/// A simple file in the extended form: `flags` (2 animated, 8 with EXIF), and more chunks behind it.
+inline byte_vector extended_webp(const byte_vector& simple, int height, int width, int flags,
+                                 const byte_vector& more) {
+  byte_vector about(10, 0);
+  about[0] = static_cast<std::uint8_t>(flags);
+  about[4] = static_cast<std::uint8_t>(width - 1);
+  about[7] = static_cast<std::uint8_t>(height - 1);
+  byte_vector content{'W', 'E', 'B', 'P'};
+  const auto extended = webp_chunk("VP8X", about);
+  content.insert(content.end(), extended.begin(), extended.end());
+  content.insert(content.end(), simple.begin() + 12, simple.end());
+  content.insert(content.end(), more.begin(), more.end());
+  return webp_chunk("RIFF", content);
 }
 #endif
 

@@ -347,12 +347,12 @@ TEST_CASE("all damaged pictures are named at once, or left out where that is ask
   const temporary_directory dir;
   write_classes(dir, {"train/a", "train/b", "test/a"});
   dir.write("train/b/x.jpg", std::string("\xFF\xD8\xFF garbage"));
-  dir.write("train/b/y.webp", std::string("RIFF1234WEBPVP8 "));
+  dir.write("train/b/y.gif", std::string("GIF89a...."));
   dir.write("test/a/z.png", std::string("no picture"));
   std::filesystem::create_symlink("/nowhere/gone.jpg", dir.path() / "train/a/gone.jpg");
   const auto e = thrown_by([&] { read_image_folder(dir.path()); });
   CHECK(e.kind == error_kind::data);
-  for (const char* part : {"4 of 10 pictures", "x.jpg", "y.webp: it is a WebP file", "z.png",
+  for (const char* part : {"4 of 10 pictures", "x.jpg", "y.gif: it is a GIF file", "z.png",
                            "gone.jpg", "`on-bad-image` skip"}) {
     CHECK(e.says(part));
   }

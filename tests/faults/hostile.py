@@ -51,6 +51,16 @@ def png(h, w, depth=8, color=2, lace=0, filt=0, fill=0, extra=0, pre=b'', post=b
     data = chunk(b'IDAT', b''.join(out)) if idat is None else idat
     return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, depth, color, 0, 0, lace)) + pre + plte + data + post + chunk(b'IEND', b'')
 def icc(n): return chunk(b'iCCP', b'x\0\0' + zlib.compress(struct.pack('>I', n) + b'lcms' + bytes(4) + b'mntrRGB XYZ ' + bytes(12) + b'acsp' + bytes(28) + struct.pack('>III', 0xF6D6, 0x10000, 0xD32D) + bytes(48) + struct.pack('>I', (n - 132) // 12) + bytes(n - 132), 9))
+# ---------------------------------------------------------------------------------------- WebP
+def webp(h, w, pre=b''):
+    """Lossless, of one color: each of its five codes has one symbol, so that a pixel takes no bit."""
+    fields = [(0x2F, 8), (w - 1, 14), (h - 1, 14), (0, 1), (0, 3), (0, 1), (0, 1), (0, 1)]  # size, alpha, version; no transform, cache, groups
+    fields += [(1, 1), (0, 1), (1, 1), (77, 8)] * 4 + [(1, 1), (0, 1), (0, 1), (0, 1)]
+    number = at = 0
+    for value, width in fields: number |= value << at; at += width
+    body = number.to_bytes(-(-at // 8), 'little')
+    riff = lambda t, b: t + struct.pack('<I', len(b)) + b + bytes(len(b) % 2)
+    return riff(b'RIFF', b'WEBP' + pre + riff(b'VP8L', body))
 # ---------------------------------------------------------------------------------------- files
 P1, P2, P3, P4, P5, M = 11400714785074694791, 14029467366897019727, 1609587929392839161, 9650029242287828579, 2870177450012600261, (1 << 64) - 1
 def rot(x, r): return ((x << r) | (x >> (64 - r))) & M
@@ -145,6 +155,9 @@ def build():
     image('png 8 px wide, 65535 high, interlaced', lambda: png(65535, 30, lace=1))
     image('png says 2^31 - 1', lambda: png((1 << 31) - 1, (1 << 31) - 1, idat=chunk(b'IDAT', zlib.compress(bytes(999))), rows=0))
     image('png says 5000 x 5000', lambda: png(5000, 5000, rows=1))
+    image('webp flat, 1.7 Mpx', lambda: webp(1300, 1300))
+    image('webp says 16384 x 16384', lambda: webp(16384, 16384))
+    image('webp 1 MB of empty chunks', lambda: webp(8, 8, pre=b'VP8X' + struct.pack('<I', 10) + b'\x08' + bytes(3) + b'\7\0\0' * 2 + b'quUx' + bytes(4) + b'ALPH' + bytes(4) * 250000))
     image('ppm 8 MB comment', lambda: b'P6\n#' + b'x' * (8 << 20) + b'\n2 2 255\n' + bytes(12))
     image('ppm 4M comments', lambda: b'P6\n' + b'#\n' * (4 << 20) + b'2 2 255\n' + bytes(12))
     image('ppm says 999999999', lambda: b'P6 999999999 999999999 255 ')

@@ -18,7 +18,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-LONGEST = {"cifar": 8192, "stl10": 65536, "png": 8192, "jpeg": 8192}  # bytes of an input; else 4096
+LONGEST = {"cifar": 8192, "stl10": 65536, "png": 8192, "jpeg": 8192, "webp": 8192}  # bytes of an input; else 4096
 
 
 def fuzz(program, target, options, seeds):

@@ -190,6 +190,16 @@ void pictures(seeds& to) {
   }
   to.add("jpeg", jpeg_file(16, 16, picture(16, 16, 4), 4, false, {}, JCS_YCCK));
 #endif
+#if defined(TRIPTYCH_HAS_WEBP)
+  for (const int channels : {3, 4}) {
+    for (const float quality : {0.0F, 80.0F}) {
+      const auto file = webp_file(9, 17, picture(9, 17, channels), channels, quality);
+      to.add("webp", file);
+      to.add("webp", extended_webp(file, 9, 17, channels == 4 ? 0x18 : 8,
+                                   webp_chunk("EXIF", exif_block(6, quality > 0))));
+    }
+  }
+#endif
 #if defined(TRIPTYCH_HAS_PNG)
   to.add("png", png_file(5, 7, picture(5, 7)));
   for (const bool interlaced : {false, true}) {

@@ -90,6 +90,9 @@ std::vector<std::string> image_formats() {
 #if defined(TRIPTYCH_HAS_PNG)
   formats.emplace_back("PNG");
 #endif
+#if defined(TRIPTYCH_HAS_WEBP)
+  formats.emplace_back("WebP");
+#endif
   return formats;
 }
 
