@@ -52,9 +52,6 @@ void measure_normalization(image_set& set);
 split read_pictures(picture_tree tree, const source& how, thread_pool* pool,
                     channel_statistics* statistics = nullptr);
 
-/// Bytes of memory that this machine could give a process now.
-std::uint64_t free_memory();
-
 }  // namespace triptych::data
 
 #ifndef TRIPTYCH_COMPILED

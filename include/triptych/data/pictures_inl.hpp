@@ -10,21 +10,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/first_few.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/data/decode.hpp>
+#include <triptych/data/free_memory.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/picture_tree.hpp>
 #include <triptych/data/pictures.hpp>
@@ -70,47 +66,6 @@ TRIPTYCH_INLINE void measure_normalization(image_set& set) {
     statistics.add(channel_statistics::of(set.image(i, memory)));
   }
   if (set.size() > 0) statistics.give(set);
-}
-
-namespace detail {
-
-/// The number that a small file of the system holds; nothing for another text ("max").
-inline std::optional<std::uint64_t> number_in_file(const std::string& path) {
-  std::uint64_t number = 0;
-  std::ifstream file(path);
-  return file >> number ? std::optional(number) : std::nullopt;
-}
-
-}  // namespace detail
-
-TRIPTYCH_INLINE std::uint64_t free_memory() {
-  const auto less = [](std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; };
-  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  std::uint64_t free = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page / 2;
-  std::string name, line;
-  std::ifstream facts("/proc/meminfo");
-  for (std::uint64_t kilobytes = 0; facts >> name >> kilobytes; std::getline(facts, line)) {
-    if (name == "MemAvailable:") free = kilobytes * 1024;
-  }
-  // What the control group of this process, and those above it, may still take.
-  fs::path group;
-  std::ifstream groups("/proc/self/cgroup");
-  while (std::getline(groups, line)) {
-    if (line.starts_with("0::/")) group = line.substr(4);
-  }
-  for (;; group = group.parent_path()) {
-    const std::string place = ("/sys/fs/cgroup" / group / "memory.").string();
-    const auto most = detail::number_in_file(place + "max");
-    const auto now = detail::number_in_file(place + "current");
-    if (most && now) free = std::min(free, less(*most, *now));
-    if (group.empty()) break;
-  }
-  rlimit addresses{};
-  if (::getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY) {
-    const auto now = detail::number_in_file("/proc/self/statm").value_or(0) * page;
-    free = std::min(free, less(addresses.rlim_cur, now));
-  }
-  return free;
 }
 
 namespace detail {

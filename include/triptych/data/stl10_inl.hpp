@@ -17,6 +17,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/data/free_memory.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/pictures.hpp>
 #include <triptych/data/read_file.hpp>
