@@ -99,6 +99,23 @@ TEST_CASE("A wrong command line ends with code 2 and one sentence that names wha
   CHECK(call_app({"train"}, {"TRIPTYCH_LRR=1"}).code == 2);
 }
 
+TEST_CASE("A sentence about a long word is short") {
+  const std::string x(5000, 'x');
+  for (const std::vector<std::string>& line : {std::vector<std::string>{x},
+                                               {"train", x},
+                                               {"train", "--" + x},
+                                               {"train", "--" + x + "="},
+                                               {"train", "--lr", x},
+                                               {"train", "--data", x},
+                                               {"train", "--blocks", "1," + x},
+                                               {"sweep", "lr=" + x},
+                                               {"sweep", x + "=1"}}) {
+    const auto result = call_app(line);
+    CHECK(result.code == 2);
+    CHECK(result.err.size() < 1000);
+  }
+}
+
 TEST_CASE("The printed configuration can be given back and names the sources") {
   const temporary_directory directory;
   const auto first = call_app({"train", "--variant", "released", "--lr=0.06", "--print-config"},

@@ -8,14 +8,15 @@
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 
-using namespace triptych::data;
+namespace system_memory = triptych::data::detail;
+using triptych::data::free_memory;
 
 TEST_CASE("a process may take what its control group leaves, and those above it") {
   const temporary_directory dir;
   const std::string root = dir.path().string();
-  const auto of = [&](detail::memory_controller names, const char* group) {
+  const auto of = [&](system_memory::memory_controller names, const char* group) {
     names.mount = root;
-    return detail::left_in_group(names, group);
+    return system_memory::left_in_group(names, group);
   };
   constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
   SECTION("second version, where what files have in the cache is given back") {
@@ -24,19 +25,19 @@ TEST_CASE("a process may take what its control group leaves, and those above it"
     dir.write("a/memory.stat", std::string("anon 400\nfile 300\ninactive_file 200\n"));
     dir.write("a/b/memory.max", std::string("max\n"));
     dir.write("a/b/memory.current", std::string("100\n"));
-    CHECK(of(detail::second_version, "a") == 500);
-    CHECK(of(detail::second_version, "a/b") == 500);
-    CHECK(of(detail::second_version, "") == no_limit);
-    CHECK(of(detail::first_version, "a/b") == no_limit);
+    CHECK(of(system_memory::second_version, "a") == 500);
+    CHECK(of(system_memory::second_version, "a/b") == 500);
+    CHECK(of(system_memory::second_version, "") == no_limit);
+    CHECK(of(system_memory::first_version, "a/b") == no_limit);
     dir.write("a/b/memory.max", std::string("50\n"));
-    CHECK(of(detail::second_version, "a/b") == 0);  // the limit was lowered
+    CHECK(of(system_memory::second_version, "a/b") == 0);  // the limit was lowered
   }
   SECTION("first version, in a container that sees no more than its own group") {
     dir.write("memory.limit_in_bytes", std::string("4000\n"));
     dir.write("memory.usage_in_bytes", std::string("3000\n"));
     dir.write("memory.stat", std::string("inactive_file 1\ntotal_inactive_file 500\n"));
-    CHECK(of(detail::first_version, "docker/0123") == 1500);
+    CHECK(of(system_memory::first_version, "docker/0123") == 1500);
   }
   CHECK(free_memory() > (std::uint64_t{1} << 20));
-  CHECK(free_memory() <= detail::left_in_groups());
+  CHECK(free_memory() <= system_memory::left_in_groups());
 }

@@ -63,7 +63,7 @@ void refuse_early(int argc, const char* const* argv, const std::vector<command_t
     const std::string_view word = argv[i];
     if (word == "--") return;
     if (word.starts_with("--") && word.size() > 3 && word.find('=') == word.size() - 1) {
-      const std::string name(word.substr(2, word.size() - 3));
+      const std::string name = shortened(word.substr(2, word.size() - 3));
       throw error::usage(name + ": '' from flag --" + name +
                          " is empty; give a value after the equals sign, or leave the flag out");
     }
@@ -97,7 +97,7 @@ command_request taken_apart(const CLI::App& parser, const command_text& command)
     for (const auto& option : command.options) {
       if (option.is_named()) known.push_back(option.name);
     }
-    throw error::usage("flag --" + std::string(word) + ": " + unknown_option(word, known) +
+    throw error::usage("flag --" + shortened(word) + ": " + unknown_option(word, known) +
                        "; see triptych " + command.name + " --help");
   }
   command_request request{command.name, {}};

@@ -28,7 +28,10 @@ std::string without_control(std::string_view character);
 /// escape in JSON, a byte that is not UTF-8 a backslash, x and two digits, and all else stays.
 std::string printable(std::string_view text);
 
-/// `'text'` for a sentence about it: printable, and cut after 200 bytes.
+/// `text` for a sentence about it: printable, and cut after 200 bytes.
+std::string shortened(std::string_view text);
+
+/// `'text'`, shortened.
 std::string in_quotes(std::string_view text);
 
 }  // namespace triptych

@@ -67,9 +67,11 @@ TRIPTYCH_INLINE std::string printable(std::string_view text) {
   return line;
 }
 
-TRIPTYCH_INLINE std::string in_quotes(std::string_view text) {
+TRIPTYCH_INLINE std::string shortened(std::string_view text) {
   constexpr std::size_t longest = 200;
-  return "'" + printable(text.substr(0, longest)) + (text.size() > longest ? "..." : "") + "'";
+  return printable(text.substr(0, longest)) + (text.size() > longest ? "..." : "");
 }
+
+TRIPTYCH_INLINE std::string in_quotes(std::string_view text) { return "'" + shortened(text) + "'"; }
 
 }  // namespace triptych
