@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <triptych/config.hpp>
+
 namespace triptych::data {
 
 /// A decoded image: pixels (height, width, 3).

@@ -23,7 +23,7 @@ TRIPTYCH_INLINE std::string json_string(std::string_view text) {
     } else if (c == '"' || c == '\\') {
       json += {'\\', c};
     } else {
-      json += detail::without_control(text.substr(at, length));
+      json += triptych::detail::without_control(text.substr(at, length));
     }
     at += length == 0 ? 1 : length;
   }

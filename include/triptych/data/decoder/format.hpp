@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+#include <triptych/config.hpp>
+
 namespace triptych::data::detail {
 
 enum class picture_format { none, ppm, jpeg, png, webp, gif, bmp, tiff, heif, jpeg_xl };
