@@ -25,7 +25,7 @@ import struct, subprocess, sys, time, zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 KINDS = ["open", "read", "write", "sync", "rename", "mkdir", "unlink", "truncate", "stat", "list",
          "link", "readlink", "lock", "close", "realpath", "chmod", "cwd", "malloc", "thread", "any"]
-HITS, HIT_AT, LINES_AT, TRACE_AT, WIDTH, LINES = 31, 128, 640, 656, 512, 8192
+HITS, HIT_AT, LINES_AT, TRACE_AT, WIDTH, LINES = 31, 128, 640, 656, 512, 32768
 SHARED = TRACE_AT + WIDTH * LINES
 
 ERRNOS = {"open": "EIO EACCES ENOSPC EMFILE EINTR", "read": "EIO EINTR short",
@@ -479,7 +479,9 @@ class Bed:
         command.counts["any"] = result.counts[len(KINDS) - 1]
         with open(self.shared_file, "rb") as f:
             f.seek(LINES_AT)
-            lines = min(struct.unpack("<I", f.read(4))[0], LINES)
+            lines = struct.unpack("<I", f.read(4))[0]
+            if lines > LINES:
+                sys.exit(f"{command.name} makes {lines} calls, of which {LINES} were seen; raise LINES")
             f.seek(TRACE_AT)
             trace = f.read(lines * WIDTH)
         calls = [trace[i * WIDTH:(i + 1) * WIDTH].split(b"\0")[0].decode(errors="replace")

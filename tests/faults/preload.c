@@ -36,7 +36,7 @@ static const char* const names[] = {"open", "read", "write", "sync", "rename", "
                                     "truncate", "stat", "list", "link", "readlink", "lock", "close",
                                     "realpath", "chmod", "cwd", "malloc", "thread", "any"};
 
-#define LINES 8192
+#define LINES 32768
 #define WIDTH 512
 struct shared {
   _Atomic uint32_t count[32];  // by kind; [31] the hits
