@@ -61,7 +61,7 @@ void copy_cell(const fs::path& run, const fs::path& to, const std::vector<std::s
   if (!finished) {
     io::make_directories(to / "eval");
     io::owned_names list(to);
-    list.claim({"config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"});
+    list.claim({cell_files.begin(), cell_files.end()});
     for (const char* name : {"data.json", "metrics.jsonl", "status.json"}) {
       io::replace_file(to / name, io::read_file(run / name).text());
     }

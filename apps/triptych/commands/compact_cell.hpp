@@ -4,11 +4,16 @@
 // accuracies; no checkpoint, no encoder, and no path of the machine that trained it. Some 10 KiB.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace triptych::app {
+
+/// Beside the records in eval/.
+inline constexpr std::array<const char*, 5> cell_files{
+    "config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"};
 
 /// Copies this from the directory `run` to the directory `to`; `records` are names of files in eval/.
 /// They come last: with them the cell is finished. Throws error::checkpoint where `to` has another

@@ -11,6 +11,7 @@
 #include <triptych/io/file.hpp>
 #include <triptych/io/owned_names.hpp>
 
+#include "triptych/commands/compact_cell.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/table_chart.hpp"
@@ -159,10 +160,8 @@ bool table_files::is_finished(const table_cell& c) const {
 std::optional<fs::path> table_files::twin_of(const table_cell& c,
                                              const std::function<std::string()>& data_json) const {
   const auto is_twin = [&](const fs::path& run) {
-    for (const char* name :
-         {"config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"}) {
-      if (!io::is_there(run / name)) return false;
-    }
+    const auto is_there = [&](const char* name) { return io::is_there(run / name); };
+    if (!std::all_of(cell_files.begin(), cell_files.end(), is_there)) return false;
     try {
       const auto config = io::read_file(run / "config.toml");
       return differences(config_from_toml(config.text(), run.string()), c.options).empty() &&
@@ -175,10 +174,12 @@ std::optional<fs::path> table_files::twin_of(const table_cell& c,
   for (const std::string_view table : choice::table_names) {
     const fs::path other = fs::path(options_.out) / table;
     if (table == plan_.name || !io::is_there(other / "config.toml")) continue;
-    for (const auto& entry : fs::directory_iterator(other)) {
-      const std::string name = entry.path().filename().string();
+    std::error_code none;
+    for (fs::directory_iterator entry(other, none), end; !none && entry != end;
+         entry.increment(none)) {
+      const std::string name = entry->path().filename().string();
       if (!name.ends_with("-seed" + std::to_string(c.seed))) continue;
-      if (is_twin(entry.path())) return entry.path();
+      if (is_twin(entry->path())) return entry->path();
     }
   }
   return {};
