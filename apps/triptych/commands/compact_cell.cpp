@@ -21,8 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* repair = "make that table again with triptych reproduce, or leave it out";
-
 bool is_the_same(const fs::path& a, const fs::path& b) {
   std::error_code none;
   return fs::equivalent(a, b, none);
@@ -44,7 +42,7 @@ std::string placeless_environment(const fs::path& run) {
   const fs::path file = run / "environment.json";
   const auto contents = io::read_file(file);
   nlohmann::ordered_json kept = nlohmann::ordered_json::object();
-  io::visit_json_object(contents.text(), file.string(), repair, 0,
+  io::visit_json_object(contents.text(), file.string(), cell_repair, 0,
                         [&](const std::string& key, const nlohmann::json& value) {
                           if (key != "directory") kept[key] = value;
                         });
@@ -73,7 +71,7 @@ void copy_cell(const fs::path& run, const fs::path& to, const std::vector<std::s
 
 void copy_record(const fs::path& from, const fs::path& to) {
   if (is_the_same(from, to)) return;
-  auto found = read_evaluation(from, repair);
+  auto found = read_evaluation(from, cell_repair);
   found.checkpoint = fs::path(found.checkpoint).filename().string();
   const std::string text = to_json(found);
   if (io::is_there(to)) {

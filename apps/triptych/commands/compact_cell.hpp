@@ -11,6 +11,10 @@
 
 namespace triptych::app {
 
+/// The next step where something of a cell or its table cannot be read.
+inline constexpr const char* cell_repair =
+    "make that table again with triptych reproduce, or leave it out";
+
 /// Beside the records in eval/.
 inline constexpr std::array<const char*, 5> cell_files{
     "config.toml", "data.json", "environment.json", "metrics.jsonl", "status.json"};

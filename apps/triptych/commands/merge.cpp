@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,7 +19,6 @@
 #include <triptych/core/error.hpp>
 #include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
-#include <triptych/io/owned_names.hpp>
 
 #include "triptych/commands/commands.hpp"
 #include "triptych/commands/compact_cell.hpp"
@@ -36,9 +34,6 @@ namespace triptych::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view repair =
-    "make that table again with triptych reproduce, or leave it out";
 
 error nothing_finished(const std::vector<std::string>& directories) {
   return error::usage("tables: no table of triptych reproduce with a finished cell lies in " +
@@ -57,9 +52,9 @@ struct table_facts {
 
 table_facts facts_of(const fs::path& json) {
   const auto contents = io::read_file(json);
-  const auto parsed = io::parse_json_object(contents.text(), json.string(), std::string(repair), 0,
+  const auto parsed = io::parse_json_object(contents.text(), json.string(), cell_repair, 0,
                                             {.depth = 6, .values = 1'000'000});
-  const io::json_fields fields(parsed, json.string(), std::string(repair));
+  const io::json_fields fields(parsed, json.string(), cell_repair);
   return {fields.text("data"), fields.count("train_images"), fields.count("test_images"),
           fields.text("judged_because")};
 }

@@ -176,8 +176,8 @@ inline table_plan grid(const std::vector<varied_option>& vary) {
 
 }  // namespace tables
 
-/// The table that was asked for; it refers to the texts of `o.vary`. Where its reference is not among the methods that were chosen, the
-/// first row is.
+/// The table that was asked for; it refers to the texts of `o.vary`. Where its reference is not among
+/// the methods that were chosen, the first row is.
 inline table_plan plan_of(const reproduce_options& o) {
   using choice::table;
   table_plan plan = o.table == table::table0   ? tables::switches()
