@@ -18,6 +18,7 @@
 
 #include <triptych/concepts/backend.hpp>
 #include <triptych/kernels/codes.hpp>
+#include <triptych/nn/normalization.hpp>
 
 #include "support/catch.hpp"
 #include "support/device_array.hpp"
@@ -259,8 +260,8 @@ void batch_norms(const Visit& visit) {
       device_map from(b, as_map<Fast>(far));
       device_array gamma(b, weight), beta(b, bias);
       device_array mean(b, some_mean), inverse(b, unwritten(groups * channels));
-      b.batch_norm_forward(s, from.data(), gamma, beta, real_of(b, 1e-5f), nullptr, false, {}, mean,
-                           inverse, from.data());
+      nn::batch_norm_forward(b, s, from.data(), gamma, beta, real_of(b, 1e-5f), nullptr, false, {},
+                             mean, inverse, from.data());
       return numbers_of(inverse);
     });
     for (const bool relu : {false, true}) {
@@ -275,10 +276,10 @@ void batch_norms(const Visit& visit) {
           const auto& to = how == "over x"              ? from
                            : how == "over the residual" ? residual
                                                         : elsewhere;
-          b.batch_norm_forward(s, from.data(), gamma, beta, real_of(b, 1e-5f),
-                               how == "plain" ? nullptr : residual.data(), relu,
-                               {running_mean, running_variance, real_of(b, 0.25f)}, mean, inverse,
-                               to.data());
+          nn::batch_norm_forward(b, s, from.data(), gamma, beta, real_of(b, 1e-5f),
+                                 how == "plain" ? nullptr : residual.data(), relu,
+                                 {running_mean, running_variance, real_of(b, 0.25f)}, mean, inverse,
+                                 to.data());
           return numbers_of(to, mean, inverse, running_mean, running_variance);
         });
       }
@@ -287,9 +288,9 @@ void batch_norms(const Visit& visit) {
           device_map y(b, x), residual(b, other);
           device_array gamma(b, weight), beta(b, bias);
           device_array running_mean(b, old_mean), running_variance(b, old_variance);
-          b.batch_norm_evaluate(rows * groups, channels, y.data(), gamma, beta, real_of(b, 1e-5f),
-                                running_mean, running_variance,
-                                with_residual ? residual.data() : nullptr, relu, y.data());
+          nn::batch_norm_evaluate(b, rows * groups, channels, y.data(), gamma, beta,
+                                  real_of(b, 1e-5f), running_mean, running_variance,
+                                  with_residual ? residual.data() : nullptr, relu, y.data());
           return numbers_of(y);
         });
       }
@@ -303,8 +304,8 @@ void batch_norms(const Visit& visit) {
           device_array mean(b, some_mean), inverse(b, some_inverse);
           device_array dgamma(b, weight), dbeta(b, bias);
           const auto& dx = how == "over dy" ? dy : how == "over x" ? from : elsewhere;
-          b.batch_norm_backward(s, from.data(), relu ? y.data() : nullptr, gamma, mean, inverse,
-                                dy.data(), dgamma, dbeta, dx.data());
+          nn::batch_norm_backward(b, s, from.data(), relu ? y.data() : nullptr, gamma, mean,
+                                  inverse, dy.data(), dgamma, dbeta, dx.data());
           return numbers_of(dy, dx, dgamma, dbeta);
         });
       }

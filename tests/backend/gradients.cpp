@@ -2,6 +2,7 @@
 // double. Each test weighs the outputs with random numbers `dy`, so that the weighted sum has the
 // gradient dy with respect to them.
 #include <triptych/backend/reference.hpp>
+#include <triptych/nn/normalization.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -92,15 +93,15 @@ TEST_CASE("batch norm has the gradients of its differences") {
   const numbers dy = random_numbers(size, 5);
   numbers mean(6), inverse(6), y(dy.size());
   const auto f = [&] {
-    b.batch_norm_forward(s, x.data(), weight.data(), bias.data(), 1e-5,
-                         with_residual ? residual.data() : nullptr, relu, {}, mean.data(),
-                         inverse.data(), y.data());
+    nn::batch_norm_forward(b, s, x.data(), weight.data(), bias.data(), 1e-5,
+                           with_residual ? residual.data() : nullptr, relu, {}, mean.data(),
+                           inverse.data(), y.data());
     return dot(y, dy);
   };
   f();
   numbers masked = dy, dweight(3, 0), dbias(3, 0), dx(dy.size());
-  b.batch_norm_backward(s, x.data(), relu ? y.data() : nullptr, weight.data(), mean.data(),
-                        inverse.data(), masked.data(), dweight.data(), dbias.data(), dx.data());
+  nn::batch_norm_backward(b, s, x.data(), relu ? y.data() : nullptr, weight.data(), mean.data(),
+                          inverse.data(), masked.data(), dweight.data(), dbias.data(), dx.data());
   const auto check = [&](numbers& of, const numbers& gradient) {
     check_gradient(f, of, gradient, {.choices = &b.choices});
   };

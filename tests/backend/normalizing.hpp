@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <triptych/concepts/normalizing_backend.hpp>
+#include <triptych/nn/normalization.hpp>
 
 #include "backend/experiments.hpp"
 
@@ -112,13 +113,13 @@ void normalizing_batch_norms(const Visit& visit) {
                                                          real_of(b, 0.25f)};
       if constexpr (NormalizingBackend<B>) {
         device_array f(b, unwritten(statistics)), t(b, unwritten(statistics));
-        b.batch_norm_factors(s, from.data(), gamma, beta, real_of(b, 1e-5f), running, mean, inverse,
-                             f, t);
+        nn::batch_norm_factors(b, s, from.data(), gamma, beta, real_of(b, 1e-5f), running, mean,
+                               inverse, f, t);
         const device_map y(b, scaled(x, numbers_of(f), numbers_of(t), groups, channels));
         return numbers_of(y, mean, inverse, running_mean, running_variance);
       } else {
-        b.batch_norm_forward(s, from.data(), gamma, beta, real_of(b, 1e-5f), nullptr, false,
-                             running, mean, inverse, from.data());
+        nn::batch_norm_forward(b, s, from.data(), gamma, beta, real_of(b, 1e-5f), nullptr, false,
+                               running, mean, inverse, from.data());
         return numbers_of(from, mean, inverse, running_mean, running_variance);
       }
     });
@@ -130,12 +131,12 @@ void normalizing_batch_norms(const Visit& visit) {
       device_array dgamma(b, weight), dbeta(b, bias);
       if constexpr (NormalizingBackend<B>) {
         device_array f(b, factor), t(b, shift);
-        b.batch_norm_backward(s, map_of<B>(from.data(), f, t, 1), nullptr, gamma, mean, inverse,
-                              dy.data(), dgamma, dbeta, from.data());
+        nn::batch_norm_backward(b, s, map_of<B>(from.data(), f, t, 1), nullptr, gamma, mean,
+                                inverse, dy.data(), dgamma, dbeta, from.data());
       } else {
         device_map y(b, scaled(x, factor, shift, groups, channels));
-        b.batch_norm_backward(s, from.data(), y.data(), gamma, mean, inverse, dy.data(), dgamma,
-                              dbeta, from.data());
+        nn::batch_norm_backward(b, s, from.data(), y.data(), gamma, mean, inverse, dy.data(),
+                                dgamma, dbeta, from.data());
       }
       return numbers_of(from, dgamma, dbeta);
     });

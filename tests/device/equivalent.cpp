@@ -4,6 +4,7 @@
 #include TRIPTYCH_UNDER_TEST
 
 #include <triptych/backend/reference.hpp>
+#include <triptych/nn/normalization.hpp>
 
 #include <string>
 
@@ -69,8 +70,8 @@ TEST_CASE("batch normalization of one row is refused, as by the oracle") {
   device b;
   const device_array x(b, {1, 2, 3, 4}), parameters(b, {1, 1}), statistics(b, unwritten(4));
   const auto thrown = thrown_by([&] {
-    b.batch_norm_forward({.rows = 1, .groups = 2, .channels = 2}, x.data(), parameters, parameters,
-                         1e-5f, nullptr, false, {}, statistics, statistics, x.data());
+    nn::batch_norm_forward(b, {.rows = 1, .groups = 2, .channels = 2}, x.data(), parameters,
+                           parameters, 1e-5f, nullptr, false, {}, statistics, statistics, x.data());
   });
   CHECK(thrown.kind == error_kind::usage);
   CHECK(thrown.says("a group of one row has no variance"));

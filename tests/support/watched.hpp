@@ -25,33 +25,30 @@ struct watched : B {
   bool watching = false;
   std::vector<int> choices;  ///< of the passes while it was watching
 
-  void batch_norm_forward(const norm_shape& s, const real* x, const real* weight, const real* bias,
-                          real eps, const real* residual, bool relu,
-                          const running_statistics<real>& running, real* mean,
-                          real* inverse_deviation, real* y) {
-    normalize(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+  void batch_norm_apply(const norm_shape& s, const real* x, const real* factor, const real* shift,
+                        const real* residual, bool relu, real* y) {
+    apply(s, x, factor, shift, residual, relu, y);
   }
-  void batch_norm_forward(const norm_shape& s, const narrow* x, const real* weight,
-                          const real* bias, real eps, const narrow* residual, bool relu,
-                          const running_statistics<real>& running, real* mean,
-                          real* inverse_deviation, narrow* y) {
-    normalize(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation, y);
+  void batch_norm_apply(const norm_shape& s, const narrow* x, const real* factor, const real* shift,
+                        const narrow* residual, bool relu, narrow* y) {
+    apply(s, x, factor, shift, residual, relu, y);
   }
 
-  void batch_norm_factors(const norm_shape& s, const activation* x, const real* weight,
-                          const real* bias, real eps, const running_statistics<real>& running,
-                          real* mean, real* inverse_deviation, real* factor,
-                          real* shift) requires NormalizingBackend<B> {
-    B::batch_norm_factors(s, x, weight, bias, eps, running, mean, inverse_deviation, factor, shift);
-    if (!watching) return;
-    const auto rows = static_cast<std::size_t>(s.rows * s.groups);
-    const auto channels = static_cast<std::size_t>(s.channels);
-    const auto groups = static_cast<std::size_t>(s.groups);
-    const auto map = downloaded(static_cast<B&>(*this), x, rows * channels);
-    const auto f = downloaded(static_cast<B&>(*this), factor, groups * channels);
-    const auto t = downloaded(static_cast<B&>(*this), shift, groups * channels);
+  using B::convolution_forward;
+  /// The relu that a convolution computes while it reads.
+  void convolution_forward(const convolution::geometry& g,
+                           const normalized_map<activation, real>& x, const real* w,
+                           activation* y) requires NormalizingBackend<B> {
+    B::convolution_forward(g, x, w, y);
+    if (!watching || x.factor == nullptr) return;
+    const auto channels = static_cast<std::size_t>(g.in);
+    const auto group = static_cast<std::size_t>(x.images * g.height * g.width) * channels;
+    const auto size = static_cast<std::size_t>(g.images * g.height * g.width) * channels;
+    const auto map = downloaded(static_cast<B&>(*this), x.x, size);
+    const auto f = downloaded(static_cast<B&>(*this), x.factor, size / group * channels);
+    const auto t = downloaded(static_cast<B&>(*this), x.shift, size / group * channels);
     for (std::size_t i = 0; i < map.size(); ++i) {
-      const std::size_t c = i / (rows / groups * channels) * channels + i % channels;
+      const std::size_t c = i / group * channels + i % channels;
       choices.push_back(static_cast<real>(map[i]) * f[c] + t[c] > 0 ? 1 : 0);
     }
   }
@@ -75,11 +72,9 @@ struct watched : B {
 
  private:
   template <class T>
-  void normalize(const norm_shape& s, const T* x, const real* weight, const real* bias, real eps,
-                 const T* residual, bool relu, const running_statistics<real>& running, real* mean,
-                 real* inverse_deviation, T* y) {
-    B::batch_norm_forward(s, x, weight, bias, eps, residual, relu, running, mean, inverse_deviation,
-                          y);
+  void apply(const norm_shape& s, const T* x, const real* factor, const real* shift,
+             const T* residual, bool relu, T* y) {
+    B::batch_norm_apply(s, x, factor, shift, residual, relu, y);
     if (watching && relu) note_relu(y, s.rows * s.groups * s.channels);
   }
   template <class T>

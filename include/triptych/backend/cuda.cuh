@@ -94,13 +94,14 @@ template class thrust_algorithms<device_parts<cuda_system, conv_engine::cuda_any
 // Operations that are templates themselves.
 #define TRIPTYCH_INSTANTIATE(B, T)                                                                 \
   template void B::add(const T*, std::size_t, T*);                                                 \
-  template void B::batch_norm_forward(const norm_shape&, const T*, const float*, const float*,     \
-                                      float, const T*, bool, running_statistics<float>, float*,    \
-                                      float*, T*);                                                 \
-  template void B::batch_norm_evaluate(std::int64_t, int, const T*, const float*, const float*,    \
-                                       float, const float*, const float*, const T*, bool, T*);     \
-  template void B::batch_norm_backward(const norm_shape&, const T*, const T*, const float*,        \
-                                       const float*, const float*, T*, float*, float*, T*);
+  template void B::batch_norm_moments(const norm_shape&, const T*, moment*);                       \
+  template void B::batch_norm_apply(const norm_shape&, const T*, const float*, const float*,       \
+                                    const T*, bool, T*);                                           \
+  template void B::batch_norm_sums(const norm_shape&, const T*, const T*, const float*,            \
+                                   const float*, T*, double*, float*, float*);                     \
+  template void B::batch_norm_gradient(const norm_shape&, std::int64_t, const T*, const T*,        \
+                                       const float*, const float*, const float*, const double*,    \
+                                       T*);
 TRIPTYCH_INSTANTIATE(cuda, float)
 TRIPTYCH_INSTANTIATE(cuda_bf16, float)
 TRIPTYCH_INSTANTIATE(cuda_bf16, bf16)

@@ -188,82 +188,101 @@ class reference : public steps_at_once<reference<T>, T> {
 
   /// The variance is biased (divided by the rows) for normalizing, unbiased (by one less) for the
   /// running statistics. Throws `error::usage` for groups of one row, which have none.
-  void batch_norm_forward(const norm_shape& s, const T* x, const T* weight, const T* bias,
-                          T epsilon, const T* residual, bool relu, running_statistics<T> running,
-                          T* mean, T* inverse_deviation, T* y) {
-    if (s.rows < 2) {
-      throw error::usage(
-          "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
-          "`bn-splits`");
-    }
+  void batch_norm_moments(const norm_shape& s, const T* x, moment* moments) {
     for (int group = 0; group < s.groups; ++group) {
       for (int c = 0; c < s.channels; ++c) {
         const auto at = [&](std::int64_t r) { return (group * s.rows + r) * s.channels + c; };
         const auto count = static_cast<double>(s.rows);
         double sum = 0, squares = 0;
         for (std::int64_t r = 0; r < s.rows; ++r) sum += double(x[at(r)]);
-        const double average = sum / count;
-        for (std::int64_t r = 0; r < s.rows; ++r) squares += square(double(x[at(r)]) - average);
-        const double inverse = 1 / std::sqrt(squares / count + double(epsilon));
-        for (std::int64_t r = 0; r < s.rows; ++r) {
-          double v = (double(x[at(r)]) - average) * inverse * double(weight[c]) + double(bias[c]);
-          if (residual != nullptr) v += double(residual[at(r)]);
-          y[at(r)] = static_cast<T>(relu ? rectify(v) : v);
-        }
-        mean[group * s.channels + c] = static_cast<T>(average);
-        inverse_deviation[group * s.channels + c] = static_cast<T>(inverse);
-        if (running.mean != nullptr) {
-          const double m = double(running.momentum), unbiased = squares / (count - 1);
-          running.mean[c] = static_cast<T>((1 - m) * double(running.mean[c]) + m * average);
-          running.variance[c] =
-              static_cast<T>((1 - m) * double(running.variance[c]) + m * unbiased);
-        }
+        const double mean = sum / count;
+        for (std::int64_t r = 0; r < s.rows; ++r) squares += square(double(x[at(r)]) - mean);
+        moments[group * s.channels + c] = {count, mean, squares};
       }
     }
   }
 
-  void batch_norm_evaluate(std::int64_t rows, int channels, const T* x, const T* weight,
-                           const T* bias, T epsilon, const T* running_mean,
-                           const T* running_variance, const T* residual, bool relu, T* y) {
-    for (std::int64_t r = 0; r < rows; ++r) {
+  void batch_norm_factors(int groups, int channels, const moment* moments, const T* weight,
+                          const T* bias, T epsilon, running_statistics<T> running, T* mean,
+                          T* inverse_deviation, T* factor, T* shift) {
+    for (int group = 0; group < groups; ++group) {
       for (int c = 0; c < channels; ++c) {
-        const std::int64_t at = r * channels + c;
-        const double deviation = std::sqrt(double(running_variance[c]) + double(epsilon));
-        double v = (double(x[at]) - double(running_mean[c])) / deviation * double(weight[c]) +
-                   double(bias[c]);
+        const int at = group * channels + c;
+        const moment& m = moments[at];
+        const double inverse = 1 / std::sqrt(m.squares / m.count + double(epsilon));
+        mean[at] = static_cast<T>(m.mean);
+        inverse_deviation[at] = static_cast<T>(inverse);
+        factor[at] = static_cast<T>(double(weight[c]) * inverse);
+        shift[at] = static_cast<T>(double(bias[c]) - m.mean * double(weight[c]) * inverse);
+        if (running.mean == nullptr) continue;
+        const double moved = double(running.momentum), unbiased = m.squares / (m.count - 1);
+        running.mean[c] = static_cast<T>((1 - moved) * double(running.mean[c]) + moved * m.mean);
+        running.variance[c] =
+            static_cast<T>((1 - moved) * double(running.variance[c]) + moved * unbiased);
+      }
+    }
+  }
+
+  void batch_norm_running_factors(int channels, const T* weight, const T* bias, T epsilon,
+                                  const T* running_mean, const T* running_variance, T* factor,
+                                  T* shift) {
+    for (int c = 0; c < channels; ++c) {
+      const double f = double(weight[c]) / std::sqrt(double(running_variance[c]) + double(epsilon));
+      factor[c] = static_cast<T>(f);
+      shift[c] = static_cast<T>(double(bias[c]) - double(running_mean[c]) * f);
+    }
+  }
+
+  void batch_norm_apply(const norm_shape& s, const T* x, const T* factor, const T* shift,
+                        const T* residual, bool relu, T* y) {
+    for (std::int64_t r = 0; r < s.groups * s.rows; ++r) {
+      for (int c = 0; c < s.channels; ++c) {
+        const std::int64_t at = r * s.channels + c, statistic = r / s.rows * s.channels + c;
+        double v = double(x[at]) * double(factor[statistic]) + double(shift[statistic]);
         if (residual != nullptr) v += double(residual[at]);
         y[at] = static_cast<T>(relu ? rectify(v) : v);
       }
     }
   }
 
-  /// With n the normalized x:  dx = weight / deviation * (dy - mean(dy) - n mean(dy n)).
-  void batch_norm_backward(const norm_shape& s, const T* x, const T* y, const T* weight,
-                           const T* mean, const T* inverse_deviation, T* dy, T* dweight, T* dbias,
-                           T* dx) {
+  void batch_norm_sums(const norm_shape& s, const T* x, const T* y, const T* mean,
+                       const T* inverse_deviation, T* dy, double* totals, T* dweight, T* dbias) {
     if (y != nullptr) mask(s.rows * s.groups * s.channels, y, dy);
+    const int statistics = s.groups * s.channels;
     for (int c = 0; c < s.channels; ++c) {
       double all_dy = 0, all_dy_normal = 0;
       for (int group = 0; group < s.groups; ++group) {
-        const auto at = [&](std::int64_t r) { return (group * s.rows + r) * s.channels + c; };
-        const auto count = static_cast<double>(s.rows);
-        const double average = double(mean[group * s.channels + c]);
-        const double inverse = double(inverse_deviation[group * s.channels + c]);
-        const auto normal = [&](std::int64_t r) { return (double(x[at(r)]) - average) * inverse; };
+        const int of = group * s.channels + c;
         double sum = 0, dot = 0;
         for (std::int64_t r = 0; r < s.rows; ++r) {
-          sum += double(dy[at(r)]);
-          dot += double(dy[at(r)]) * normal(r);
+          const std::int64_t at = (group * s.rows + r) * s.channels + c;
+          sum += double(dy[at]);
+          dot +=
+              double(dy[at]) * (double(x[at]) - double(mean[of])) * double(inverse_deviation[of]);
         }
-        for (std::int64_t r = 0; r < s.rows; ++r) {
-          const double d = double(dy[at(r)]) - sum / count - normal(r) * dot / count;
-          dx[at(r)] = static_cast<T>(double(weight[c]) * inverse * d);
-        }
-        all_dy += sum;
-        all_dy_normal += dot;
+        all_dy += totals[of] = sum;
+        all_dy_normal += totals[statistics + of] = dot;
       }
       dbias[c] += static_cast<T>(all_dy);
       dweight[c] += static_cast<T>(all_dy_normal);
+    }
+  }
+
+  /// With n the normalized x:  dx = weight / deviation * (dy - mean(dy) - n mean(dy n)).
+  void batch_norm_gradient(const norm_shape& s, std::int64_t rows, const T* x, const T* dy,
+                           const T* weight, const T* mean, const T* inverse_deviation,
+                           const double* totals, T* dx) {
+    const auto count = static_cast<double>(rows);
+    const int statistics = s.groups * s.channels;
+    for (std::int64_t r = 0; r < s.groups * s.rows; ++r) {
+      for (int c = 0; c < s.channels; ++c) {
+        const std::int64_t at = r * s.channels + c, of = r / s.rows * s.channels + c;
+        const double inverse = double(inverse_deviation[of]);
+        const double normal = (double(x[at]) - double(mean[of])) * inverse;
+        const double d =
+            double(dy[at]) - totals[of] / count - normal * totals[statistics + of] / count;
+        dx[at] = static_cast<T>(double(weight[c]) * inverse * d);
+      }
     }
   }
 

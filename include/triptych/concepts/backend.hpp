@@ -37,6 +37,7 @@ concept Backend = requires { typename B::real; typename B::activation; typename 
     typename B::activation* f, const typename B::activation* cf,
     std::size_t n, std::int64_t m, int c, int* i, const int* ci, shape sh, norm_shape ns,
     running_statistics<typename B::real> rs, logit_shape ls, subset_means sm,
+    moment* mo, const moment* cmo, double* dd, const double* cdd,
     const convolution::geometry& g, transpose t, double d, const kernels::lars_trust& trust,
     void (*work)()) {
   requires std::floating_point<typename B::real>;
@@ -75,17 +76,25 @@ concept Backend = requires { typename B::real; typename B::activation; typename 
   b.convolution_backward_weights(g, cf, cf, x, true);     // x, dy -> dw; last: adds to dw
   b.bias_forward(m, c, cx, true, x);                      // y (m x c, in place) += bias; relu?
   b.bias_backward(m, c, cx, x, x);                        // y or null (relu mask), dy (masked in place), adds to dbias
-  // x, weight, bias, eps, residual or null, relu?, running -> mean, inverse deviation (groups x C),
-  // y. y may be x or the residual.
-  b.batch_norm_forward(ns, cx, cx, cx, s, cx, true, rs, x, x, x);
-  b.batch_norm_forward(ns, cf, cx, cx, s, cf, true, rs, x, x, f);
-  // x, weight, bias, eps, running mean, running variance, residual or null, relu? -> y; y may be x.
-  b.batch_norm_evaluate(m, c, cx, cx, cx, s, cx, cx, cx, true, x);
-  b.batch_norm_evaluate(m, c, cf, cx, cx, s, cx, cx, cf, true, f);
-  // x, y or null (relu mask), weight, mean, inverse deviation, dy (masked in place), adds to
-  // dweight and dbias; dx, which may be dy or x.
-  b.batch_norm_backward(ns, cx, cx, cx, cx, cx, x, x, x, x);
-  b.batch_norm_backward(ns, cf, cf, cx, cx, cx, f, x, x, f);
+  // Batch normalization in parts (nn/normalization.hpp puts them together). What is of a group and
+  // a channel is (groups, C).
+  b.batch_norm_moments(ns, cx, mo);                       // x -> moments
+  b.batch_norm_moments(ns, cf, mo);
+  // groups, C, moments, weight, bias, eps, running -> mean, inverse deviation, factor, shift
+  b.batch_norm_factors(c, c, cmo, cx, cx, s, rs, x, x, x, x);
+  // C, weight, bias, eps, running mean, running variance -> factor, shift
+  b.batch_norm_running_factors(c, cx, cx, s, cx, cx, x, x);
+  // x, factor, shift, residual or null, relu? -> y = factor x + shift + residual, which may be x or
+  // the residual
+  b.batch_norm_apply(ns, cx, cx, cx, cx, true, x);
+  b.batch_norm_apply(ns, cf, cx, cx, cf, true, f);
+  // x, y or null (relu mask), mean, inverse deviation, dy (masked in place) -> sums of dy, then of
+  // dy times the normalized x (2, groups, C); adds to dweight and dbias
+  b.batch_norm_sums(ns, cx, cx, cx, cx, x, dd, x, x);
+  b.batch_norm_sums(ns, cf, cf, cx, cx, f, dd, x, x);
+  // rows behind a sum, x, dy, weight, mean, inverse deviation, sums -> dx, which may be dy or x
+  b.batch_norm_gradient(ns, m, cx, cx, cx, cx, cx, cdd, x);
+  b.batch_norm_gradient(ns, m, cf, cf, cx, cx, cx, cdd, f);
   b.max_pool_forward(sh, c, c, c, cf, f, i);              // shape of x, kernel, stride, padding, x -> y, argmax (index into H*W; ties: first)
   b.max_pool_backward(sh, c, c, cf, ci, f);               // shape of x, height and width of dy, dy, argmax -> dx
   b.average_pool_forward(sh, cf, x);                      // x (N,H,W,C) -> y (N,C)

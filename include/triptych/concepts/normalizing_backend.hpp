@@ -19,19 +19,17 @@ namespace triptych {
 // clang-format off
 template <class B>
 concept NormalizingBackend = Backend<B> && requires(
-    B& b, typename B::real* x, const typename B::real* cx, typename B::real s,
-    typename B::activation* f, const typename B::activation* cf,
+    B& b, typename B::real* x, const typename B::real* cx, typename B::activation* f, const typename B::activation* cf,
     const normalized_map<typename B::activation, typename B::real>& map, norm_shape ns,
-    running_statistics<typename B::real> rs, const convolution::geometry& g) {
+    std::int64_t m, double* dd, const double* cdd, const convolution::geometry& g) {
   // Whether this convolution does, a matter of its shape alone: only then may its passes over x be
   // given a map that lacks the step.
   { b.reads_normalized(g) } -> std::same_as<bool>;
   b.convolution_forward(g, map, cx, f);                // x, w -> y
   b.convolution_backward_weights(g, map, cf, x, true); // x, dy -> dw; last: adds to dw
-  // x, weight, bias, eps, running -> mean, inverse deviation, and of x (groups x C) factor, shift.
-  b.batch_norm_factors(ns, cf, cx, cx, s, rs, x, x, x, x);
   // y is null where the map lacks the step: its relu's mask is computed, and dy stays as it is.
-  b.batch_norm_backward(ns, map, cf, cx, cx, cx, f, x, x, f);
+  b.batch_norm_sums(ns, map, cf, cx, cx, f, dd, x, x);
+  b.batch_norm_gradient(ns, m, map, cf, cx, cx, cx, cdd, f);
 };
 // clang-format on
 

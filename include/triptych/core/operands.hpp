@@ -17,6 +17,20 @@ struct norm_shape {
   int channels = 0;
 };
 
+/// Numbers summed up: how many, their mean, the sum of squared deviations from it. a + b is that of
+/// both together, by Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing
+/// sample variances" (1979).
+struct moment {
+  double count = 0, mean = 0, squares = 0;
+
+  TRIPTYCH_HOST_DEVICE friend moment operator+(const moment& a, const moment& b) {
+    if (b.count == 0) return a;
+    if (a.count == 0) return b;
+    const double both = a.count + b.count, d = b.mean - a.mean, pull = b.count / both;
+    return {both, a.mean + d * pull, a.squares + b.squares + d * d * a.count * pull};
+  }
+};
+
 /// Running statistics of one BatchNorm layer, updated group after group with
 /// r <- (1 - momentum) r + momentum * batch, the variance unbiased. Null pointers: none are kept.
 template <class T>

@@ -21,6 +21,7 @@
 #include <triptych/config.hpp>
 #include <triptych/core/array_of.hpp>
 #include <triptych/core/bf16.hpp>
+#include <triptych/core/operands.hpp>
 
 namespace triptych::kernels {
 
@@ -92,6 +93,46 @@ struct normalize {
       // Written so that NaN passes through: a comparison with NaN is false.
       TRIPTYCH_LANES
       for (int i = 0; i < W; ++i) y[r * channels + c + i] = v[i] < floor ? floor : v[i];
+    }
+  }
+};
+
+/// From the moments of a group's channel: its statistics, and the factor and shift that normalize it;
+/// i counts (group, channel).
+template <class T>
+struct batch_factor {
+  int channels;
+  const moment* moments;   ///< (G, C)
+  const T *weight, *bias;  ///< (C)
+  T epsilon;
+  T *mean, *inverse_deviation, *factor, *shift;  ///< (G, C)
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t c = i % static_cast<std::size_t>(channels);
+    const moment& all = moments[i];
+    mean[i] = static_cast<T>(all.mean);
+    inverse_deviation[i] =
+        static_cast<T>(1.0 / std::sqrt(all.squares / all.count + static_cast<double>(epsilon)));
+    factor[i] = weight[c] * inverse_deviation[i];
+    shift[i] = bias[c] - mean[i] * factor[i];
+  }
+};
+
+/// Running statistics of a channel, moved by its groups in their order.
+template <class T>
+struct running_channel {
+  int groups, channels;
+  const moment* moments;  ///< (G, C)
+  running_statistics<T> running;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t c) const {
+    const double m = static_cast<double>(running.momentum);
+    for (int g = 0; g < groups; ++g) {
+      const moment& all = moments[static_cast<std::size_t>(g * channels) + c];
+      running.mean[c] =
+          static_cast<T>((1 - m) * static_cast<double>(running.mean[c]) + m * all.mean);
+      running.variance[c] = static_cast<T>((1 - m) * static_cast<double>(running.variance[c]) +
+                                           m * all.squares / (all.count - 1));
     }
   }
 };
@@ -181,6 +222,18 @@ struct norm_sums {
       sum_dy[c + i] = sum[i];
       sum_dy_normal[c + i] = dot[i];
     }
+  }
+};
+
+/// The means that the second pass takes off, of sums over so many rows.
+template <class T>
+struct norm_mean {
+  std::int64_t rows;
+  const double* sums;
+  T* means;
+
+  TRIPTYCH_HOST_DEVICE void operator()(std::size_t i) const {
+    means[i] = static_cast<T>(sums[i] / static_cast<double>(rows));
   }
 };
 

@@ -69,34 +69,16 @@ struct moments_run {
   }
 };
 
-/// Count, mean and sum of squared deviations; of a union by Chan, Golub, LeVeque (1979).
-struct moment {
-  double count = 0, mean = 0, squares = 0;
-
-  TRIPTYCH_HOST_DEVICE friend moment operator+(const moment& a, const moment& b) {
-    if (b.count == 0) return a;
-    if (a.count == 0) return b;
-    const double both = a.count + b.count, d = b.mean - a.mean, pull = b.count / both;
-    return {both, a.mean + d * pull, a.squares + b.squares + d * d * a.count * pull};
-  }
-};
-
 template <class T>
 struct moments_group {
   norm_shape s;
   const T *means, *squares;  ///< (G, K, C)
-  const T *weight, *bias;    ///< (C)
-  T epsilon;
-  T *mean, *inverse_deviation;  ///< (G, C)
-  T *factor, *shift;            ///< (G, C)
-  double* average;              ///< (G, C), with the variance what running statistics are made of
-  double* variance;             ///< (G, C), unbiased
+  moment* moments;           ///< (G, C)
 
   template <class Group>
   TRIPTYCH_HOST_DEVICE void operator()(const Group& g, std::int64_t i) const {
     const row_chunks chunks{s.rows, s.channels};
-    const int c = static_cast<int>(i % s.channels);
-    const std::int64_t first = i / s.channels * chunks.count() * s.channels + c;
+    const std::int64_t first = i / s.channels * chunks.count() * s.channels + i % s.channels;
     const T *const from = means + first, *const spread = squares + first;
     const std::int64_t stride = s.channels;
     const moment all = g.reduce(
@@ -107,37 +89,7 @@ struct moments_group {
                         static_cast<double>(spread[k * stride])};
         },
         plus{});
-    g.each(1, [=, this](std::int64_t) {
-      const T m = static_cast<T>(all.mean);
-      const T d =
-          static_cast<T>(1.0 / std::sqrt(all.squares / all.count + static_cast<double>(epsilon)));
-      mean[i] = m;
-      inverse_deviation[i] = d;
-      factor[i] = weight[c] * d;
-      shift[i] = bias[c] - m * (weight[c] * d);
-      average[i] = all.mean;
-      variance[i] = all.squares / (all.count - 1);
-    });
-  }
-};
-
-template <class T>
-struct running_channel {
-  int groups, channels;
-  const double *average, *variance;  ///< (G, C)
-  running_statistics<T> running;
-
-  TRIPTYCH_HOST_DEVICE void operator()(std::int64_t c) const {
-    const double m = static_cast<double>(running.momentum);
-    double mean = static_cast<double>(running.mean[c]);
-    double spread = static_cast<double>(running.variance[c]);
-    for (int g = 0; g < groups; ++g) {
-      mean = static_cast<double>(static_cast<T>((1 - m) * mean + m * average[g * channels + c]));
-      spread =
-          static_cast<double>(static_cast<T>((1 - m) * spread + m * variance[g * channels + c]));
-    }
-    running.mean[c] = static_cast<T>(mean);
-    running.variance[c] = static_cast<T>(spread);
+    g.each(1, [=, this](std::int64_t) { moments[i] = all; });
   }
 };
 
@@ -189,13 +141,11 @@ struct norm_sums_run {
   }
 };
 
-/// Sums over a group; their means go to (G, C) for the gradient, the sums themselves, in double, to
-/// `total` (G, C).
+/// Sums over a group, in double.
 template <class T>
 struct norm_sums_group {
   norm_shape s;
   const T* sums;  ///< (G, K, C)
-  T* mean;        ///< (G, C)
   double* total;  ///< (G, C)
 
   template <class Group>
@@ -204,10 +154,7 @@ struct norm_sums_group {
     const T* const from = sums + i / s.channels * runs * s.channels + i % s.channels;
     const double sum = g.template sum<double>(
         runs, [=](std::int64_t k) { return static_cast<double>(from[k * stride]); });
-    g.each(1, [=, this](std::int64_t) {
-      mean[i] = static_cast<T>(sum / static_cast<double>(s.rows));
-      total[i] = sum;
-    });
+    g.each(1, [=, this](std::int64_t) { total[i] = sum; });
   }
 };
 

@@ -19,8 +19,8 @@
 #include <triptych/concepts/normalizing_backend.hpp>
 #include <triptych/core/convolution_geometry.hpp>
 #include <triptych/core/operands.hpp>
-#include <triptych/kernels/batch_norm.hpp>
 #include <triptych/nn/feature_map.hpp>
+#include <triptych/nn/normalization.hpp>
 #include <triptych/nn/parameters.hpp>
 #include <triptych/nn/pass.hpp>
 
@@ -59,16 +59,16 @@ struct batch_norm {
     const real eps = static_cast<real>(epsilon);
     const auto [scale, shift] = coefficients(p);
     if (p.running == mode::evaluate) {
-      p.backend.batch_norm_evaluate(x.shape.rows(), channels, x.data, scale, shift, eps,
-                                    p.statistics + running_mean, p.statistics + running_variance,
-                                    residual, relu, y.data);
+      batch_norm_evaluate(p.backend, x.shape.rows(), channels, x.data, scale, shift, eps,
+                          p.statistics + running_mean, p.statistics + running_variance, residual,
+                          relu, y.data);
       return;
     }
     const norm_shape s = extents(p, x.shape);
     const auto mean = p.take(features(s.groups, channels));
     const auto inverse_deviation = p.take(features(s.groups, channels));
-    p.backend.batch_norm_forward(s, x.data, scale, shift, eps, residual, relu, running(p),
-                                 mean.data, inverse_deviation.data, y.data);
+    batch_norm_forward(p.backend, s, x.data, scale, shift, eps, residual, relu, running(p),
+                       mean.data, inverse_deviation.data, y.data);
     if (p.recording()) keep(p, x, mean, inverse_deviation, relu ? y : tensor<T>{}, {}, {});
   }
 
@@ -87,16 +87,15 @@ struct batch_norm {
         const auto factor = p.take(features(evaluates ? 1 : s.groups, channels));
         const auto shift = p.take(factor.shape);
         if (evaluates) {
-          p.backend.each(factor.size(),
-                         kernels::running_factor<real>{scale, offset, p.statistics + running_mean,
-                                                       p.statistics + running_variance, eps,
-                                                       factor.data, shift.data});
+          p.backend.batch_norm_running_factors(
+              channels, scale, offset, eps, p.statistics + running_mean,
+              p.statistics + running_variance, factor.data, shift.data);
           return {x, factor, shift};
         }
         const auto mean = p.take(features(s.groups, channels));
         const auto inverse_deviation = p.take(features(s.groups, channels));
-        p.backend.batch_norm_factors(s, x.data, scale, offset, eps, running(p), mean.data,
-                                     inverse_deviation.data, factor.data, shift.data);
+        batch_norm_factors(p.backend, s, x.data, scale, offset, eps, running(p), mean.data,
+                           inverse_deviation.data, factor.data, shift.data);
         if (p.recording()) keep(p, x, mean, inverse_deviation, {}, factor, shift);
         return {x, factor, shift};
       }
@@ -126,9 +125,9 @@ struct batch_norm {
         return x.data;
       }
     }();
-    p.backend.batch_norm_backward(
-        extents(p, x.shape), operand, y.data, scale, mean.data, inverse_deviation.data, dy.data,
-        affine ? p.gradients + weight : unused, affine ? p.gradients + bias : unused, x.data);
+    batch_norm_backward(p.backend, extents(p, x.shape), operand, y.data, scale, mean.data,
+                        inverse_deviation.data, dy.data, affine ? p.gradients + weight : unused,
+                        affine ? p.gradients + bias : unused, x.data);
     return {x, y};
   }
 

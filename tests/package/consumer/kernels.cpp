@@ -5,6 +5,7 @@
 
 #include <triptych/backend/eigen.hpp>
 #include <triptych/core/philox.hpp>
+#include <triptych/nn/normalization.hpp>
 
 std::string NAME() {
   using namespace triptych;
@@ -31,8 +32,9 @@ std::string NAME() {
   convolution::direct::forward(backend.pool(), backend.arena(), g, x.data(), w.data(), y.data());
   tell(y);
   const auto weight = numbers(64), bias = numbers(64);
-  backend.batch_norm_forward({256, 1, 64}, y.data(), weight.data(), bias.data(), 1e-5f, nullptr,
-                             true, {}, mean.data(), deviation.data(), normal.data());
+  triptych::nn::batch_norm_forward(backend, {256, 1, 64}, y.data(), weight.data(), bias.data(),
+                                   1e-5f, nullptr, true, {}, mean.data(), deviation.data(),
+                                   normal.data());
   tell(normal);
   backend.gemm(transpose::yes, transpose::no, 64, 64, 256, 1, y.data(), normal.data(), 0,
                product.data());

@@ -99,19 +99,21 @@ class cpu_operations : public steps_at_once<cpu_operations, float> {
 
   // -- batch normalization ----------------------------------------------------------------------
 
-  void batch_norm_forward(const norm_shape& s, const real* x, const real* weight, const real* bias,
-                          real epsilon, const real* residual, bool relu,
-                          running_statistics<real> running, real* mean, real* inverse_deviation,
-                          real* y);
-  void batch_norm_factors(const norm_shape& s, const real* x, const real* weight, const real* bias,
-                          real epsilon, running_statistics<real> running, real* mean,
-                          real* inverse_deviation, real* factor, real* shift);
-  void batch_norm_evaluate(std::int64_t rows, int channels, const real* x, const real* weight,
-                           const real* bias, real epsilon, const real* running_mean,
-                           const real* running_variance, const real* residual, bool relu, real* y);
-  void batch_norm_backward(const norm_shape& s, const normalized_map<real>& x, const real* y,
-                           const real* weight, const real* mean, const real* inverse_deviation,
-                           real* dy, real* dweight, real* dbias, real* dx);
+  void batch_norm_moments(const norm_shape& s, const real* x, moment* moments);
+  void batch_norm_factors(int groups, int channels, const moment* moments, const real* weight,
+                          const real* bias, real epsilon, running_statistics<real> running,
+                          real* mean, real* inverse_deviation, real* factor, real* shift);
+  void batch_norm_running_factors(int channels, const real* weight, const real* bias, real epsilon,
+                                  const real* running_mean, const real* running_variance,
+                                  real* factor, real* shift);
+  void batch_norm_apply(const norm_shape& s, const real* x, const real* factor, const real* shift,
+                        const real* residual, bool relu, real* y);
+  void batch_norm_sums(const norm_shape& s, const normalized_map<real>& x, const real* y,
+                       const real* mean, const real* inverse_deviation, real* dy, double* sums,
+                       real* dweight, real* dbias);
+  void batch_norm_gradient(const norm_shape& s, std::int64_t rows, const normalized_map<real>& x,
+                           const real* dy, const real* weight, const real* mean,
+                           const real* inverse_deviation, const double* sums, real* dx);
 
   // -- pooling and patches ----------------------------------------------------------------------
 

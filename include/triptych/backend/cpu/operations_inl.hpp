@@ -11,7 +11,6 @@
 #include <triptych/backend/cpu/matrix_product.hpp>
 #include <triptych/backend/cpu/operations.hpp>
 #include <triptych/config.hpp>
-#include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
 #include <triptych/kernels/batch_norm.hpp>
 #include <triptych/kernels/bias.hpp>
@@ -164,15 +163,8 @@ TRIPTYCH_INLINE void cpu_operations::bias_backward(std::int64_t rows, int channe
   launches::add_chunks(chunks, sums, dbias);
 }
 
-TRIPTYCH_INLINE void
-cpu_operations::batch_norm_factors(const norm_shape& s, const real* x, const real* weight,
-                                   const real* bias, real epsilon, running_statistics<real> running,
-                                   real* mean, real* inverse_deviation, real* factor, real* shift) {
-  if (s.rows < 2) {
-    throw error::usage(
-        "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
-        "`bn-splits`");
-  }
+TRIPTYCH_INLINE void cpu_operations::batch_norm_moments(const norm_shape& s, const real* x,
+                                                        moment* moments) {
   const arena_frame scope(arena_);
   const kernels::row_chunks chunks{s.rows, s.channels};
   const auto channels = static_cast<std::size_t>(s.channels);
@@ -187,8 +179,7 @@ cpu_operations::batch_norm_factors(const norm_shape& s, const real* x, const rea
                                               squares + i * s.channels},
                        chunks, i);
     });
-
-    // Chan, Golub, LeVeque (1979): moments of a union from the moments of its parts, in order.
+    // As the sum of two moments, all channels of a chunk at once.
     std::fill_n(average, channels, 0.0);
     std::fill_n(square, channels, 0.0);
     double count = 0;
@@ -203,114 +194,111 @@ cpu_operations::batch_norm_factors(const norm_shape& s, const real* x, const rea
       count += n;
     }
     for (int c = 0; c < s.channels; ++c) {
-      const int at = g * s.channels + c;
-      mean[at] = static_cast<real>(average[c]);
-      inverse_deviation[at] =
-          static_cast<real>(1.0 / std::sqrt(square[c] / count + double(epsilon)));
-      factor[at] = weight[c] * inverse_deviation[at];
-      shift[at] = bias[c] - mean[at] * factor[at];
-      if (running.mean != nullptr) {
-        const double m = double(running.momentum);
-        running.mean[c] = static_cast<real>((1 - m) * double(running.mean[c]) + m * average[c]);
-        running.variance[c] =
-            static_cast<real>((1 - m) * double(running.variance[c]) + m * square[c] / (count - 1));
-      }
+      moments[std::int64_t{g} * s.channels + c] = {count, average[c], square[c]};
     }
   }
 }
 
-TRIPTYCH_INLINE void cpu_operations::batch_norm_forward(const norm_shape& s, const real* x,
-                                                        const real* weight, const real* bias,
-                                                        real epsilon, const real* residual,
-                                                        bool relu, running_statistics<real> running,
+TRIPTYCH_INLINE void cpu_operations::batch_norm_factors(int groups, int channels,
+                                                        const moment* moments, const real* weight,
+                                                        const real* bias, real epsilon,
+                                                        running_statistics<real> running,
                                                         real* mean, real* inverse_deviation,
-                                                        real* y) {
-  const arena_frame scope(arena_);
-  real* factor = arena_.take<real>(static_cast<std::size_t>(s.channels));
-  real* shift = arena_.take<real>(static_cast<std::size_t>(s.channels));
-  // Group by group: what the moments have just read is still near when it is normalized.
-  for (int g = 0; g < s.groups; ++g) {
-    const std::int64_t at = g * s.rows * s.channels;
-    batch_norm_factors({s.rows, 1, s.channels}, x + at, weight, bias, epsilon, running,
-                       mean + g * s.channels, inverse_deviation + g * s.channels, factor, shift);
-    launches::each_block(pool_, {s.rows, s.channels},
-                         kernels::normalize<real>{x + at,
-                                                  residual == nullptr ? nullptr : residual + at,
-                                                  factor, shift, s.channels, relu, y + at});
-  }
+                                                        real* factor, real* shift) {
+  each(static_cast<std::size_t>(groups) * static_cast<std::size_t>(channels),
+       kernels::batch_factor<real>{channels, moments, weight, bias, epsilon, mean,
+                                   inverse_deviation, factor, shift});
+  if (running.mean == nullptr) return;
+  each(static_cast<std::size_t>(channels),
+       kernels::running_channel<real>{groups, channels, moments, running});
 }
 
-TRIPTYCH_INLINE void cpu_operations::batch_norm_evaluate(std::int64_t rows, int channels,
-                                                         const real* x, const real* weight,
-                                                         const real* bias, real epsilon,
-                                                         const real* running_mean,
-                                                         const real* running_variance,
-                                                         const real* residual, bool relu, real* y) {
-  const arena_frame scope(arena_);
-  real* factor = arena_.take<real>(static_cast<std::size_t>(channels));
-  real* shift = arena_.take<real>(static_cast<std::size_t>(channels));
+TRIPTYCH_INLINE void cpu_operations::batch_norm_running_factors(int channels, const real* weight,
+                                                                const real* bias, real epsilon,
+                                                                const real* running_mean,
+                                                                const real* running_variance,
+                                                                real* factor, real* shift) {
   each(static_cast<std::size_t>(channels),
        kernels::running_factor<real>{weight, bias, running_mean, running_variance, epsilon, factor,
                                      shift});
-  launches::each_block(pool_, {rows, channels},
-                       kernels::normalize<real>{x, residual, factor, shift, channels, relu, y});
 }
 
-TRIPTYCH_INLINE void cpu_operations::batch_norm_backward(const norm_shape& s,
-                                                         const normalized_map<real>& map,
-                                                         const real* y, const real* weight,
-                                                         const real* mean,
-                                                         const real* inverse_deviation, real* dy,
-                                                         real* dweight, real* dbias, real* dx) {
+TRIPTYCH_INLINE void cpu_operations::batch_norm_apply(const norm_shape& s, const real* x,
+                                                      const real* factor, const real* shift,
+                                                      const real* residual, bool relu, real* y) {
+  for (std::int64_t g = 0; g < s.groups; ++g) {
+    const std::int64_t at = g * s.rows * s.channels, statistics = g * s.channels;
+    launches::each_block(pool_, {s.rows, s.channels},
+                         kernels::normalize<real>{
+                             x + at, residual == nullptr ? nullptr : residual + at,
+                             factor + statistics, shift + statistics, s.channels, relu, y + at});
+  }
+}
+
+TRIPTYCH_INLINE void cpu_operations::batch_norm_sums(const norm_shape& s,
+                                                     const normalized_map<real>& map, const real* y,
+                                                     const real* mean,
+                                                     const real* inverse_deviation, real* dy,
+                                                     double* sums, real* dweight, real* dbias) {
   const arena_frame scope(arena_);
-  const real* const x = map.x;
   const kernels::row_chunks chunks{s.rows, s.channels};
   const auto channels = static_cast<std::size_t>(s.channels);
-  real* sums = arena_.take<real>(launches::chunk_numbers(chunks));
-  real* dots = arena_.take<real>(launches::chunk_numbers(chunks));
-  double* group_sums = arena_.take<double>(channels);
-  double* group_dots = arena_.take<double>(channels);
+  real* chunk_sums = arena_.take<real>(launches::chunk_numbers(chunks));
+  real* chunk_dots = arena_.take<real>(launches::chunk_numbers(chunks));
   double* all_sums = arena_.take<double>(channels);
   double* all_dots = arena_.take<double>(channels);
-  real* mean_dy = arena_.take<real>(channels);
-  real* mean_dot = arena_.take<real>(channels);
   std::fill_n(all_sums, channels, 0.0);
   std::fill_n(all_dots, channels, 0.0);
-  for (std::int64_t g = 0; g < s.groups; ++g) {  // one by one, as forward
+  for (std::int64_t g = 0; g < s.groups; ++g) {
     const std::int64_t at = g * s.rows * s.channels, statistics = g * s.channels;
     const real* const factor = map.factor == nullptr ? nullptr : map.factor + statistics;
     const real* const shift = map.factor == nullptr ? nullptr : map.shift + statistics;
     pool_.run(chunks.count(), [=](std::int64_t i) {
-      launches::blocks(kernels::norm_sums<real>{x + at, y == nullptr ? nullptr : y + at,
+      launches::blocks(kernels::norm_sums<real>{map.x + at, y == nullptr ? nullptr : y + at,
                                                 mean + statistics, inverse_deviation + statistics,
-                                                s.channels, dy + at, sums + i * s.channels,
-                                                dots + i * s.channels, factor, shift},
+                                                s.channels, dy + at, chunk_sums + i * s.channels,
+                                                chunk_dots + i * s.channels, factor, shift},
                        chunks, i);
     });
-
+    double* const group_sums = sums + statistics;
+    double* const group_dots = sums + (s.groups + g) * s.channels;
     std::fill_n(group_sums, channels, 0.0);
     std::fill_n(group_dots, channels, 0.0);
     for (std::int64_t i = 0; i < chunks.count(); ++i) {
       for (int c = 0; c < s.channels; ++c) {
-        group_sums[c] += double(sums[i * s.channels + c]);
-        group_dots[c] += double(dots[i * s.channels + c]);
+        group_sums[c] += double(chunk_sums[i * s.channels + c]);
+        group_dots[c] += double(chunk_dots[i * s.channels + c]);
       }
     }
     for (int c = 0; c < s.channels; ++c) {
-      mean_dy[c] = static_cast<real>(group_sums[c] / static_cast<double>(s.rows));
-      mean_dot[c] = static_cast<real>(group_dots[c] / static_cast<double>(s.rows));
       all_sums[c] += group_sums[c];
       all_dots[c] += group_dots[c];
     }
-
-    launches::each_block(pool_, chunks,
-                         kernels::norm_gradient<real>{
-                             x + at, dy + at, mean + statistics, inverse_deviation + statistics,
-                             weight, mean_dy, mean_dot, s.channels, dx + at, factor, shift});
   }
   for (int c = 0; c < s.channels; ++c) {
     dbias[c] += static_cast<real>(all_sums[c]);
     dweight[c] += static_cast<real>(all_dots[c]);
+  }
+}
+
+TRIPTYCH_INLINE void cpu_operations::batch_norm_gradient(const norm_shape& s, std::int64_t rows,
+                                                         const normalized_map<real>& map,
+                                                         const real* dy, const real* weight,
+                                                         const real* mean,
+                                                         const real* inverse_deviation,
+                                                         const double* sums, real* dx) {
+  const arena_frame scope(arena_);
+  const std::int64_t statistics = std::int64_t{s.groups} * s.channels;
+  real* const means = arena_.take<real>(static_cast<std::size_t>(2 * statistics));
+  each(static_cast<std::size_t>(2 * statistics), kernels::norm_mean<real>{rows, sums, means});
+  for (std::int64_t g = 0; g < s.groups; ++g) {
+    const std::int64_t at = g * s.rows * s.channels, of = g * s.channels;
+    launches::each_block(
+        pool_, {s.rows, s.channels},
+        kernels::norm_gradient<real>{map.x + at, dy + at, mean + of, inverse_deviation + of, weight,
+                                     means + of, means + statistics + of, s.channels, dx + at,
+                                     map.factor == nullptr ? nullptr : map.factor + of,
+                                     map.factor == nullptr ? nullptr : map.shift + of});
   }
 }
 

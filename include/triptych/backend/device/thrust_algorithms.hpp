@@ -132,19 +132,24 @@ class thrust_algorithms {
   // -- batch normalization ----------------------------------------------------------------------
 
   template <class T>
-  void batch_norm_forward(const norm_shape& s, const T* x, const real* weight, const real* bias,
-                          real epsilon, const std::type_identity_t<T>* residual, bool relu,
-                          running_statistics<real> running, real* mean, real* inverse_deviation,
-                          T* y);
+  void batch_norm_moments(const norm_shape& s, const T* x, moment* moments);
+  void batch_norm_factors(int groups, int channels, const moment* moments, const real* weight,
+                          const real* bias, real epsilon, running_statistics<real> running,
+                          real* mean, real* inverse_deviation, real* factor, real* shift);
+  void batch_norm_running_factors(int channels, const real* weight, const real* bias, real epsilon,
+                                  const real* running_mean, const real* running_variance,
+                                  real* factor, real* shift);
   template <class T>
-  void batch_norm_evaluate(std::int64_t rows, int channels, const T* x, const real* weight,
-                           const real* bias, real epsilon, const real* running_mean,
-                           const real* running_variance, const std::type_identity_t<T>* residual,
-                           bool relu, T* y);
+  void batch_norm_apply(const norm_shape& s, const T* x, const real* factor, const real* shift,
+                        const std::type_identity_t<T>* residual, bool relu, T* y);
   template <class T>
-  void batch_norm_backward(const norm_shape& s, const T* x, const T* y, const real* weight,
-                           const real* mean, const real* inverse_deviation, T* dy, real* dweight,
-                           real* dbias, T* dx);
+  void batch_norm_sums(const norm_shape& s, const T* x, const T* y, const real* mean,
+                       const real* inverse_deviation, T* dy, double* sums, real* dweight,
+                       real* dbias);
+  template <class T>
+  void batch_norm_gradient(const norm_shape& s, std::int64_t rows, const T* x, const T* dy,
+                           const real* weight, const real* mean, const real* inverse_deviation,
+                           const double* sums, T* dx);
 
   // -- pooling and patches ----------------------------------------------------------------------
 

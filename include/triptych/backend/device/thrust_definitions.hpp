@@ -285,72 +285,78 @@ void thrust_algorithms<Parts>::bias_backward(std::int64_t rows, int channels, co
 
 template <class Parts>
 template <class T>
-void thrust_algorithms<Parts>::batch_norm_forward(const norm_shape& s, const T* x,
-                                                  const real* weight, const real* bias,
-                                                  real epsilon,
-                                                  const std::type_identity_t<T>* residual,
-                                                  bool relu, running_statistics<real> running,
-                                                  real* mean, real* inverse_deviation, T* y) {
-  if (s.rows < 2) {
-    throw error::usage(
-        "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
-        "`bn-splits`");
-  }
+void thrust_algorithms<Parts>::batch_norm_moments(const norm_shape& s, const T* x,
+                                                  moment* moments) {
   const arena_frame scope(arena_);
   const std::int64_t all = std::int64_t{s.groups} * s.channels;
   const std::int64_t runs = all * kernels::row_chunks{s.rows, s.channels}.count();
   real *means = take<real>(runs), *squares = take<real>(runs);
-  real *factor = take<real>(all), *shift = take<real>(all);
-  double *average = take<double>(all), *variance = take<double>(all);
   system_.each(runs, kernels::moments_run<T>{s, x, means, squares});
-  system_.each_group(all, kernels::moments_group<real>{s, means, squares, weight, bias, epsilon,
-                                                       mean, inverse_deviation, factor, shift,
-                                                       average, variance});
-  if (running.mean != nullptr) {
-    system_.each(s.channels,
-                 kernels::running_channel<real>{s.groups, s.channels, average, variance, running});
-  }
+  system_.each_group(all, kernels::moments_group<real>{s, means, squares, moments});
+}
+template <class Parts>
+void thrust_algorithms<Parts>::batch_norm_factors(int groups, int channels, const moment* moments,
+                                                  const real* weight, const real* bias,
+                                                  real epsilon, running_statistics<real> running,
+                                                  real* mean, real* inverse_deviation, real* factor,
+                                                  real* shift) {
+  system_.each(std::int64_t{groups} * channels,
+               kernels::batch_factor<real>{channels, moments, weight, bias, epsilon, mean,
+                                           inverse_deviation, factor, shift});
+  if (running.mean == nullptr) return;
+  system_.each(channels, kernels::running_channel<real>{groups, channels, moments, running});
+}
+template <class Parts>
+void thrust_algorithms<Parts>::batch_norm_running_factors(int channels, const real* weight,
+                                                          const real* bias, real epsilon,
+                                                          const real* running_mean,
+                                                          const real* running_variance,
+                                                          real* factor, real* shift) {
+  system_.each(channels, kernels::running_factor<real>{weight, bias, running_mean, running_variance,
+                                                       epsilon, factor, shift});
+}
+
+template <class Parts>
+template <class T>
+void thrust_algorithms<Parts>::batch_norm_apply(const norm_shape& s, const T* x, const real* factor,
+                                                const real* shift,
+                                                const std::type_identity_t<T>* residual, bool relu,
+                                                T* y) {
+  const std::int64_t runs =
+      std::int64_t{s.groups} * s.channels * kernels::row_chunks{s.rows, s.channels}.count();
   system_.each(runs, kernels::normalize_run<T>{s, x, residual, factor, shift, relu, y});
 }
 
 template <class Parts>
 template <class T>
-void thrust_algorithms<Parts>::batch_norm_evaluate(std::int64_t rows, int channels, const T* x,
-                                                   const real* weight, const real* bias,
-                                                   real epsilon, const real* running_mean,
-                                                   const real* running_variance,
-                                                   const std::type_identity_t<T>* residual,
-                                                   bool relu, T* y) {
-  const arena_frame scope(arena_);
-  const kernels::row_chunks chunks{rows, channels};
-  real *factor = take<real>(channels), *shift = take<real>(channels);
-  system_.each(channels, kernels::running_factor<real>{weight, bias, running_mean, running_variance,
-                                                       epsilon, factor, shift});
-  system_.each(chunks.count() * channels,
-               kernels::normalize_run<T>{{rows, 1, channels}, x, residual, factor, shift, relu, y});
-}
-
-template <class Parts>
-template <class T>
-void thrust_algorithms<Parts>::batch_norm_backward(const norm_shape& s, const T* x, const T* y,
-                                                   const real* weight, const real* mean,
-                                                   const real* inverse_deviation, T* dy,
-                                                   real* dweight, real* dbias, T* dx) {
+void thrust_algorithms<Parts>::batch_norm_sums(const norm_shape& s, const T* x, const T* y,
+                                               const real* mean, const real* inverse_deviation,
+                                               T* dy, double* sums, real* dweight, real* dbias) {
   const arena_frame scope(arena_);
   const std::int64_t all = std::int64_t{s.groups} * s.channels;
   const std::int64_t runs = all * kernels::row_chunks{s.rows, s.channels}.count();
-  real *sums = take<real>(runs), *dots = take<real>(runs);
-  real *mean_dy = take<real>(all), *mean_dot = take<real>(all);
-  double *total_dy = take<double>(all), *total_dot = take<double>(all);
-  system_.each(runs, kernels::norm_sums_run<T>{s, x, y, mean, inverse_deviation, dy, sums, dots});
-  system_.each_group(all, kernels::norm_sums_group<real>{s, sums, mean_dy, total_dy});
-  system_.each_group(all, kernels::norm_sums_group<real>{s, dots, mean_dot, total_dot});
+  real *sums_dy = take<real>(runs), *dots = take<real>(runs);
+  system_.each(runs,
+               kernels::norm_sums_run<T>{s, x, y, mean, inverse_deviation, dy, sums_dy, dots});
+  system_.each_group(all, kernels::norm_sums_group<real>{s, sums_dy, sums});
+  system_.each_group(all, kernels::norm_sums_group<real>{s, dots, sums + all});
+  system_.each(s.channels, kernels::add_groups_channel<real>{s.groups, s.channels, sums, dbias});
   system_.each(s.channels,
-               kernels::add_groups_channel<real>{s.groups, s.channels, total_dy, dbias});
-  system_.each(s.channels,
-               kernels::add_groups_channel<real>{s.groups, s.channels, total_dot, dweight});
-  system_.each(runs, kernels::norm_gradient_run<T>{s, x, dy, mean, inverse_deviation, weight,
-                                                   mean_dy, mean_dot, dx});
+               kernels::add_groups_channel<real>{s.groups, s.channels, sums + all, dweight});
+}
+template <class Parts>
+template <class T>
+void thrust_algorithms<Parts>::batch_norm_gradient(const norm_shape& s, std::int64_t rows,
+                                                   const T* x, const T* dy, const real* weight,
+                                                   const real* mean, const real* inverse_deviation,
+                                                   const double* sums, T* dx) {
+  const arena_frame scope(arena_);
+  const std::int64_t all = std::int64_t{s.groups} * s.channels;
+  const std::int64_t runs = all * kernels::row_chunks{s.rows, s.channels}.count();
+  real* const means = take<real>(2 * all);
+  system_.each(2 * all, kernels::norm_mean<real>{rows, sums, means});
+  system_.each(runs, kernels::norm_gradient_run<T>{s, x, dy, mean, inverse_deviation, weight, means,
+                                                   means + all, dx});
 }
 
 // -- pooling and patches --------------------------------------------------------------------------
