@@ -18,9 +18,12 @@
 #include <triptych/backend/cpu/convolution/fast.hpp>           // defines: convolution::fast
 #include <triptych/backend/cpu/convolution/implicit_gemm.hpp>  // defines: convolution::implicit_gemm
 #include <triptych/backend/cpu/convolution/winograd.hpp>       // defines: convolution::winograd<M>
+#include <triptych/backend/distributed.hpp>                    // defines: backend::distributed
 #include <triptych/backend/eigen.hpp>                          // defines: backend::eigen
 #include <triptych/backend/reference.hpp>                      // defines: backend::reference
 #include <triptych/concepts/backend.hpp>                       // defines: Backend
+
+#include <triptych/comm/threads.hpp>  // defines: comm::threads, comm::on_threads
 
 #include <triptych/augment/recipe.hpp>  // defines: augment::recipe and its presets
 #include <triptych/data/image_set.hpp>  // defines: data::image_set, data::split

@@ -1,4 +1,5 @@
 #include <triptych/backend/reference.hpp>
+#include <triptych/nn/normalization.hpp>
 
 #include <cmath>
 #include <limits>
@@ -244,9 +245,9 @@ TEMPLATE_TEST_CASE("every group is normalized by its own statistics", "", float,
   const std::vector<TestType> x{1, 3, 10, 14}, weight{2}, bias{1};
   std::vector<TestType> running_mean{0}, running_variance{1};
   std::vector<TestType> mean(2, junk), inverse(2, junk), y(4, junk);
-  b.batch_norm_forward(two_groups, x.data(), weight.data(), bias.data(), 0, nullptr, false,
-                       {running_mean.data(), running_variance.data(), TestType(0.5)}, mean.data(),
-                       inverse.data(), y.data());
+  nn::batch_norm_forward(b, two_groups, x.data(), weight.data(), bias.data(), 0, nullptr, false,
+                         {running_mean.data(), running_variance.data(), TestType(0.5)}, mean.data(),
+                         inverse.data(), y.data());
   CHECK(mean == std::vector<TestType>{2, 12});
   CHECK(inverse == std::vector<TestType>{1, 0.5});
   CHECK(y == std::vector<TestType>{-1, 3, -1, 3});
@@ -263,8 +264,8 @@ TEMPLATE_TEST_CASE("batch norm adds the residual before relu and may write over 
   const std::vector<TestType> expected{3, 3, 0, 0};  // {-1, 3, 1, -1} before residual and relu
   std::vector<TestType> mean(2, junk), inverse(2, junk);
   const auto run = [&](const TestType* from, const TestType* plus, TestType* to) {
-    b.batch_norm_forward(s, from, weight.data(), bias.data(), 0, plus, true, {}, mean.data(),
-                         inverse.data(), to);
+    nn::batch_norm_forward(b, s, from, weight.data(), bias.data(), 0, plus, true, {}, mean.data(),
+                           inverse.data(), to);
   };
   SECTION("elsewhere") {
     std::vector<TestType> y(4, junk);
@@ -289,8 +290,8 @@ TEMPLATE_TEST_CASE("a constant channel is divided by the root of epsilon", "", f
   backend::reference<TestType> b;
   const std::vector<TestType> x{5, 5}, weight{3}, bias{2};
   std::vector<TestType> mean(1), inverse(1), y(2);
-  b.batch_norm_forward({2, 1, 1}, x.data(), weight.data(), bias.data(), TestType(0.0625), nullptr,
-                       false, {}, mean.data(), inverse.data(), y.data());
+  nn::batch_norm_forward(b, {2, 1, 1}, x.data(), weight.data(), bias.data(), TestType(0.0625),
+                         nullptr, false, {}, mean.data(), inverse.data(), y.data());
   CHECK(inverse[0] == 4);
   CHECK(y == std::vector<TestType>{2, 2});
 }
@@ -298,9 +299,9 @@ TEMPLATE_TEST_CASE("a constant channel is divided by the root of epsilon", "", f
 TEMPLATE_TEST_CASE("batch norm refuses a group of one row", "", float, double) {
   backend::reference<TestType> b;
   TestType x = 1, one = 1, zero = 0, mean = 0, inverse = 0;
-  CHECK_THROWS_AS(
-      b.batch_norm_forward({1, 2, 1}, &x, &one, &zero, 0, nullptr, false, {}, &mean, &inverse, &x),
-      error);
+  CHECK_THROWS_AS(nn::batch_norm_forward(b, {1, 2, 1}, &x, &one, &zero, 0, nullptr, false, {},
+                                         &mean, &inverse, &x),
+                  error);
 }
 
 TEMPLATE_TEST_CASE("evaluation normalizes by the running statistics", "", float, double) {
@@ -308,8 +309,8 @@ TEMPLATE_TEST_CASE("evaluation normalizes by the running statistics", "", float,
   const std::vector<TestType> weight{2, 1}, bias{1, 0}, running_mean{1, -1};
   const std::vector<TestType> running_variance{3, 15}, residual{0, 1, 0, -2};
   std::vector<TestType> x{3, 7, -5, 3};
-  b.batch_norm_evaluate(2, 2, x.data(), weight.data(), bias.data(), 1, running_mean.data(),
-                        running_variance.data(), residual.data(), true, x.data());
+  nn::batch_norm_evaluate(b, 2, 2, x.data(), weight.data(), bias.data(), 1, running_mean.data(),
+                          running_variance.data(), residual.data(), true, x.data());
   CHECK(x == std::vector<TestType>{3, 3, 0, 0});
 }
 
@@ -320,8 +321,8 @@ TEMPLATE_TEST_CASE("the gradient of batch norm leaves out the mean and the norma
   const std::vector<TestType> y{1, 0, 1, 0};  // of the relu: lets rows 0 and 2 pass
   std::vector<TestType> dy{1, 0, 0, 0}, dweight{10}, dbias{20}, dx(4, junk);
   const auto run = [&](const TestType* mask, TestType* to) {
-    b.batch_norm_backward({4, 1, 1}, x.data(), mask, weight.data(), mean.data(), inverse.data(),
-                          dy.data(), dweight.data(), dbias.data(), to);
+    nn::batch_norm_backward(b, {4, 1, 1}, x.data(), mask, weight.data(), mean.data(),
+                            inverse.data(), dy.data(), dweight.data(), dbias.data(), to);
   };
   SECTION("without relu") {
     run(nullptr, dx.data());  // mean(dy) = 1/4, mean(dy n) = -1/4
@@ -347,8 +348,8 @@ TEMPLATE_TEST_CASE("groups of two rows give no gradient to their input", "", flo
   backend::reference<TestType> b;
   const std::vector<TestType> x{1, 3, 10, 14}, weight{2}, mean{2, 12}, inverse{1, 0.5};
   std::vector<TestType> dy{1, 2, 4, 8}, dweight{0}, dbias{0}, dx(4, junk);
-  b.batch_norm_backward({2, 2, 1}, x.data(), nullptr, weight.data(), mean.data(), inverse.data(),
-                        dy.data(), dweight.data(), dbias.data(), dx.data());
+  nn::batch_norm_backward(b, {2, 2, 1}, x.data(), nullptr, weight.data(), mean.data(),
+                          inverse.data(), dy.data(), dweight.data(), dbias.data(), dx.data());
   CHECK(dx ==
         std::vector<TestType>{0, 0, 0, 0});  // normalized, they are -1 and 1 whatever they are
   CHECK(dweight[0] == 5);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <memory>
 #include <set>
 #include <thread>
 #include <vector>
@@ -151,5 +153,43 @@ TEST_CASE("a loader that only decides says of the same batches how their views a
       CHECK(std::equal(view.begin(), view.end(),
                        with.images.begin() + static_cast<std::ptrdiff_t>(i * view.size())));
     }
+  }
+}
+
+TEST_CASE("the parts of a batch are its rows, and each has the labels of all") {
+  auto o = options();
+  o.batch_size = 6;
+  loader whole(test_set(), o);
+  std::vector<std::unique_ptr<loader>> parts;
+  for (int i = 0; i < 3; ++i) {
+    o.part = {i, 3};
+    parts.push_back(std::make_unique<loader>(test_set(), o));
+    CHECK(parts.back()->steps_per_epoch() == whole.steps_per_epoch());
+  }
+  const auto rows = [](const batch& b, std::size_t view, std::size_t first) {
+    const auto image = b.images.size() / static_cast<std::size_t>(b.views * b.size);
+    const auto from = b.images.data() + (view * static_cast<std::size_t>(b.size) + first) * image;
+    return std::vector(from, from + 2 * image);
+  };
+  for (int step = 0; step < 5; ++step) {  // over the end of an epoch
+    const batch& all = whole.next();
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const batch& b = parts[i]->next();
+      REQUIRE(b.size == 2);
+      CHECK(b.labels == all.labels);
+      CHECK(std::equal(b.samples.begin(), b.samples.end(),
+                       all.samples.begin() + static_cast<std::ptrdiff_t>(2 * i)));
+      for (const std::size_t view : {0u, 1u}) CHECK(rows(b, view, 0) == rows(all, view, 2 * i));
+    }
+  }
+}
+
+TEST_CASE("a batch that cannot be cut into equal parts is refused") {
+  auto o = options();
+  for (const part wrong : {part{0, 2}, part{5, 5}, part{-1, 5}, part{0, 0}}) {
+    o.part = wrong;
+    const auto e = thrown_by([&] { loader(test_set(), o); });
+    CHECK(e.kind == error_kind::usage);
+    CHECK(e.says("of a batch of 5 images cannot be made; choose a batch size divisible"));
   }
 }

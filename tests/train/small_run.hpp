@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
@@ -42,16 +43,19 @@ struct sizes {
   std::int64_t queue = 16;
 };
 
-template <class Real = float, class Policies = method::mncl_policies>
+template <class Real = float, class Policies = method::mncl_policies,
+          class B = backend::reference<Real>>
 struct small_run {
-  using backend_type = backend::reference<Real>;
+  using backend_type = B;
   using method_type = method::mncl<backend_type, Policies>;
 
   backend_type backend;
   method_type method;
 
-  explicit small_run(const sizes& s = {}, std::uint64_t seed = 1)
-      : backend(),
+  /// Behind `seed` what the backend takes.
+  template <class... Arguments>
+  explicit small_run(const sizes& s = {}, std::uint64_t seed = 1, Arguments&&... arguments)
+      : backend(std::forward<Arguments>(arguments)...),
         method(backend,
                nn::architecture<>(
                    nn::resnet({.stem = s.stem, .width = s.width, .blocks = {1, 1, 1, 1}}),

@@ -423,9 +423,7 @@ class reference : public steps_at_once<reference<T>, T> {
     for (std::int64_t r = 0; r < s.rows; ++r) {
       T* row = logits + r * s.columns;
       const std::int64_t label = (r + s.label_offset) % s.columns;
-      const auto left_out = [&](std::int64_t c) {
-        return (s.mask_self && c == r) || (c < s.positives && c != label);
-      };
+      const auto left_out = [&](std::int64_t c) { return c < s.positives && c != label; };
       double largest = double(row[label]);
       for (std::int64_t c = 0; c < s.columns; ++c) {
         if (!left_out(c)) largest = std::max(largest, double(row[c]));

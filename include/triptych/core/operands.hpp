@@ -58,7 +58,6 @@ struct logit_shape {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   std::int64_t label_offset = 0;  ///< row r has the label (r + label_offset) mod columns
-  bool mask_self = false;         ///< row r leaves column r out (NT-Xent)
   /// Of the first so many columns only a row's label takes part: they are the positives of all rows
   /// (MoCo's keys).
   std::int64_t positives = 0;

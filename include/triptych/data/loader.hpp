@@ -36,12 +36,17 @@ struct position {
   friend bool operator==(const position&, const position&) = default;
 };
 
+/// A part of every batch of N: rows index N / count ... (index + 1) N / count - 1.
+struct part {
+  int index = 0, count = 1;
+};
+
 struct batch {
   std::int64_t epoch = 0, step = 0;
-  int views = 0, size = 0;            ///< V, N
+  int views = 0, size = 0;            ///< V, N (of a part, as everything but the labels)
   std::vector<float> images;          ///< (V, N, S, S, 3); none where they are made elsewhere ...
   std::vector<augment::draw> draws;   ///< ... by these decisions (V, N)
-  std::vector<std::int32_t> labels;   ///< (N)
+  std::vector<std::int32_t> labels;   ///< of the whole batch
   std::vector<std::int64_t> samples;  ///< (N): indices into the set
 
   /// View v: (N, S, S, 3).
@@ -54,12 +59,13 @@ struct batch {
 /// What a loader needs besides the images.
 struct loader_options {
   std::vector<augment::recipe> recipes;  ///< one per view
-  int batch_size = 0;
-  int image_size = 0;  ///< side of a view; 0: the images' height
+  int batch_size = 0;                    ///< of whole batches
+  int image_size = 0;                    ///< side of a view; 0: the images' height
   std::uint64_t seed = 0;
   position start{};  ///< of the first batch; step = steps_per_epoch is the next epoch's first
   int threads = 1;   ///< that make views, the background thread among them
   bool decide_only = false;  ///< batches hold decisions about views and no images
+  data::part part{};         ///< of every batch that is made; its count divides the batch size
 };
 
 class loader {

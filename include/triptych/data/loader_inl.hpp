@@ -3,10 +3,12 @@
 // The bodies of loader.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +39,14 @@ inline int checked_threads(const image_set& set, const loader_options& o) {
                        set.name + " has " + std::to_string(set.size()) +
                        " images; choose a batch size from 1 to that number");
   }
+  if (o.part.count < 1 || o.part.index < 0 || o.part.index >= o.part.count ||
+      o.batch_size % o.part.count != 0) {
+    throw error::usage("part " + std::to_string(o.part.index + 1) + " of " +
+                       std::to_string(o.part.count) + " of a batch of " +
+                       std::to_string(o.batch_size) +
+                       " images cannot be made; choose a batch size divisible by the number of "
+                       "parts, which are ranks");
+  }
   if (o.image_size < 0 || o.image_size > 4096) {
     throw error::usage("the image size is " + std::to_string(o.image_size) +
                        "; choose one from 1 to 4096, or 0 for the images' own");
@@ -62,18 +72,18 @@ TRIPTYCH_INLINE loader::loader(const image_set& set, loader_options options)
   }
   position_ = options_.start;
   if (position_.step == steps_per_epoch()) position_ = {position_.epoch + 1, 0};
-  const auto size = static_cast<std::size_t>(options_.batch_size);
+  const auto size = static_cast<std::size_t>(options_.batch_size / options_.part.count);
   const auto side = static_cast<std::size_t>(options_.image_size);
   for (batch& b : ring_) {
     b.views = static_cast<int>(options_.recipes.size());
-    b.size = options_.batch_size;
+    b.size = static_cast<int>(size);
     const std::size_t views = options_.recipes.size() * size;
     if (options_.decide_only) {
       b.draws.resize(views);
     } else {
       b.images.resize(views * side * side * 3);
     }
-    b.labels.resize(size);
+    b.labels.resize(static_cast<std::size_t>(options_.batch_size));
     b.samples.resize(size);
   }
   worker_ = start_thread("the thread that makes batches", [this] { work(); });
@@ -128,11 +138,13 @@ TRIPTYCH_INLINE void loader::make(batch& b) {
   }
   b.epoch = position_.epoch;
   b.step = position_.step;
-  const auto size = static_cast<std::size_t>(options_.batch_size);
-  for (std::size_t i = 0; i < size; ++i) {
-    b.samples[i] = order_[static_cast<std::size_t>(position_.step) * size + i];
-    b.labels[i] = set_.labels[static_cast<std::size_t>(b.samples[i])];
+  const auto whole = std::span(order_).subspan(
+      static_cast<std::size_t>(position_.step) * b.labels.size(), b.labels.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    b.labels[i] = set_.labels[static_cast<std::size_t>(whole[i])];
   }
+  const std::size_t size = b.samples.size();
+  std::copy_n(whole.begin() + options_.part.index * b.size, size, b.samples.begin());
   augment::address at{options_.seed, position_.epoch, 0, 0};
   if (options_.decide_only) {
     for (const auto& recipe : options_.recipes) {

@@ -71,10 +71,7 @@ struct softmax_cross_entropy_row {
     const std::int64_t columns = shape.columns, positives = shape.positives;
     T* row = logits + r * columns;
     const std::int64_t label = (r + shape.label_offset) % columns;
-    const std::int64_t masked = shape.mask_self ? r : -1;
-    const auto takes_part = [=](std::int64_t c) {
-      return c == label || (c != masked && c >= positives);
-    };
+    const auto takes_part = [=](std::int64_t c) { return c == label || c >= positives; };
     const T asked = row[label];
     const T largest = g.reduce(
         columns, asked, [=](std::int64_t c) { return takes_part(c) ? row[c] : asked; }, larger{});

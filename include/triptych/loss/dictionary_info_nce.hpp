@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 
@@ -45,9 +45,9 @@ struct dictionary_info_nce {
     backend.copy(d.data, d.size(), candidates + k.size());
     backend.gemm(transpose::no, transpose::yes, n, columns, features, inverse_t, q.data, candidates,
                  real(0), logits);
-    backend.softmax_cross_entropy({.rows = n, .columns = columns, .positives = n},
-                                  static_cast<real>(weight / static_cast<double>(n)), logits,
-                                  losses);
+    backend.softmax_cross_entropy(
+        {.rows = n, .columns = columns, .positives = n},
+        static_cast<real>(weight / static_cast<double>(n * ranks::count(backend))), logits, losses);
     backend.mean(losses, static_cast<std::size_t>(n), real(1), value);
     if (dq == nullptr) return;
     backend.gemm(transpose::no, transpose::no, n, features, columns, inverse_t, logits, candidates,

@@ -9,16 +9,20 @@
 // instead, -log softmax_m(p_n . k_gm / t)[n], as the authors' code does for its local loss. Where p
 // has the s groups and k the N rows, every group of p meets the same k (Fast-MoCo).
 // The gradient goes to p alone: targets never carry any. Starts near ln N.
-// Cost: two products s N x N x P.
+//
+// On R ranks the N rows are those of all, n = N / R here: targets are gathered, and a rank computes
+// the logits of its own predictions alone, which are rows or columns of the whole.
+// Cost: two products s N x n x P.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
+#include <triptych/loss/softmax_over_ranks.hpp>
 
 namespace triptych::loss {
 
@@ -44,33 +48,54 @@ struct info_nce {
           "): features must match, and the rows of one be a multiple of the other's");
     }
     const arena_frame scope(backend.arena());
-    real* logits = backend.arena().template take<real>(static_cast<std::size_t>(rows * n));
-    real* losses = backend.arena().template take<real>(static_cast<std::size_t>(rows));
-    const real inverse_t = static_cast<real>(1.0 / temperature);
+    const auto groups = static_cast<int>(k.shape.images / n);
+    const auto targets =
+        ranks::gathered(backend, tensor<const real>{features(k.shape.images, d, groups), k.data});
+    const bool p_asks = anchor == anchor::prediction;
+    const auto anchors = p_asks ? p : targets, candidates = p_asks ? targets : p;
 
     // One product where all anchors meet the same candidates, else one for each group of
     // candidates.
-    const bool p_asks = anchor == anchor::prediction;
-    const auto anchors = p_asks ? p : k, candidates = p_asks ? k : p;
-    const std::int64_t products = candidates.shape.images / n, asking = rows / products;
+    const int ranks = ranks::count(backend);
+    const std::int64_t asking = anchors.shape.images, columns = p_asks ? n * ranks : n;
+    const std::int64_t products = candidates.shape.images / columns, asked = products * asking;
+    real* logits = backend.arena().template take<real>(static_cast<std::size_t>(asked * columns));
+    real* losses = backend.arena().template take<real>(static_cast<std::size_t>(asked));
+    const real inverse_t = static_cast<real>(1.0 / temperature);
     for (std::int64_t g = 0; g < products; ++g) {
-      backend.gemm(transpose::no, transpose::yes, asking, n, d, inverse_t, anchors.data,
-                   candidates.data + g * n * d, real(0), logits + g * n * n);
+      backend.gemm(transpose::no, transpose::yes, asking, columns, d, inverse_t, anchors.data,
+                   candidates.data + g * columns * d, real(0), logits + g * asking * columns);
     }
-    backend.softmax_cross_entropy({.rows = rows, .columns = n},
-                                  static_cast<real>(weight / static_cast<double>(rows)), logits,
-                                  losses);
-    backend.mean(losses, static_cast<std::size_t>(rows), real(1), value);
+    const auto scale = static_cast<real>(weight / static_cast<double>(rows * ranks));
+    softmax(backend, p_asks, asked, n, scale, logits, losses);
+    backend.mean(losses, static_cast<std::size_t>(asked), real(1), value);
     if (dp == nullptr) return;
     for (std::int64_t g = 0; g < products; ++g) {
-      const real* dlogits = logits + g * n * n;
+      const real* dlogits = logits + g * asking * columns;
       if (p_asks) {
-        backend.gemm(transpose::no, transpose::no, asking, d, n, inverse_t, dlogits,
-                     k.data + g * n * d, real(1), dp);
+        backend.gemm(transpose::no, transpose::no, asking, d, columns, inverse_t, dlogits,
+                     targets.data + g * columns * d, real(1), dp);
       } else {
-        backend.gemm(transpose::yes, transpose::no, n, d, asking, inverse_t, dlogits, k.data,
+        backend.gemm(transpose::yes, transpose::no, n, d, asking, inverse_t, dlogits, targets.data,
                      real(1), dp + g * n * d);
       }
+    }
+  }
+
+ private:
+  /// Cross-entropy of logits that are whole rows of n predictions on each rank, or their columns.
+  template <class B>
+  static void softmax(B& backend, bool whole_rows, std::int64_t rows, std::int64_t n,
+                      typename B::real scale, typename B::real* logits, typename B::real* losses) {
+    if constexpr (DistributedBackend<B>) {
+      if (!whole_rows) return softmax_over_ranks(backend, rows, n, scale, logits, losses);
+      const std::int64_t columns = n * backend.ranks(), first = n * backend.rank();
+      for (std::int64_t r = 0; r < rows; r += n) {
+        backend.softmax_cross_entropy({.rows = n, .columns = columns, .label_offset = first}, scale,
+                                      logits + r * columns, losses + r);
+      }
+    } else {
+      backend.softmax_cross_entropy({.rows = rows, .columns = n}, scale, logits, losses);
     }
   }
 };

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 
@@ -25,7 +25,7 @@ struct negative_cosine {
       throw error::usage("negative_cosine: targets " + to_string(k.shape) + ", predictions " +
                          to_string(p.shape) + ": shapes must match");
     }
-    const double n = static_cast<double>(p.shape.images);
+    const auto n = static_cast<double>(p.shape.images * ranks::count(backend));
     const arena_frame scope(backend.arena());
     real* products = backend.arena().template take<real>(p.size());
     backend.copy(k.data, p.size(), products);

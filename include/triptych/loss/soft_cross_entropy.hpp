@@ -11,7 +11,7 @@
 
 #include <cstddef>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/kernels/codes.hpp>
@@ -36,13 +36,13 @@ struct soft_cross_entropy {
                          to_string(s.shape) + ": shapes must match");
     }
     const auto n = static_cast<std::size_t>(s.shape.images);
+    const auto all = static_cast<double>(s.shape.images * ranks::count(backend));
     const arena_frame scope(backend.arena());
     real* const losses = backend.arena().template take<real>(n);
     backend.each_row(s.shape.images, s.shape.channels,
                      kernels::soft_cross_entropy_row<real>{
                          s.data, q.data, s.shape.channels, static_cast<real>(1 / temperature),
-                         static_cast<real>(weight / temperature / static_cast<double>(n)), losses,
-                         ds});
+                         static_cast<real>(weight / temperature / all), losses, ds});
     backend.mean(losses, n, real(1), value);
   }
 };

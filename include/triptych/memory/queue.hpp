@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include <triptych/concepts/backend.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/core/philox.hpp>
@@ -82,7 +82,8 @@ class queue {
     tensor<const real> neighbors;  ///< (n, P), unit rows; empty after `look`
     const int* indices;            ///< (n), positions in the queue, in backend memory
 
-    /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading.
+    /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading. On several
+    /// ranks with those of all, each group's in the order of ranks.
     void push(tensor<const real> unit_rows) && {
       if (set_ == nullptr) {
         throw error::usage("queue: this reading has pushed or moved away; look up again");
@@ -200,7 +201,10 @@ class queue {
     backend_->upload_indices(told.data(), told.size(), indices);
   }
 
-  void overwrite(tensor<const real> rows) {
+  /// Rows of all ranks enter in their order, so that every rank has the same queue.
+  void overwrite(tensor<const real> own) {
+    const arena_frame scope(backend_->arena());
+    const auto rows = ranks::gathered(*backend_, own);
     const std::int64_t n = rows.shape.images;
     if (rows.shape.channels != features_ || n > size_) {
       throw error::usage("queue: " + to_string(rows.shape) + " does not fit a queue of " +

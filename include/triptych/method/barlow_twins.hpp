@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/kernels/elementwise.hpp>
 #include <triptych/method/learner.hpp>
@@ -103,7 +104,7 @@ class barlow_twins : public learner<B, typename Policies::architecture> {
     columns.forward(pass, copy, nullptr, false, y);
 
     const std::int64_t n = z.shape.images / 2, p = z.shape.channels;
-    const real each = real(1) / static_cast<real>(n), none = 0;
+    const real each = real(1) / static_cast<real>(n * ranks::count(backend)), none = 0;
     const auto lambda = static_cast<real>(options_.redundancy_weight);
     const auto c = pass.take(features(p, z.shape.channels)), off = pass.take(c.shape);
     const auto on = pass.take(features(1, z.shape.channels));
@@ -111,6 +112,7 @@ class barlow_twins : public learner<B, typename Policies::architecture> {
     const auto d1 = view_of(dy, 2, 0), d2 = view_of(dy, 2, 1);
     const loss_values<B, 2> terms(backend);
     backend.gemm(transpose::yes, transpose::no, p, p, n, each, y1.data, y2.data, none, c.data);
+    ranks::add_up(backend, c.data, c.size());
     backend.each(c.size(), redundancy_terms<real>{on.size(), lambda, c.data, on.data, off.data});
     backend.mean(on.data, on.size(), static_cast<real>(p), terms[0]);
     backend.mean(off.data, off.size(), static_cast<real>(p * p), terms[1]);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/comm/ranks.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
@@ -40,7 +41,8 @@ class learner {
   learner(const learner&) = delete;
   learner& operator=(const learner&) = delete;
 
-  /// One training step on x (V N, H, W, 3): views 1, 2, ... one after another, groups = V. Throws
+  /// One training step on x (V N, H, W, 3): views 1, 2, ... one after another, groups = V; on R ranks
+  /// (comm/ranks.hpp) N are the images of one of them, and all ranks make the step. Throws
   /// error::non_finite, naming step and tensor, before any weight has changed. With `options.read`
   /// false it returns an empty report and throws nothing of the kind: `synchronize` tells.
   virtual step_report step(tensor<const real> x, const step_options& options,
@@ -149,9 +151,11 @@ class learner {
                       const step_options& options, const loss_values<B, N>& losses) {
     expect_kept();
     if (record_.size() < losses_at + N) record(N);
+    ranks::agree(*backend_, losses[0], N);
     backend_->close_gate_unless_finite(losses[0], N);
     online.zero_gradients();
     online.backward(gradient);
+    ranks::add_up(*backend_, online.gradients(), online.weight_list().size());
     real* const record = record_.data();
     online.update(options.learning_rate, options.predictor_learning_rate, options.step,
                   record + norm_at);

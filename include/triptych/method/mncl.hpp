@@ -62,6 +62,8 @@ struct mncl_options {
                                 .terms = {"m", "s"}};
   template <class B, class Policies = mncl_policies>
   using method = mncl<B, Policies>;
+  template <class T>
+  using launches = loss::nt_xent::launches<T>;
 
   double temperature = 1.0;
   double lambda = 6.0;    ///< weight of loss_m
@@ -217,7 +219,9 @@ class mncl : public learner<B, typename Policies::architecture> {
 
     if constexpr (Policies::global_branch) {
       const std::int64_t n = x.shape.images / 3, first = options_.enqueue == enqueue::z2 ? n : 0;
-      std::move(global->nearest).push(global->unit.images(first, pushed_rows(n)));
+      auto rows = global->unit.images(first, pushed_rows(n));
+      rows.shape.groups = static_cast<int>(rows.shape.images / n);
+      std::move(global->nearest).push(rows);
     }
     if (options_.ema_timing == ema_timing::after_step) move_momentum(options.step);
     return report;

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/core/philox.hpp>
 #include <triptych/core/shuffle.hpp>
@@ -173,7 +174,7 @@ class moco : public learner<B, typename Policies::architecture> {
     if (!options_.shuffle || parts() == 1) {
       return momentum_.forward(x, views, {.view_parts = parts()}).projection;
     }
-    const std::int64_t n = x.shape.images / x.shape.groups;
+    const std::int64_t n = x.shape.images / x.shape.groups * ranks::count(this->backend());
     there_.resize(static_cast<std::size_t>(n));
     back_.resize(there_.size());
     shuffle(std::span(there_),
@@ -186,22 +187,25 @@ class moco : public learner<B, typename Policies::architecture> {
     return reordered(k, back_, {});
   }
 
-  /// Row i of every view becomes its row order[i].
+  /// Row i of every view, of all ranks, becomes its row order[i].
   tensor<const real> reordered(tensor<const real> rows, const std::vector<int>& order,
                                const trace<real>& watch) {
     B& backend = this->backend();
     auto& arena = backend.arena();
-    const auto n = static_cast<std::int64_t>(order.size());
-    const std::int64_t views = rows.shape.images / n;
-    int* indices = arena.template take<int>(order.size());
-    backend.upload_indices(order.data(), order.size(), indices);
+    const int views = rows.shape.groups;
+    const std::int64_t n = rows.shape.images / views;
+    const auto mine = std::span(order).subspan(static_cast<std::size_t>(n * ranks::own(backend)),
+                                               static_cast<std::size_t>(n));
+    int* indices = arena.template take<int>(mine.size());
+    backend.upload_indices(mine.data(), mine.size(), indices);
+    const auto all = ranks::gathered(backend, rows);
     const tensor<real> moved{rows.shape, arena.template take<real>(rows.size())};
-    for (std::int64_t v = 0; v < views; ++v) {
+    for (int v = 0; v < views; ++v) {
       watch.indices("shuffle", std::span(names).subspan(static_cast<std::size_t>(v), 1), n,
                     indices);
-      const auto from = rows.images(v * n, n);
+      const auto from = view_of(all, views, v);
       backend.gather_rows(from.data, indices, n, static_cast<int>(from.size() / order.size()),
-                          moved.images(v * n, n).data);
+                          view_of(moved, views, v).data);
     }
     return moved;
   }

@@ -31,6 +31,8 @@ struct simclr_options {
       .name = "simclr", .title = "SimCLR", .views = 2, .cost = 6, .terms = {}};
   template <class B, class Policies = policies>
   using method = simclr<B, Policies>;
+  template <class T>
+  using launches = loss::nt_xent::launches<T>;
 
   double temperature = 1.0;
 

@@ -18,6 +18,7 @@
 #include <iterator>
 #include <optional>
 
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/options.hpp>
 #include <triptych/loss/sinkhorn.hpp>
 #include <triptych/loss/soft_cross_entropy.hpp>
@@ -164,21 +165,26 @@ class swav : public learner<B, typename Policies::architecture> {
 
   /// The codes (2 N, K) of both views, each beside the queue. Before that is full its rows are
   /// there, for the memory that they take, and have no part.
-  tensor<const real> codes_of(tensor<const real> z, const shape& s) {
+  tensor<const real> codes_of(tensor<const real> own, const shape& s) {
     B& backend = this->backend();
     auto& arena = backend.arena();
     const tensor<real> codes{s, arena.template take<real>(s.size())};
     const arena_frame scope(arena);
+    const auto z = ranks::gathered(backend, own);  // every rank divides up the whole batch
     const std::int64_t past = queue_ ? queue_->size() : 0, n = z.shape.images / 2;
+    const shape of_view = features(n, s.channels);
+    const tensor<real> all_codes{of_view, arena.template take<real>(of_view.size())};
     const bool full = queue_ && queue_->pushed() >= past;
     const shape all = features(past + n, z.shape.channels);
     const tensor<real> rows{all, arena.template take<real>(all.size())};
     if (queue_) backend.copy(queue_->data(), queue_->numbers(), rows.data);
     for (const int view : {0, 1}) {
-      const auto own = view_of(z, 2, view);
-      backend.copy(own.data, own.size(), rows.images(past, n).data);
+      const auto now = view_of(z, 2, view);
+      backend.copy(now.data, now.size(), rows.images(past, n).data);
       loss::sinkhorn{options_.sinkhorn_epsilon, options_.sinkhorn_iterations}(
-          backend, rows, prototypes(), full ? 0 : past, view_of(codes, 2, view));
+          backend, rows, prototypes(), full ? 0 : past, all_codes);
+      const auto here = ranks::own_rows(backend, all_codes);
+      backend.copy(here.data, here.size(), view_of(codes, 2, view).data);
     }
     return codes;
   }

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/comm/ranks.hpp>
 #include <triptych/concepts/backend.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/philox.hpp>
@@ -159,11 +160,13 @@ class network {
   outputs<real> forward(tensor<const real> images, std::span<const int> views,
                         const forward_options& options = {}) {
     const std::int64_t n = images.shape.images / images.shape.groups;
-    if (n % options.view_parts != 0) {
-      throw error::usage("network: " + std::to_string(n) +
-                         " images of a view cannot be normalized in " +
-                         std::to_string(options.view_parts) +
-                         " equal parts; choose a batch divisible by `bn-splits`");
+    const int ranks = ranks::count(*backend_), parts = options.view_parts;
+    if (n * ranks % parts != 0 || (parts % ranks != 0 && ranks % parts != 0)) {
+      throw error::usage("network: " + std::to_string(n * ranks) +
+                         " images of a view cannot be normalized in " + std::to_string(parts) +
+                         " equal parts" +
+                         (ranks == 1 ? "" : " on " + std::to_string(ranks) + " ranks") +
+                         "; choose a batch divisible by `bn-splits`");
     }
     tape_.clear();
     view_parts_ = options.view_parts;

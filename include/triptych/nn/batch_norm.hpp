@@ -68,7 +68,7 @@ struct batch_norm {
     const auto mean = p.take(features(s.groups, channels));
     const auto inverse_deviation = p.take(features(s.groups, channels));
     batch_norm_forward(p.backend, s, x.data, scale, shift, eps, residual, relu, running(p),
-                       mean.data, inverse_deviation.data, y.data);
+                       mean.data, inverse_deviation.data, y.data, p.view_parts);
     if (p.recording()) keep(p, x, mean, inverse_deviation, relu ? y : tensor<T>{}, {}, {});
   }
 
@@ -95,7 +95,7 @@ struct batch_norm {
         const auto mean = p.take(features(s.groups, channels));
         const auto inverse_deviation = p.take(features(s.groups, channels));
         batch_norm_factors(p.backend, s, x.data, scale, offset, eps, running(p), mean.data,
-                           inverse_deviation.data, factor.data, shift.data);
+                           inverse_deviation.data, factor.data, shift.data, p.view_parts);
         if (p.recording()) keep(p, x, mean, inverse_deviation, {}, factor, shift);
         return {x, factor, shift};
       }
@@ -127,7 +127,7 @@ struct batch_norm {
     }();
     batch_norm_backward(p.backend, extents(p, x.shape), operand, y.data, scale, mean.data,
                         inverse_deviation.data, dy.data, affine ? p.gradients + weight : unused,
-                        affine ? p.gradients + bias : unused, x.data);
+                        affine ? p.gradients + bias : unused, x.data, p.view_parts);
     return {x, y};
   }
 
@@ -159,7 +159,8 @@ struct batch_norm {
 
   template <class B>
   [[nodiscard]] norm_shape extents(const pass<B>& p, const shape& x) const {
-    return {x.rows_per_group() / p.view_parts, x.groups * p.view_parts, channels};
+    const int held = normalization_detail::parts_held(p.backend, p.view_parts);
+    return {x.rows_per_group() / held, x.groups * held, channels};
   }
 
   /// Weight and bias, made up where there are none.

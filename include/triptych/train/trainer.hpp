@@ -7,6 +7,9 @@
 // A step is a function of (seed, step): batches, augmentation and learning rate are found from its
 // number, so a trainer that continues at a step does what one that arrived there does. The monitors
 // (monitor.hpp) look at the step through method::trace and take no part in training.
+//
+// On several ranks every one has a trainer with the same options, makes its part of every batch and
+// calls the same functions in the same order; what they return is the same on all.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include <triptych/augment/recipe.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
@@ -36,7 +40,7 @@ namespace triptych::train {
 struct trainer_options {
   std::vector<augment::recipe> recipes;  ///< one per view of the method
   int epochs = 200;
-  int batch = 256;
+  int batch = 256;  ///< of all ranks together (comm/ranks.hpp)
   int image_size = 32;
   double learning_rate = 0.1;                           ///< the schedule's base
   std::vector<rate_change> learning_rate_changes = {};  ///< of it, by ascending step
@@ -101,7 +105,8 @@ class trainer {
                   .batch_size = options_.batch,
                   .image_size = options_.image_size,
                   .seed = options_.seed,
-                  .threads = options_.loader_threads},
+                  .threads = options_.loader_threads,
+                  .part = {ranks::own(method.backend()), ranks::count(method.backend())}},
                  options_.resident, first),
         schedule_{options_.learning_rate, steps(), options_.warmup_epochs * steps_per_epoch(),
                   options_.constant_learning_rate, options_.learning_rate_changes},
@@ -122,7 +127,7 @@ class trainer {
     try {
       return take_step(watch);
     } catch (const error& e) {
-      if (e.kind() != error_kind::memory) throw;
+      if (e.kind() != error_kind::memory || ranks::count(method_->backend()) > 1) throw;
       report();  // steps before this one that were not finite matter more
       const shape one{1, options_.image_size, options_.image_size, 3};
       throw error::memory(e.what() +
@@ -197,7 +202,7 @@ class trainer {
       if (first || look || watched || step_ % options_.read_every == 0) report();
     }
     r.report = report_;
-    const std::int64_t pushed = method_->pushed_rows(batch.size);
+    const std::int64_t pushed = method_->pushed_rows(options_.batch);
     if (look) r.monitors = watch_.examine(batch.labels, labels_.before(pushed));
     labels_.push(pushed, batch.labels);
     return r;

@@ -1,7 +1,7 @@
 // triptych/train/watch.hpp
 //
 // Looks at a step for the monitors (monitor.hpp): copies the tensors that they want while the step
-// runs, and asks them afterwards.
+// runs, the rows of all ranks, and asks them afterwards.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/comm/ranks.hpp>
+#include <triptych/core/arena.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/tensor.hpp>
 #include <triptych/method/step.hpp>
@@ -41,8 +43,10 @@ class watch {
     t.on_indices = [this, also](const std::string& name, const int* at, std::int64_t count) {
       if (also.on_indices) also.on_indices(name, at, count);
       if (name != "nn/1") return;
-      std::vector<int> copy(static_cast<std::size_t>(count));
-      backend_->download_indices(at, copy.size(), copy.data());
+      const arena_frame scope(backend_->arena());
+      const auto all = static_cast<std::size_t>(count * ranks::count(*backend_));
+      std::vector<int> copy(all);
+      backend_->download_indices(ranks::gathered(*backend_, at, count), all, copy.data());
       neighbors_.assign(copy.begin(), copy.end());
     };
     return t;
@@ -71,10 +75,12 @@ class watch {
         std::numeric_limits<std::size_t>::max();  ///< which of a monitor's names, from 0
   };
 
-  void see(const monitor& m, const std::string& name, tensor<const real> rows, seen& of) const {
+  void see(const monitor& m, const std::string& name, tensor<const real> own, seen& of) const {
     const auto found = std::find(m.tensors.begin(), m.tensors.end(), name);
     const auto wish = static_cast<std::size_t>(found - m.tensors.begin());
     if (found == m.tensors.end() || wish >= of.wish) return;
+    const arena_frame scope(backend_->arena());
+    const auto rows = ranks::gathered(*backend_, own);
     std::vector<real> copy(rows.size());
     backend_->download(rows.data, rows.size(), copy.data());
     of = {{{copy.begin(), copy.end()}, rows.shape.images, rows.shape.channels}, wish};

@@ -1,0 +1,89 @@
+// A run on several ranks is the run on one, with everything that a log says of it.
+#include <triptych/backend/distributed.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <triptych/comm/threads.hpp>
+#include <triptych/train/trainer.hpp>
+
+#include "support/catch.hpp"
+#include "support/larger.hpp"
+#include "support/thrown.hpp"
+#include "train/small_run.hpp"
+
+using namespace triptych;
+using namespace triptych::test;
+
+namespace {
+
+using alone = small_run<double>;
+using of_ranks = small_run<double, method::mncl_policies,
+                           backend::distributed<backend::reference<double>, comm::threads>>;
+
+/// What a run logs, and where it ends.
+struct story {
+  std::vector<double> numbers, weights;
+  std::vector<std::int32_t> labels;
+};
+
+template <class Run>
+story told(Run& r, const data::image_set& set, int steps) {
+  auto plan = Run::plan();
+  plan.monitor_every = 2;
+  train::trainer<typename Run::backend_type> t(r.method, set, plan);
+  story s;
+  for (int step = 0; step < steps; ++step) {
+    const auto record = t.advance();
+    s.numbers.insert(s.numbers.end(), {record.report.loss, record.report.terms[0],
+                                       record.report.terms[1], record.report.gradient_norm});
+    for (const auto& value : record.monitors) s.numbers.push_back(value.value_or(-1));
+  }
+  const auto& n = r.method.online();
+  s.weights.assign(n.weights(), n.weights() + n.weight_list().size());
+  s.labels = t.queue_labels();
+  return s;
+}
+
+double difference(const std::vector<double>& a, const std::vector<double>& b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) worst = larger(worst, std::abs(a[i] - b[i]));
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("a run on two ranks and three has the numbers of the run on one") {
+  const auto set = noise_images(20);
+  alone one;
+  const story expected = told(one, set, 7);
+  for (const int ranks : {2, 3}) {
+    std::vector<story> all(static_cast<std::size_t>(ranks));
+    comm::on_threads(ranks, [&](comm::threads& r) {
+      of_ranks run({}, 1, r);
+      all[static_cast<std::size_t>(r.rank())] = told(run, set, 7);
+    });
+    for (const story& s : all) {
+      CHECK(difference(s.numbers, expected.numbers) < 1e-9);
+      CHECK(difference(s.weights, expected.weights) < 1e-9);
+      CHECK(s.labels == expected.labels);
+      CHECK(s.weights == all.front().weights);  // bit by bit
+      CHECK(s.numbers == all.front().numbers);
+    }
+  }
+}
+
+TEST_CASE("a batch that ranks cannot share equally is refused") {
+  const auto set = noise_images(20);
+  const auto e = thrown_by([&] {
+    comm::on_threads(4, [&](comm::threads& r) {
+      of_ranks run({}, 1, r);
+      told(run, set, 1);
+    });
+  });
+  CHECK(e.kind == error_kind::usage);
+  CHECK(e.says("of 4 of a batch of 6 images cannot be made"));
+}
