@@ -50,6 +50,18 @@ TEST_CASE("gather gives every rank what all have shown, in their order") {
   for (const auto& all : found) CHECK(all == std::vector{99, 0, 100, -1, 101, -2, 102, -3});
 }
 
+TEST_CASE("share gives every rank what the first one has") {
+  const auto found = on_each(3, [](comm::threads& r) {
+    std::vector<int> x{r.rank(), 10 + r.rank()};
+    for (int turn = 0; turn < 100; ++turn) {
+      x[0] = r.rank() + turn;
+      r.share(x.data(), x.size() * sizeof(int));
+    }
+    return x;
+  });
+  for (const auto& x : found) CHECK(x == std::vector{99, 10});
+}
+
 TEST_CASE("a sum over ranks has the same bits on all of them, those of a binary tree") {
   const int size = GENERATE(1, 2, 3, 5, 8);
   const std::size_t n = GENERATE(1u, 2u, 7u, 2500u);

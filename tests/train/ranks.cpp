@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <triptych/comm/threads.hpp>
+#include <triptych/train/shared_state.hpp>
 #include <triptych/train/trainer.hpp>
 
 #include "support/catch.hpp"
@@ -74,6 +75,27 @@ TEST_CASE("a run on two ranks and three has the numbers of the run on one") {
       CHECK(s.numbers == all.front().numbers);
     }
   }
+}
+
+TEST_CASE("ranks go on from the state that rank 0 has") {
+  const auto set = noise_images(20);
+  alone one;
+  const story expected = told(one, set, 7);
+  std::vector<story> all(3);
+  std::vector<int> first(3);
+  comm::on_threads(3, [&](comm::threads& r) {
+    of_ranks run({}, r.rank() == 0 ? 1 : 2, r);  // the others begin elsewhere
+    if (r.rank() != 0) run.method.restore_counters({5, 5});
+    train::share_state(run.method);
+    all[static_cast<std::size_t>(r.rank())] = told(run, set, 7);
+    first[static_cast<std::size_t>(r.rank())] = ranks::of_first(run.backend, 10 + r.rank());
+  });
+  for (const story& s : all) {
+    CHECK(difference(s.numbers, expected.numbers) < 1e-9);
+    CHECK(difference(s.weights, expected.weights) < 1e-9);
+    CHECK(s.labels == expected.labels);
+  }
+  CHECK(first == std::vector{10, 10, 10});
 }
 
 TEST_CASE("a batch that ranks cannot share equally is refused") {

@@ -1,12 +1,9 @@
-#include <triptych/backend/cpu/convolution/any.hpp>
-#include <triptych/backend/eigen.hpp>
-
 #include "triptych/ablated/mncl.hpp"
+#include "triptych/devices/ranks.hpp"
 
 namespace triptych::app {
 
-using eigen = backend::eigen<convolution::any>;
-template std::unique_ptr<method::learner<eigen>> make_mncl(eigen&, const train_options&,
-                                                           std::int64_t);
+template std::unique_ptr<method::learner<cpu_rank>> make_mncl(cpu_rank&, const train_options&,
+                                                              std::int64_t);
 
 }  // namespace triptych::app

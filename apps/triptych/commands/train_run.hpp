@@ -19,15 +19,18 @@
 #include <vector>
 
 #include <triptych/backend/cpu/instruction_set.hpp>
+#include <triptych/comm/ranks.hpp>
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
 #include <triptych/io/checkpoint.hpp>
+#include <triptych/io/hash.hpp>
 #include <triptych/io/json.hpp>
 #include <triptych/io/metrics_log.hpp>
 #include <triptych/io/run_directory.hpp>
 #include <triptych/io/train_log.hpp>
 #include <triptych/train/checkpoint.hpp>
 #include <triptych/train/encoder_export.hpp>
+#include <triptych/train/shared_state.hpp>
 #include <triptych/train/step_dump.hpp>
 #include <triptych/train/trainer.hpp>
 
@@ -67,22 +70,30 @@ class train_run {
   /// Shapes, sizes and an estimate of the time, from two real steps; writes nothing.
   trained rehearse() {
     take_initial_state();
-    trainer_type trainer(*method_, images_.train, recipe_);
-    describe(trainer);
-    trainer.advance();
-    trainer.report();  // so that a device has done it
+    make_trainer(0);
+    join(0);
+    describe();
+    advance();
+    trainer_->report();  // so that a device has done it
     const auto start = clock::now();
-    trainer.advance();
-    trainer.report();
+    advance();
+    trainer_->report();
     const double each = seconds_since(start);
+    tell(order::end);
     auto& arena = method_->backend().arena();
     table t({"a step", ""});
     t.add({"activations", size_text(static_cast<double>(arena.peak_bytes()))});
     t.add({"seconds", fixed(each, 3)});
     t.add({"images a second", fixed(options_.batch / each, 1)});
-    t.add({"whole run", duration_text(each * static_cast<double>(last_step(trainer)))});
+    t.add({"whole run", duration_text(each * static_cast<double>(last_step()))});
     std::cout << t;
     return {};
+  }
+
+  /// The part of a rank that is not rank 0 in the run of that one, until it ends.
+  void follow() {
+    make_trainer(join(0));
+    while (tell(order::end) == order::step) trainer_->advance();
   }
 
   /// The run.
@@ -110,11 +121,13 @@ class train_run {
         }
         export_encoder();  // the one that is there may be of another step
       } else {
-        describe(*trainer_);
+        describe();
         for (const auto& one : notices_) bar.note(one);
         save();
       }
-      return loop();
+      const trained done = loop();
+      tell(order::end);
+      return done;
     } catch (const std::exception& e) {
       bar.clear();
       try {
@@ -155,8 +168,39 @@ class train_run {
     return list;
   }
 
-  [[nodiscard]] std::int64_t last_step(const trainer_type& trainer) const {
-    return options_.max_steps > 0 ? std::min(options_.max_steps, trainer.steps()) : trainer.steps();
+  [[nodiscard]] std::int64_t last_step() const {
+    const std::int64_t all = trainer_->steps();
+    return options_.max_steps > 0 ? std::min(options_.max_steps, all) : all;
+  }
+
+  // -- ranks --
+
+  /// What rank 0 says before it makes a step, and at the end.
+  enum class order : int { end, step };
+
+  /// The order of rank 0, for all.
+  order tell(order mine) { return ranks::of_first(method_->backend(), mine); }
+
+  /// A step, on all ranks.
+  train::step_record advance(const method::trace<typename B::real>& watch = {}) {
+    tell(order::step);
+    return trainer_->advance(watch);
+  }
+
+  /// All ranks come to the state of rank 0, whose step is returned, and take its images as it does.
+  std::int64_t join(std::int64_t step) {
+    auto& backend = method_->backend();
+    const auto constants = ranks::of_first(backend, data_.identity.constants);
+    std::vector<std::string> none;
+    normalize_as(constants, {}, data_, none);
+    const io::digest images = io::digest_of(train::to_json(data_.identity));
+    if (!(ranks::of_first(backend, images) == images)) {
+      throw error::data("rank " + std::to_string(ranks::own(backend)) +
+                        " has other images than rank 0; give all ranks the same --data-dir");
+    }
+    step = ranks::of_first(backend, step);
+    train::share_state(*method_);
+    return step;
   }
 
   /// What stands before the first step: the encoder of --init, and what normalizes the images.
@@ -187,6 +231,7 @@ class train_run {
     directory_->claim(io::run_directory::files());
     directory_->write_config(config_toml(options_));
     open_logs(std::nullopt);
+    join(0);
   }
 
   /// The run that is there, after the checkpoint that --resume means, from its beginning where it
@@ -222,6 +267,7 @@ class train_run {
     }
     directory_->write_config(config_toml(options_));
     open_logs(continues_ ? std::optional(trainer_->step()) : std::nullopt);
+    join(trainer_->step());
   }
 
   /// Nothing is written before that is known to be ours; a run without lists gets them now.
@@ -288,7 +334,7 @@ class train_run {
 
   trained loop() {
     const auto start = clock::now();
-    const std::int64_t first = trainer_->step(), last = last_step(*trainer_);
+    const std::int64_t first = trainer_->step(), last = last_step();
     const std::int64_t per_epoch = trainer_->steps_per_epoch();
     while (trainer_->step() < last) {
       train::step_record r = step();
@@ -330,10 +376,10 @@ class train_run {
   /// One step, dumped where --dump-step asks for it.
   train::step_record step() {
     if (options_.dump_step.empty() || trainer_->step() + 1 != options_.dump_at) {
-      return trainer_->advance();
+      return advance();
     }
     train::step_dump dump(*method_);
-    auto r = trainer_->advance(dump.trace());
+    auto r = advance(dump.trace());
     dump.finish(r.report);
     auto as_it_was = options_;
     as_it_was.lr = base_rate(options_, r.step - 1);
@@ -451,7 +497,7 @@ class train_run {
   }
 
   /// What is about to be trained: sizes, and the loss that unrelated embeddings would have.
-  void describe(trainer_type& trainer) {
+  void describe() {
     const auto line = [this](const std::string& text) {
       if (bar_ != nullptr) {
         bar_->note(text);
@@ -461,6 +507,10 @@ class train_run {
     };
     const int size = view_size(options_);
     line("device   " + where_);
+    if (const int ranks = ranks::count(method_->backend()); ranks > 1) {
+      line("ranks    " + std::to_string(ranks) + ", " + std::to_string(options_.batch / ranks) +
+           " images of a batch each");
+    }
     const std::int64_t unlabeled = images_.train.size() - images_.train.labeled();
     line("data     " + images_.train.name + ", " + std::to_string(images_.train.size()) +
          " training " +
@@ -474,8 +524,8 @@ class train_run {
     if (!initial_.empty()) line("init     " + initial_);
     line("cost     " + std::to_string(method_->about().cost) +
          " encoder forwards an image (a backward counts two)");
-    line("steps    " + std::to_string(last_step(trainer)) + ", " +
-         std::to_string(trainer.steps_per_epoch()) + " an epoch, batch " +
+    line("steps    " + std::to_string(last_step()) + ", " +
+         std::to_string(trainer_->steps_per_epoch()) + " an epoch, batch " +
          std::to_string(options_.batch));
     line("loss     starts near " + fixed(method_->expected_initial_loss(options_.batch), 3) +
          " (unrelated embeddings)");
@@ -491,6 +541,7 @@ class train_run {
             {"flags", build_flags},
             {"kernels", cpu::kernels().used},
             {"device", where_},
+            {"ranks", std::to_string(ranks::count(method_->backend()))},
             {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
             {"directory", directory.string()}};
   }
@@ -519,8 +570,14 @@ class train_run {
 /// Instantiated once per backend, in devices/.
 template <class B>
 trained train_on(B& backend, const train_options& options, const placement& where) {
-  if (!options.dry_run) io::run_directory::preview(run_directory(options), entry(options));
+  if (!options.dry_run && ranks::own(backend) == 0) {
+    io::run_directory::preview(run_directory(options), entry(options));
+  }
   train_run<B> run(backend, options, where);
+  if (ranks::own(backend) > 0) {
+    run.follow();
+    return {};
+  }
   return options.dry_run ? run.rehearse() : run.go();
 }
 

@@ -59,7 +59,9 @@ inline bool covered(const std::string& architectures, const backend::cuda_device
 /// --device asks for what is not there.
 inline placement place(const train_options& o, const std::optional<backend::cuda_state>& here) {
   const std::string cpu = "cpu, backend " + written(o, "backend");
-  if (o.device == choice::device::cpu || o.backend != choice::backend::eigen) return {{}, cpu};
+  if (o.device == choice::device::cpu || o.backend != choice::backend::eigen || o.ranks > 1) {
+    return {{}, cpu};
+  }
 
   const bool asked = o.device == choice::device::cuda;
   const auto given = [&o](const char* name) {
@@ -104,7 +106,8 @@ inline placement place(const train_options& o, const std::optional<backend::cuda
 
 /// Where the run computes, after a look at this machine.
 inline placement placed(const train_options& o) {
-  const bool asks = o.device != choice::device::cpu && o.backend == choice::backend::eigen;
+  const bool asks =
+      o.device != choice::device::cpu && o.backend == choice::backend::eigen && o.ranks == 1;
   placement where = place(o, asks ? cuda_here() : std::nullopt);
   if (!where.cuda && o.backend == choice::backend::eigen && o.convolution == "bf16") {
     convolution::bf16_products<>::need();

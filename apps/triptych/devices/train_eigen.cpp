@@ -1,16 +1,23 @@
-// Training on the eigen backend.
-#include <triptych/backend/cpu/convolution/any.hpp>
-#include <triptych/backend/eigen.hpp>
+// Training on the eigen backend, on one rank or several.
+#include <utility>
 
 #include "triptych/commands/train_run.hpp"
+#include "triptych/devices/ranks.hpp"
 #include "triptych/devices/train_backends.hpp"
 
 namespace triptych::app {
 
 trained train_eigen(const train_options& options, const placement& where) {
   convolution::any::choose(options.convolution);
-  backend::eigen<convolution::any> backend(options.threads);
-  return train_on(backend, options, where);
+  train_options each = options;
+  each.threads = threads_of_rank(options.threads, options.ranks);
+  trained result;
+  on_ranks(options.ranks, [&](comm::any& ranks) {
+    cpu_rank backend(ranks, each.threads);
+    auto done = train_on(backend, each, where);
+    if (ranks.rank() == 0) result = std::move(done);
+  });
+  return result;
 }
 
 }  // namespace triptych::app

@@ -154,6 +154,28 @@ std::vector<std::string> check(const train_options& o) {
                        " equal parts; give a --batch divisible by them");
   }
 
+  if (o.ranks > 1) {
+    const std::string ranks = "ranks: " + number(o.ranks) + from("ranks");
+    if (o.device == choice::device::cuda || o.backend != choice::backend::eigen) {
+      const std::string name = o.device == choice::device::cuda ? "device" : "backend";
+      throw error::usage(
+          ranks + " share a batch on the CPU, with the backend eigen, and not with --" + name +
+          " " + written(o, name) + from(name.c_str()) + "; leave one of the two out");
+    }
+    if (o.batch % o.ranks != 0) {
+      throw error::usage(ranks + " cannot share a batch of " + number(o.batch) + from("batch") +
+                         " equally; give a --batch divisible by them");
+    }
+    if (parts % o.ranks != 0 && o.ranks % parts != 0) {
+      throw error::usage(ranks + " cannot share " + number(parts) + " parts of a batch" +
+                         from("bn-splits") + " equally; give --ranks " + number(parts));
+    }
+    if (!o.dump_step.empty()) {
+      throw error::usage("dump-step: a step of " + ranks +
+                         " is in parts; dump it with --ranks 1, where it is the same");
+    }
+  }
+
   std::vector<std::string> warnings;
   for (const auto& [name, whom] : without_effect(o)) {
     warnings.push_back(name + from(name.c_str()) + " means nothing to " + whom);

@@ -98,7 +98,8 @@ struct train_options {
   int device_index = 0;  ///< of the CUDA device
   choice::dtype dtype = choice::dtype::f32;
   std::string convolution = "fast";
-  int threads = 0;  ///< 0: all
+  int threads = 0;  ///< of each rank; 0: all
+  int ranks = 1;    ///< that share every batch, as threads of this process
   backend::cuda_precision precision = backend::cuda_precision::tf32;
   backend::cuda_convolution conv_engine = backend::cuda_convolution::automatic;
   bool resident = true;  ///< images in the device's memory

@@ -22,7 +22,8 @@ namespace triptych::app {
 
 inline const std::vector<std::string_view> split_names{"train", "test"};
 
-inline constexpr int most_threads = 1024, most_epochs = 1'000'000, largest_batch = 1 << 20;
+inline constexpr int most_threads = 1024, most_ranks = 256, most_epochs = 1'000'000,
+                     largest_batch = 1 << 20;
 inline constexpr const char* large_help =
     "take what the run says of views above 512 pixels and of more than 100000 generated images";
 

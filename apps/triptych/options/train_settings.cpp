@@ -113,6 +113,8 @@ settings<train_options> run_settings() {
        "algorithm of the backend eigen; bf16: rounded products, on processors with AMX"},
       {"threads", "Machine", whole(&o::threads, {0, most_threads}),
        "0 = all; results do not depend on it", role::habit},
+      {"ranks", "Machine", whole(&o::ranks, {1, most_ranks}),
+       "on the CPU: share every batch among so many, each with --threads", role::habit},
       {"precision", "Machine", one_of(&o::precision, {"f32", "tf32", "bf16"}),
        "on CUDA: what the operands of products are rounded to"},
       {"conv-engine", "Machine", one_of(&o::conv_engine, {"auto", "gemm", "cudnn"}),

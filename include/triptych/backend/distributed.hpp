@@ -42,6 +42,8 @@ class distributed : public B {
   void gather(const T* x, std::size_t n, T* all) {
     communicator_->gather(x, n * sizeof(T), all);
   }
+  void share(real* x, std::size_t n) { communicator_->share(x, n * sizeof(real)); }
+  void share(void* host, std::size_t bytes) { communicator_->share(host, bytes); }
   void sum(real* x, std::size_t n) { communicator_->sum(x, n); }
 
  private:

@@ -5,6 +5,7 @@
 //
 //   comm::self      one rank: nothing is said
 //   comm::threads   ranks as threads of one process
+//   comm::any       one of these, chosen when the program runs
 //
 // An operation is collective: every rank calls it, all in the same order and with the same sizes,
 // and it returns on each when its result is there. error::runtime where a rank has left.
@@ -12,6 +13,8 @@
 
 #include <concepts>
 #include <cstddef>
+
+#include <triptych/config.hpp>
 
 namespace triptych {
 
@@ -21,6 +24,7 @@ concept Communicator = requires(C& c, const C& constant, const void* from, std::
   { constant.rank() } -> std::same_as<int>;  // 0 ... size() - 1
   { constant.size() } -> std::same_as<int>;
   c.gather(from, n, to);  // n bytes of every rank, in the order of ranks: to holds n size()
+  c.share(to, n);         // n bytes of rank 0 for all
   c.sum(f, n);            // n numbers in place, summed over ranks: the same bits on all of them
   c.sum(d, n);
 };

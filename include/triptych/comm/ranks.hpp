@@ -1,11 +1,13 @@
 // triptych/comm/ranks.hpp
 //
 // What a training step asks of the other ranks. On a backend that is not distributed
-// (concepts/distributed_backend.hpp) there is one rank, and nothing of this costs anything.
+// (concepts/distributed_backend.hpp) there is one rank, and nothing of this costs anything; nor is
+// anything computed otherwise where a distributed one is alone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <triptych/concepts/distributed_backend.hpp>
 #include <triptych/core/tensor.hpp>
@@ -32,6 +34,7 @@ template <class B>
 [[nodiscard]] tensor<const typename B::real> gathered(B& backend,
                                                       tensor<const typename B::real> rows) {
   if constexpr (DistributedBackend<B>) {
+    if (backend.ranks() == 1) return rows;
     tensor<typename B::real> all{rows.shape, nullptr};
     all.shape.images *= backend.ranks();
     all.data = backend.arena().template take<typename B::real>(all.size());
@@ -49,6 +52,7 @@ template <class B>
 template <class B>
 [[nodiscard]] const int* gathered(B& backend, const int* indices, std::int64_t n) {
   if constexpr (DistributedBackend<B>) {
+    if (backend.ranks() == 1) return indices;
     const auto own = static_cast<std::size_t>(n), ranks = static_cast<std::size_t>(backend.ranks());
     int* const all = backend.arena().template take<int>(own * ranks);
     backend.gather(indices, own, all);
@@ -70,11 +74,20 @@ void add_up(B& backend, typename B::real* x, std::size_t n) {
   if constexpr (DistributedBackend<B>) backend.sum(x, n);
 }
 
+/// What rank 0 has, bit by bit, on all.
+template <class B, class T>
+[[nodiscard]] T of_first(B& backend, T value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  if constexpr (DistributedBackend<B>) backend.share(static_cast<void*>(&value), sizeof value);
+  return value;
+}
+
 /// values, n numbers, become their means over ranks; NaN on all where one of them has closed its
 /// gate, so that all close it.
 template <class B>
 void agree(B& backend, typename B::real* values, std::size_t n) {
   if constexpr (DistributedBackend<B>) {
+    if (backend.ranks() == 1) return;
     backend.each(n, kernels::nan_unless_open<typename B::real>{backend.gate(), values});
     backend.sum(values, n);
     backend.scale(typename B::real(1) / static_cast<typename B::real>(backend.ranks()), n, values);

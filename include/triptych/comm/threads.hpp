@@ -13,18 +13,18 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <triptych/core/await_change.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
 
@@ -45,6 +45,11 @@ class threads {
     }
     meet();  // nobody writes over what another has still to read
   }
+  void share(void* data, std::size_t bytes) {
+    show({data, bytes});
+    if (rank_ > 0) std::memcpy(data, shared_->places.front().data, bytes);
+    meet();
+  }
   void sum(float* x, std::size_t n) { sum_of(x, n); }
   void sum(double* x, std::size_t n) { sum_of(x, n); }
 
@@ -57,34 +62,45 @@ class threads {
     const void* data = nullptr;
     std::size_t bytes = 0;
   };
+  /// Thrown on the others when a rank has left: a consequence, not a cause.
+  struct missed : error {
+    using error::error;
+  };
   struct group {
     explicit group(int size) : places(static_cast<std::size_t>(size)) {}
 
     std::vector<place> places;
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::size_t arrived = 0;
-    std::uint64_t meetings = 0;
-    int gone = -1;             ///< the first rank that has left, if one has
-    std::exception_ptr cause;  ///< of the first that something was thrown on
+    std::atomic<std::uint32_t> arrived{0};   ///< at the meeting that is to come
+    std::atomic<std::uint32_t> meetings{0};  ///< that all have come to
+    std::atomic<std::uint32_t> news{0};      ///< counts those, and ranks that have left
+    std::atomic<int> gone{-1};               ///< the first rank that has left, if one has
+
+    void tell() {
+      ++news;
+      news.notify_all();
+    }
   };
 
   threads(group& shared, int rank) : shared_(&shared), rank_(rank) {}
 
   /// Returns when all ranks have come here.
   void meet() {
-    std::unique_lock lock(shared_->mutex);
-    const std::uint64_t meeting = shared_->meetings;
-    if (shared_->gone < 0 && ++shared_->arrived == shared_->places.size()) {
+    const std::uint32_t before = shared_->meetings;
+    if (++shared_->arrived == shared_->places.size()) {
       shared_->arrived = 0;
       ++shared_->meetings;
-      shared_->changed.notify_all();
-      return;
+      return shared_->tell();
     }
-    shared_->changed.wait(lock, [&] { return shared_->meetings != meeting || shared_->gone >= 0; });
-    if (shared_->meetings != meeting) return;
-    throw error::runtime("rank " + std::to_string(shared_->gone) + " has left, and rank " +
-                         std::to_string(rank_) + " cannot go on without it; see what it said");
+    for (;;) {
+      const std::uint32_t heard = shared_->news;
+      if (shared_->meetings != before) return;
+      if (const int gone = shared_->gone; gone >= 0) {
+        throw missed(error_kind::runtime, "rank " + std::to_string(gone) + " has left, and rank " +
+                                              std::to_string(rank_) +
+                                              " cannot go on without it; see what it said");
+      }
+      await_change(shared_->news, heard);
+    }
   }
 
   /// Shows a place to all ranks and returns when theirs can be seen.
@@ -102,14 +118,16 @@ class threads {
   /// Each rank adds up its part of the numbers, and all collect the parts.
   template <class T>
   void sum_of(T* x, std::size_t n) {
+    if (size() == 1) return;
     const auto ranks = shared_->places.size(), own = static_cast<std::size_t>(rank_);
     const auto begin = [&](std::size_t r) { return n / ranks * r + std::min(r, n % ranks); };
     show({x, n * sizeof(T)});
     const std::size_t first = begin(own), count = begin(own + 1) - first;
-    std::vector<T> added(count);
-    add_up(first, count, added.data());
+    scratch_.resize(std::max(scratch_.size(), count * sizeof(T)));  // memory that has been touched
+    T* const added = reinterpret_cast<T*>(scratch_.data());
+    add_up(first, count, added);
     meet();
-    show({added.data(), 0});
+    show({added, 0});
     for (std::size_t r = 0; r < ranks; ++r) {
       std::copy_n(static_cast<const T*>(shared_->places[r].data), begin(r + 1) - begin(r),
                   x + begin(r));
@@ -140,31 +158,34 @@ class threads {
 
   group* shared_;
   int rank_;
+  std::vector<std::byte> scratch_;  ///< of sums
 };
 
 /// work(ranks) on `size` threads, a rank each. Where one throws, the others' next collective
-/// operation does, and what it threw is thrown here.
+/// operation does too; what is thrown here is the cause, of several that of the lowest rank.
 template <class Work>
 void on_threads(int size, const Work& work) {
   if (size < 1) {
     throw error::usage(std::to_string(size) + " ranks can do nothing; ask for at least 1");
   }
   threads::group shared(size);
-  const auto leave = [&](int rank, std::exception_ptr cause) {
-    const std::lock_guard lock(shared.mutex);
-    if (cause && !shared.cause) shared.cause = std::move(cause);
-    if (shared.gone < 0) shared.gone = rank;
-    shared.changed.notify_all();
+  std::vector<std::exception_ptr> causes(static_cast<std::size_t>(size)), effects = causes;
+  const auto leave = [&](int rank) {
+    int none = -1;
+    shared.gone.compare_exchange_strong(none, rank);
+    shared.tell();
   };
   const auto as_rank = [&](int rank) {
-    std::exception_ptr cause;
+    const auto at = static_cast<std::size_t>(rank);
     try {
       threads own(shared, rank);
       work(own);
+    } catch (const threads::missed&) {
+      effects[at] = std::current_exception();
     } catch (...) {
-      cause = std::current_exception();
+      causes[at] = std::current_exception();
     }
-    leave(rank, std::move(cause));
+    leave(rank);
   };
   std::vector<std::thread> others;
   int rank = 1;
@@ -174,10 +195,15 @@ void on_threads(int size, const Work& work) {
     }
     as_rank(0);
   } catch (...) {  // that rank could not be started
-    leave(rank, std::current_exception());
+    causes[static_cast<std::size_t>(rank)] = std::current_exception();
+    leave(rank);
   }
   for (auto& thread : others) thread.join();
-  if (shared.cause) std::rethrow_exception(shared.cause);
+  for (const auto& list : {causes, effects}) {
+    for (const auto& thrown : list) {
+      if (thrown) std::rethrow_exception(thrown);
+    }
+  }
 }
 
 }  // namespace triptych::comm

@@ -4,9 +4,8 @@
 // chance; what a task computes must therefore depend on its number alone, and partitions on shapes
 // alone: that is how the library gives the same bits for any number of threads.
 //
-// A training step is some hundred runs that follow each other within microseconds, and to wake a
-// thread takes longer than that. So a thread that waits looks again and again for 60 microseconds
-// before it sleeps.
+// A training step is some hundred runs that follow each other within microseconds: how a thread
+// waits for the next is in core/await_change.hpp.
 #pragma once
 
 #include <atomic>

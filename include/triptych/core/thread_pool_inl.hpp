@@ -4,12 +4,12 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <mutex>
 
 #include <triptych/config.hpp>
+#include <triptych/core/await_change.hpp>
 #include <triptych/core/thread_pool.hpp>
 
 namespace triptych {
@@ -38,22 +38,6 @@ struct thread_pool::job {
 TRIPTYCH_INLINE thread_pool::thread_pool(int threads) : thread_pool(threads, start_std_thread) {}
 
 TRIPTYCH_INLINE thread_pool::~thread_pool() { dismiss(); }
-
-/// Returns when `number` is no longer `old`.
-inline void await_change(const std::atomic<std::uint32_t>& number, std::uint32_t old) {
-  using clock = std::chrono::steady_clock;
-  const auto until = clock::now() + std::chrono::microseconds(60);
-  do {
-    constexpr int looks = 32;  // for each look at the clock
-    for (int i = 0; i < looks; ++i) {
-      if (number.load(std::memory_order_acquire) != old) return;
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#endif
-    }
-  } while (clock::now() < until);
-  number.wait(old);
-}
 
 // Who takes the job says so in active_ before it looks; who withdraws the job does that before it
 // looks at active_. In a single order of all four, one of them sees the other.

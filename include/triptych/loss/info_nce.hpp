@@ -87,15 +87,18 @@ struct info_nce {
   template <class B>
   static void softmax(B& backend, bool whole_rows, std::int64_t rows, std::int64_t n,
                       typename B::real scale, typename B::real* logits, typename B::real* losses) {
+    const int ranks = ranks::count(backend);
     if constexpr (DistributedBackend<B>) {
-      if (!whole_rows) return softmax_over_ranks(backend, rows, n, scale, logits, losses);
-      const std::int64_t columns = n * backend.ranks(), first = n * backend.rank();
-      for (std::int64_t r = 0; r < rows; r += n) {
-        backend.softmax_cross_entropy({.rows = n, .columns = columns, .label_offset = first}, scale,
-                                      logits + r * columns, losses + r);
+      if (ranks > 1 && !whole_rows) {
+        return softmax_over_ranks(backend, rows, n, scale, logits, losses);
       }
-    } else {
-      backend.softmax_cross_entropy({.rows = rows, .columns = n}, scale, logits, losses);
+    }
+    // Labels begin anew with every n rows; alone they do so by themselves.
+    const std::int64_t columns = n * ranks, each = ranks > 1 ? n : rows;
+    for (std::int64_t r = 0; r < rows; r += each) {
+      backend.softmax_cross_entropy(
+          {.rows = each, .columns = columns, .label_offset = n * ranks::own(backend)}, scale,
+          logits + r * columns, losses + r);
     }
   }
 };

@@ -42,17 +42,21 @@ int ranks_together(const B& b, int parts) {
   return parts < ranks::count(b) ? ranks::count(b) / parts : 1;
 }
 
-/// The moments (views, parts, C) of all ranks' rows, in the arena.
-template <DistributedBackend B>
+/// The moments (views, parts, C) of all ranks' rows, in the arena; `own` where there is one rank.
+template <class B>
 const moment* merged(B& b, const norm_shape& s, int views, int parts, const moment* own) {
-  const std::int64_t statistics = std::int64_t{s.groups} * s.channels;
-  const std::int64_t all = std::int64_t{views} * parts * s.channels;
-  moment *const shown = take<moment>(b, statistics * b.ranks()), *const whole =
-                                                                     take<moment>(b, all);
-  b.gather(own, static_cast<std::size_t>(statistics), shown);
-  b.each(static_cast<std::size_t>(all),
-         kernels::merge_moments{b.ranks(), views, parts, s.channels, shown, whole});
-  return whole;
+  if constexpr (DistributedBackend<B>) {
+    if (b.ranks() == 1) return own;
+    const std::int64_t statistics = std::int64_t{s.groups} * s.channels;
+    const std::int64_t all = std::int64_t{views} * parts * s.channels;
+    moment* const shown = take<moment>(b, statistics * b.ranks());
+    moment* const whole = take<moment>(b, all);
+    b.gather(own, static_cast<std::size_t>(statistics), shown);
+    b.each(static_cast<std::size_t>(all),
+           kernels::merge_moments{b.ranks(), views, parts, s.channels, shown, whole});
+    return whole;
+  }
+  return own;
 }
 
 }  // namespace normalization_detail
@@ -74,32 +78,27 @@ void batch_norm_factors(B& b, const norm_shape& s, const T* x, const typename B:
   const arena_frame scope(b.arena());
   moment* const moments = of::take<moment>(b, std::int64_t{s.groups} * s.channels);
   b.batch_norm_moments(s, x, moments);
-  if constexpr (DistributedBackend<B>) {
-    using real = typename B::real;
-    const int held = of::parts_held(b, parts), views = s.groups / held;
-    const moment* const all = of::merged(b, s, views, parts, moments);
-    if (parts == 1) {
-      b.batch_norm_factors(views, s.channels, all, weight, bias, epsilon, running, mean,
-                           inverse_deviation, factor, shift);
-      return;
-    }
-    // Running statistics follow all parts, and the rows here those that they belong to.
-    real* const own[] = {mean, inverse_deviation, factor, shift};
-    const std::int64_t table = std::int64_t{views} * parts * s.channels;
-    real* const of_all = of::take<real>(b, 4 * table);
-    b.batch_norm_factors(views * parts, s.channels, all, weight, bias, epsilon, running, of_all,
-                         of_all + table, of_all + 2 * table, of_all + 3 * table);
-    const int first = b.rank() * parts / b.ranks();
-    for (int i = 0; i < 4; ++i) {
-      for (int view = 0; view < views; ++view) {
-        b.copy(of_all + i * table + std::int64_t{view * parts + first} * s.channels,
-               static_cast<std::size_t>(held) * static_cast<std::size_t>(s.channels),
-               own[i] + std::int64_t{view * held} * s.channels);
-      }
-    }
-  } else {
-    b.batch_norm_factors(s.groups, s.channels, moments, weight, bias, epsilon, running, mean,
+  const int held = of::parts_held(b, parts), views = s.groups / held;
+  const moment* const all = of::merged(b, s, views, parts, moments);
+  if (parts == 1 || ranks::count(b) == 1) {
+    b.batch_norm_factors(s.groups, s.channels, all, weight, bias, epsilon, running, mean,
                          inverse_deviation, factor, shift);
+    return;
+  }
+  // Running statistics follow all parts, and the rows here those that they belong to.
+  using real = typename B::real;
+  real* const own[] = {mean, inverse_deviation, factor, shift};
+  const std::int64_t numbers = std::int64_t{views} * parts * s.channels;
+  real* const tables = of::take<real>(b, 4 * numbers);
+  b.batch_norm_factors(views * parts, s.channels, all, weight, bias, epsilon, running, tables,
+                       tables + numbers, tables + 2 * numbers, tables + 3 * numbers);
+  const int first = ranks::own(b) * parts / ranks::count(b);
+  for (int i = 0; i < 4; ++i) {
+    for (int view = 0; view < views; ++view) {
+      b.copy(tables + i * numbers + std::int64_t{view * parts + first} * s.channels,
+             static_cast<std::size_t>(held) * static_cast<std::size_t>(s.channels),
+             own[i] + std::int64_t{view * held} * s.channels);
+    }
   }
 }
 
