@@ -5,6 +5,7 @@
 #   io headers            nlohmann-json, xxhash (header-only use); JPEG, PNG, WebP optional
 #   app                   CLI11
 #   tests                 Catch2 (2.13 or 3)
+#   app on several hosts  MPI; optional
 #   device backend        Thrust: a CUDA Toolkit's, or Debian's libthrust-dev; optional
 #   CUDA backend          CUDA Toolkit, cuDNN; optional (TriptychCuda.cmake)
 #   operation benchmarks  Google Benchmark, optional
@@ -67,6 +68,7 @@ foreach(format IN ITEMS JPEG PNG WEBP)
 endforeach()
 
 if(TRIPTYCH_BUILD_APPS)
+  triptych_may_use(MPI MPI COMPONENTS CXX)
   triptych_need(CLI11 2.1 "the app" libcli11-dev https://github.com/CLIUtils/CLI11.git v2.1.2)
 endif()
 if(TRIPTYCH_BUILD_TESTS)

@@ -20,9 +20,10 @@ foreach(library IN ITEMS compiled compiled_io)
   endif()
 endforeach()
 
-# What needs Thrust or a CUDA compiler is installed as it lies: whoever includes it has them.
+# What needs Thrust, MPI or a CUDA compiler is installed as it lies: whoever includes it has them.
 file(GLOB_RECURSE triptych_cuda_headers CONFIGURE_DEPENDS ${triptych_include}/triptych/*.cuh)
-foreach(header IN LISTS triptych_thrust_headers triptych_cudnn_headers triptych_cuda_headers)
+foreach(header IN LISTS triptych_thrust_headers triptych_cudnn_headers triptych_mpi_headers
+        triptych_cuda_headers)
   file(RELATIVE_PATH folder ${triptych_include} ${header})
   get_filename_component(folder ${folder} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})

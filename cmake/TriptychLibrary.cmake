@@ -25,6 +25,7 @@ macro(triptych_take_headers list beyond)
 endmacro()
 triptych_take_headers(triptych_thrust_headers "thrust/")
 triptych_take_headers(triptych_cudnn_headers "cudnn\\.h")
+triptych_take_headers(triptych_mpi_headers "mpi\\.h")
 triptych_take_headers(triptych_io_headers "nlohmann/|xxhash\\.h|jpeglib\\.h|png\\.h")
 
 add_library(triptych INTERFACE)

@@ -23,6 +23,10 @@ set(TRIPTYCH_WITH_THRUST AUTO CACHE STRING
     "Test the device backend on the host, with Thrust's headers: AUTO, ON or OFF")
 set_property(CACHE TRIPTYCH_WITH_THRUST PROPERTY STRINGS AUTO ON OFF)
 
+set(TRIPTYCH_WITH_MPI AUTO CACHE STRING
+    "Let the app run as processes that mpirun has started: AUTO (where MPI is found), ON or OFF")
+set_property(CACHE TRIPTYCH_WITH_MPI PROPERTY STRINGS AUTO ON OFF)
+
 set(TRIPTYCH_ARCH "" CACHE STRING
     "Value of -march for our own programs: native, x86-64-v3, ...; empty for the compiler's default")
 set(TRIPTYCH_INSTRUCTION_SETS "" CACHE STRING

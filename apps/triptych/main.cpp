@@ -1,11 +1,13 @@
 // The app `triptych`: a file of commands/ for each command, and here what is common to
 // all.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
 #include <string>
+#include <thread>
 #include <variant>
 
 #include <triptych/backend/cpu/instruction_set.hpp>
@@ -14,6 +16,8 @@
 
 #include "triptych/commands/commands.hpp"
 #include "triptych/console.hpp"
+#include "triptych/devices/launcher.hpp"
+#include "triptych/devices/ranks.hpp"
 #include "triptych/failure.hpp"
 #include "triptych/options/command_line.hpp"
 
@@ -34,6 +38,14 @@ int run(const reproduce_options& options) { return reproduce(options); }
 int run(const merge_options& options) { return merge(options); }
 int run(const doctor_options& options) { return doctor(options); }
 
+/// Only training is done by several processes; the others would write the same files.
+void refuse_several() {
+  if (const auto process = launched_here()) {
+    throw error::usage(process->by + " says that this is one of " + std::to_string(process->size) +
+                       " processes, and this command is one; start it without mpirun or srun");
+  }
+}
+
 /// Runs what the command line asks for; `advice` becomes that against its need of memory.
 int run(int argc, const char* const* argv, std::string& advice) {
   fill_standard_descriptors();
@@ -44,6 +56,7 @@ int run(int argc, const char* const* argv, std::string& advice) {
   if (request) {
     if (const auto& problem = cpu::kernels().problem; !problem.empty()) throw error::usage(problem);
     const auto options = options_of(*request);
+    if (!std::holds_alternative<train_options>(options)) refuse_several();
     advice = std::visit([](const auto& o) { return less_memory(o); }, options);
     code = std::visit([](const auto& o) { return run(o); }, options);
   }
@@ -75,7 +88,15 @@ void on_terminate() {
 int failed(const std::exception& failure, const std::string& advice) {
   try {
     const error known = as_error(failure, advice);
-    say(known.what());
+    const auto process = launched_here();
+    if (process && process->rank > 0) {
+      // What is wrong on all ranks is said by rank 0, which ends the others meanwhile.
+      std::this_thread::sleep_for(std::chrono::seconds(3));
+      say("rank " + std::to_string(process->rank) + ": " + known.what());
+    } else {
+      say(known.what());
+    }
+    end_all_ranks(known.exit_code());
     return known.exit_code();
   } catch (...) {  // not even for this
     end_without_memory();

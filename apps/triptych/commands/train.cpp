@@ -21,6 +21,7 @@
 #include "triptych/console.hpp"
 #include "triptych/devices/cuda.hpp"
 #include "triptych/devices/device.hpp"
+#include "triptych/devices/ranks.hpp"
 #include "triptych/devices/train_backends.hpp"
 #include "triptych/failure.hpp"
 
@@ -78,13 +79,33 @@ train_options continued(const train_options& asked) {
 train_options settled(const train_options& asked) {
   auto options = asked.resume.empty() ? asked : continued(asked);
   if (asked.resume.empty() && !options.init.empty()) options = with_initial_encoder(options);
-  for (const auto& warning : check(options)) say("warning: " + warning);
+  const auto warnings = check(options);
+  if (own_rank(options) > 0) return options;
+  for (const auto& warning : warnings) say("warning: " + warning);
   return options;
 }
 
+/// What several processes can do. Throws error::usage.
+void expect_ranks(const train_options& o, const launched& process) {
+  std::string what;
+  if (o.ranks > 1) what = "--ranks " + std::to_string(o.ranks);
+  if (o.device == choice::device::cuda) what = "--device " + written(o, "device");
+  if (o.backend != choice::backend::eigen) what = "--backend " + written(o, "backend");
+  if (!o.dump_step.empty()) what = "--dump-step";
+  if (what.empty()) return;
+  throw error::usage(
+      process.by + " says that this is one of " + std::to_string(process.size) +
+      " processes: they are ranks on the CPU, with the backend eigen, and cannot do " + what +
+      "; leave that out, or give --launcher none for runs of their own");
+}
+
 trained run_settled(const train_options& options) {
-  const placement where = placed(options);
-  for (const auto& warning : without_effect_there(options, where)) say("warning: " + warning);
+  const auto process = launched_for(options);
+  if (process) expect_ranks(options, *process);
+  const placement where = process ? place(options, std::nullopt) : placed(options);
+  if (own_rank(options) == 0) {
+    for (const auto& warning : without_effect_there(options, where)) say("warning: " + warning);
+  }
   if (where.cuda) return train_cuda(options, where);
   return options.backend == choice::backend::eigen ? train_eigen(options, where)
                                                    : train_reference(options, where);

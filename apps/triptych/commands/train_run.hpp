@@ -92,6 +92,7 @@ class train_run {
 
   /// The part of a rank that is not rank 0 in the run of that one, until it ends.
   void follow() {
+    signals::install();  // what asks to stop asks rank 0, which the others follow to the end
     make_trainer(join(0));
     while (tell(order::end) == order::step) trainer_->advance();
   }

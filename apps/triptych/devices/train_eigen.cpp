@@ -9,12 +9,10 @@ namespace triptych::app {
 
 trained train_eigen(const train_options& options, const placement& where) {
   convolution::any::choose(options.convolution);
-  train_options each = options;
-  each.threads = threads_of_rank(options.threads, options.ranks);
   trained result;
-  on_ranks(options.ranks, [&](comm::any& ranks) {
-    cpu_rank backend(ranks, each.threads);
-    auto done = train_on(backend, each, where);
+  on_ranks(options, [&](comm::any& ranks, int threads) {
+    cpu_rank backend(ranks, threads);
+    auto done = train_on(backend, options, where);
     if (ranks.rank() == 0) result = std::move(done);
   });
   return result;

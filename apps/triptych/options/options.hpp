@@ -29,6 +29,7 @@ namespace choice {
 enum class backend { reference, eigen };
 enum class device { automatic, cpu, cuda };
 enum class dtype { f32, f64 };
+enum class launcher { automatic, none };
 enum class recipe { paper, tuned };
 enum class variant { paper, released };
 enum class schedule { cosine, constant };
@@ -100,6 +101,7 @@ struct train_options {
   std::string convolution = "fast";
   int threads = 0;  ///< of each rank; 0: all
   int ranks = 1;    ///< that share every batch, as threads of this process
+  choice::launcher launcher = choice::launcher::automatic;
   backend::cuda_precision precision = backend::cuda_precision::tf32;
   backend::cuda_convolution conv_engine = backend::cuda_convolution::automatic;
   bool resident = true;  ///< images in the device's memory

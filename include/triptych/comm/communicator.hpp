@@ -5,6 +5,7 @@
 //
 //   comm::self      one rank: nothing is said
 //   comm::threads   ranks as threads of one process
+//   comm::mpi       processes that a launcher of MPI has started
 //   comm::any       one of these, chosen when the program runs
 //
 // An operation is collective: every rank calls it, all in the same order and with the same sizes,

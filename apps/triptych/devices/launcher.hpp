@@ -1,0 +1,43 @@
+// apps/triptych/devices/launcher.hpp
+//
+// Who has started this process as one of several: mpirun and its like, or srun. The environment says
+// it, before MPI is asked; what MPI says must be the same.
+#pragma once
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include <triptych/core/error.hpp>
+
+namespace triptych::app {
+
+/// One of several processes.
+struct launched {
+  int rank = 0, size = 1;
+  std::string by;  ///< the variable that says so
+};
+
+/// This process, if it is one of several. Variables of a SLURM job that are not of a step say
+/// nothing: a script of the job is one process.
+inline std::optional<launched> launched_here() {
+  const auto number = [](const char* name) -> std::optional<int> {
+    const char* const text = std::getenv(name);
+    char* end = nullptr;
+    const long value = text == nullptr ? -1 : std::strtol(text, &end, 10);
+    if (text == nullptr || end == text || *end != '\0' || value < 0 || value > 1 << 20) return {};
+    return static_cast<int>(value);
+  };
+  struct names {
+    const char *rank, *size;
+  };
+  for (const auto& [rank, size] :
+       {names{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, names{"PMI_RANK", "PMI_SIZE"},
+        names{"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"}}) {
+    const auto own = number(rank), all = number(size);
+    if (own && all && *all > 1 && *own < *all) return launched{*own, *all, size};
+  }
+  return {};
+}
+
+}  // namespace triptych::app

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Training by several processes, as a user starts it.
+
+    runs.py APP MPIRUN      the app, built with MPI, and the mpirun of that MPI
+
+A run on two processes is that on two ranks of one process, byte by byte; it survives a signal, and
+the death of either process; what cannot be is refused in a sentence. The exit code is 1 where one of
+that is not so.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+APP, MPIRUN = sys.argv[1:3]
+RUN = (
+    "--data procedural --procedural-train 64 --procedural-test 32 --width 4 --image-size 16 --blocks 1,1,1,1"
+    " --head 16,16 --predictor-hidden 8 --queue 40 --batch 16 --log-every 1 --device cpu --quiet --threads 1"
+).split()
+# Open MPI refuses root without these, and more processes than cores without the third.
+ENVIRONMENT = dict(
+    os.environ,
+    OMPI_ALLOW_RUN_AS_ROOT="1",
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+    OMPI_MCA_rmaps_base_oversubscribe="1",
+    OMPI_MCA_hwloc_base_binding_policy="none",
+)
+SECONDS = 60  # no call takes so long, if it ends
+
+
+def processes(count, *words):
+    return [MPIRUN, "-n", str(count), APP, *words]
+
+
+def call(words):
+    return subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=SECONDS)
+
+
+def expect(condition, *what):
+    if not condition:
+        print("FAILED:", *what, sep="\n")
+        sys.exit(1)
+
+
+def checkpoint(run):
+    newest = (run / "checkpoints" / "latest").resolve()
+    return {f.name: f.read_bytes() for f in newest.iterdir() if f.suffix == ".safetensors"}
+
+
+def status(run):
+    return json.loads((run / "status.json").read_text())
+
+
+def started(run, *words):
+    """Training under mpirun that has made some steps."""
+    program = subprocess.Popen(
+        processes(2, "train", "--out", str(run), *RUN, *words),
+        env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    metrics, end = run / "metrics.jsonl", time.monotonic() + SECONDS
+    while not metrics.exists() or len(metrics.read_text().splitlines()) < 5:
+        expect(program.poll() is None and time.monotonic() < end, "no steps were made")
+        time.sleep(0.01)
+    return program
+
+
+def ranks_of(run):
+    """The processes of a run, rank 0 first."""
+    found = {}
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            variables = dict(v.split(b"=", 1) for v in (process / "environ").read_bytes().split(b"\0") if b"=" in v)
+        except (OSError, ValueError):
+            continue
+        if words[0] == os.fsencode(APP) and os.fsencode(str(run)) in words:
+            found[int(variables[b"OMPI_COMM_WORLD_RANK"])] = int(process.name)
+    return [found[rank] for rank in sorted(found)]
+
+
+def goes_on(run):
+    done = status(run)["step"]
+    result = call(processes(2, "train", "--resume", str(run), "--quiet", "--max-steps", str(done + 8)))
+    expect(result.returncode == 0, result.stdout, result.stderr)
+    expect(status(run)["step"] >= done, "the run did not go on")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    box = pathlib.Path(folder)
+
+    threads, both = box / "threads", box / "processes"
+    expect(call([APP, "train", "--out", str(threads), *RUN, "--epochs", "4", "--ranks", "2"]).returncode == 0)
+    result = call(processes(2, "train", "--out", str(both), *RUN, "--epochs", "4"))
+    expect(result.returncode == 0, result.stdout, result.stderr)
+    expect(result.stdout.count("encoder ") == 1, "more than one rank speaks", result.stdout)
+    expect(checkpoint(both) == checkpoint(threads), "processes and threads end differently")
+    result = call([APP, "train", "--resume", str(both), "--quiet", "--max-steps", "16"])
+    expect(result.returncode == 0, "one rank cannot go on", result.stderr)
+
+    run = box / "stopped"
+    program = started(run, "--epochs", "4000")
+    program.send_signal(signal.SIGTERM)
+    program.communicate(timeout=SECONDS)
+    expect(program.returncode != 0 and status(run)["state"] == "interrupted", status(run))
+    goes_on(run)
+
+    for rank in (0, 1):
+        run = box / f"killed-{rank}"
+        program = started(run, "--epochs", "4000")
+        time.sleep(0.3)
+        saved = len(list((run / "checkpoints").iterdir()))
+        found = ranks_of(run)
+        expect(len(found) == 2, "ranks that were found:", found)
+        os.kill(found[rank], signal.SIGKILL)
+        began = time.monotonic()
+        program.communicate(timeout=30)  # never a hang
+        expect(program.returncode != 0, "a killed rank is a success")
+        print(f"rank {rank} killed, all over after {time.monotonic() - began:.1f} s")
+        expect(not ranks_of(run), "processes are left")
+        expect(saved > 0)
+        goes_on(run)
+
+    for words, code, sentence in (
+        (["train", "--out", str(box / "none"), *RUN, "--ranks", "2"], 2, "cannot do --ranks 2"),
+        (["train", "--out", str(box / "none"), *RUN, "--backend", "reference"], 2, "cannot do --backend reference"),
+        (["eval", str(threads)], 2, "start it without mpirun or srun"),
+    ):
+        result = call(processes(2, *words))
+        expect(result.returncode == code, words, result.returncode, result.stderr)
+        expect(sentence in result.stderr, sentence, result.stderr)
+        expect(not (box / "none").exists(), "something was written")
+    result = call(processes(3, "train", "--out", str(box / "none"), *RUN))
+    expect(result.returncode == 2 and "divisible by the number of parts" in result.stderr, result.stderr)
+
+    alone = dict(ENVIRONMENT, OMPI_COMM_WORLD_SIZE="2", OMPI_COMM_WORLD_RANK="0")
+    words = [APP, "train", "--out", str(box / "alone"), *RUN, "--epochs", "1"]
+    for more, code in (([], 2), (["--launcher", "none"], 0)):
+        result = subprocess.run(words + more, env=alone, capture_output=True, text=True, timeout=SECONDS)
+        expect(result.returncode == code, more, result.returncode, result.stderr)
+print("processes train as they should")
