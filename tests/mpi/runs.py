@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def ranks_of(run):
 
 
 def goes_on(run):
-    done = status(run)["step"]
+    done = status(run)["step"] if (run / "status.json").exists() else 0
     result = call(processes(2, "train", "--resume", str(run), "--quiet", "--max-steps", str(done + 8)))
     expect(result.returncode == 0, result.stdout, result.stderr)
     expect(status(run)["step"] >= done, "the run did not go on")
@@ -102,8 +103,9 @@ with tempfile.TemporaryDirectory() as folder:
     expect(result.returncode == 0, result.stdout, result.stderr)
     expect(result.stdout.count("encoder ") == 1, "more than one rank speaks", result.stdout)
     expect(checkpoint(both) == checkpoint(threads), "processes and threads end differently")
-    result = call([APP, "train", "--resume", str(both), "--quiet", "--max-steps", "16"])
-    expect(result.returncode == 0, "one rank cannot go on", result.stderr)
+    result = call([APP, "train", "--resume", str(both), "--quiet", "--max-steps", "16", "--ranks", "4"])
+    expect(result.returncode == 0, "threads cannot go on", result.stderr)
+    goes_on(both)  # although the run remembers --ranks
 
     run = box / "stopped"
     program = started(run, "--epochs", "4000")
@@ -137,6 +139,14 @@ with tempfile.TemporaryDirectory() as folder:
         expect(result.returncode == code, words, result.returncode, result.stderr)
         expect(sentence in result.stderr, sentence, result.stderr)
         expect(not (box / "none").exists(), "something was written")
+    # One rank that fails alone.
+    other = [*processes(1, "train", "--out", str(box / "none"), *RUN), ":", "-n", "1", APP, "train", "--out",
+             str(box / "none"), *RUN, "--launcher", "auto"]
+    other[other.index("64", other.index(":"))] = "48"
+    result = call(other)
+    expect(result.returncode == 5 and "rank 1 has other images than rank 0" in result.stderr, result.stderr)
+    goes_on(box / "none")
+    shutil.rmtree(box / "none")
     result = call(processes(3, "train", "--out", str(box / "none"), *RUN))
     expect(result.returncode == 2 and "divisible by the number of parts" in result.stderr, result.stderr)
 

@@ -79,6 +79,7 @@ train_options continued(const train_options& asked) {
 train_options settled(const train_options& asked) {
   auto options = asked.resume.empty() ? asked : continued(asked);
   if (asked.resume.empty() && !options.init.empty()) options = with_initial_encoder(options);
+  if (launched_for(options) && !options.from.has("ranks")) options.ranks = 1;  // not as it was
   const auto warnings = check(options);
   if (own_rank(options) > 0) return options;
   for (const auto& warning : warnings) say("warning: " + warning);

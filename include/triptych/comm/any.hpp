@@ -23,7 +23,8 @@ class any {
   [[nodiscard]] int rank() const { return chosen_ ? chosen_->rank() : 0; }
   [[nodiscard]] int size() const { return chosen_ ? chosen_->size() : 1; }
   void gather(const void* from, std::size_t bytes, void* to) {
-    chosen_ ? chosen_->gather(from, bytes, to) : static_cast<void>(std::memcpy(to, from, bytes));
+    if (chosen_) return chosen_->gather(from, bytes, to);
+    std::memcpy(to, from, bytes);
   }
   void share(void* data, std::size_t bytes) {
     if (chosen_) chosen_->share(data, bytes);

@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,10 @@ class mpi {
   }
   mpi(const mpi&) = delete;
   mpi& operator=(const mpi&) = delete;
-  ~mpi() { MPI_Comm_free(&comm_); }
+  ~mpi() {
+    // That is collective, and a rank that leaves by an exception leaves alone.
+    if (std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+  }
 
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
@@ -72,7 +76,7 @@ class mpi {
   /// As MPI counts.
   static int counted(std::size_t n) {
     if (n <= INT_MAX) return static_cast<int>(n);
-    throw error::usage(std::to_string(n) + " numbers are more than MPI exchanges at once; lower "
+    throw error::usage(std::to_string(n) + " at once are more than MPI counts; lower "
                                            "`batch` or take a smaller network");
   }
 
