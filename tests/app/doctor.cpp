@@ -34,6 +34,7 @@ findings with_devices() {
   f.kernels = {{"avx2"}, "avx2"};
   f.memory = std::size_t{8} << 30;
   f.available = std::size_t{2} << 30;
+  f.mpi = "Open MPI v4.1.4";
   f.cuda = backend::cuda_state{.driver = 12040, .runtime = 13000, .cublas = 130102};
   f.cuda->architectures = "80 90a";
   f.cuda->devices = {{0, "Tesla T4", 7, 5, std::size_t{16} << 30, std::size_t{15} << 30, 40},
@@ -57,6 +58,7 @@ CPU          Processor "X", logical cores: 8
 it has       AVX2, AVX-512
 built for    AVX2; -DTRIPTYCH_ARCH=native takes all that the CPU has
 memory       8.0 GiB, 2.0 GiB available
+MPI          Open MPI v4.1.4
 CUDA         driver 12.4, runtime 13.0, cuBLAS 13.1.2, cuDNN none
              compiled for 80 90a
 cuda:0       Tesla T4, compute capability 7.5, 40 multiprocessors, 16.0 GiB, 15.0 GiB free
@@ -88,6 +90,9 @@ tiny_imagenet  -              a file is damaged
             "\nkernels      avx2, of sse2, avx2; the variable TRIPTYCH_ISA names another\n") !=
         std::string::npos);
   bare.cuda.reset();
+  bare.mpi.clear();
+  CHECK(text(bare).find("\nMPI          not in this build; -DTRIPTYCH_WITH_MPI=ON puts it in\n") !=
+        std::string::npos);
   CHECK(text(bare).find("\nCUDA         not in this build; -DTRIPTYCH_WITH_CUDA=ON puts it in\n") !=
         std::string::npos);
 }
@@ -100,6 +105,7 @@ TEST_CASE("doctor's JSON holds the same") {
   CHECK(found["cpu"]["kernels"]["built"] == std::vector<std::string>{"avx2"});
   CHECK(found["memory"]["total"] == std::int64_t{8} << 30);
   const auto& cuda = found["cuda"];
+  CHECK(found["mpi"] == "Open MPI v4.1.4");
   CHECK(cuda["driver"] == "12.4");
   CHECK(cuda["cuDNN"].is_null());
   CHECK(cuda["problem"].is_null());
@@ -116,7 +122,9 @@ TEST_CASE("doctor's JSON holds the same") {
   auto bare = with_devices();
   bare.cuda.reset();
   bare.automatic = place({}, {});
+  bare.mpi.clear();
   const auto without = nlohmann::json::parse(json(bare));
+  CHECK(without["mpi"].is_null());
   CHECK(without["cuda"].is_null());
   CHECK(without["auto"]["device"] == "cpu");
 }

@@ -23,6 +23,7 @@
 #include "triptych/commands/commands.hpp"
 #include "triptych/commands/doctor_report.hpp"
 #include "triptych/devices/cuda.hpp"
+#include "triptych/devices/ranks.hpp"
 #include "triptych/failure.hpp"
 #include "triptych/options/command_line.hpp"
 #include "triptych/options/configuration.hpp"
@@ -168,6 +169,7 @@ int doctor(const doctor_options& options) {
   f.compiler = build_compiler;
   f.flags = build_flags;
   f.eigen = eigen_version();
+  f.mpi = mpi_library();
   f.formats = image_formats();
   look_at_cpu(f);
   f.memory = memory("MemTotal");

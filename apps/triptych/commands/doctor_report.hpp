@@ -40,6 +40,7 @@ struct findings {
   std::vector<std::string> has, built_for;  ///< instruction sets of machine and program
   cpu::instruction_sets kernels;            ///< and of the kernels
   std::size_t memory = 0, available = 0;    ///< bytes; 0: likewise
+  std::string mpi;                          ///< the library; empty in a build without it
   std::optional<backend::cuda_state> cuda;  ///< nothing in a build without it
   placement automatic;                      ///< what --device auto chooses
   std::vector<data_finding> data;
@@ -124,6 +125,7 @@ inline std::string text(const findings& f) {
         {"memory", memory_text(f.memory) +
                        (f.available > 0 ? ", " + memory_text(f.available) + " available" : "")});
   }
+  all.add({"MPI", f.mpi.empty() ? "not in this build; -DTRIPTYCH_WITH_MPI=ON puts it in" : f.mpi});
   if (f.cuda) {
     add_cuda(all, *f.cuda);
   } else {
@@ -158,7 +160,8 @@ inline std::string json(const findings& f) {
       ", \"kernels\": {\"built\": " + listed_json(f.kernels.built) +
       ", \"used\": " + string(f.kernels.used) + "}" +
       "},\n \"memory\": {\"total\": " + std::to_string(f.memory) +
-      ", \"available\": " + std::to_string(f.available) + "},\n \"cuda\": ";
+      ", \"available\": " + std::to_string(f.available) +
+      "},\n \"mpi\": " + (f.mpi.empty() ? "null" : string(f.mpi)) + ",\n \"cuda\": ";
   if (f.cuda) {
     text += "{" + joined(versions(*f.cuda), [&](const auto& library) {
               return string(library.first) + ": " + known(library.second);

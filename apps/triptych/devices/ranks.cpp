@@ -96,6 +96,18 @@ int own_rank(const train_options& options) {
   return process ? process->rank : 0;
 }
 
+std::string mpi_library() {
+#if TRIPTYCH_HAS_MPI
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string all = text;  // "Open MPI v4.1.4, package: ..."
+  return all.substr(0, all.find_first_of(",\n"));
+#else
+  return {};
+#endif
+}
+
 void end_all_ranks(int code) {
 #if TRIPTYCH_HAS_MPI
   if (among_others()) MPI_Abort(MPI_COMM_WORLD, code);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
 #include <triptych/backend/cpu/convolution/any.hpp>
 #include <triptych/backend/distributed.hpp>
@@ -31,6 +32,9 @@ std::optional<launched> launched_for(const train_options& options);
 
 /// The rank of this process, before anything of it runs: 0 but where a launcher counts otherwise.
 int own_rank(const train_options& options);
+
+/// The MPI library that this build has, as it calls itself; empty where there is none.
+std::string mpi_library();
 
 /// Ends all processes of a run with this exit code, where there are others; else returns.
 void end_all_ranks(int code);
