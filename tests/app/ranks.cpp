@@ -1,4 +1,4 @@
-// Runs whose batches are shared by ranks (--ranks).
+// Runs whose batches are shared by ranks (--ranks) or worked off in parts (--micro-batches).
 #include <algorithm>
 #include <cmath>
 #include <csignal>
@@ -98,6 +98,21 @@ TEST_CASE("A step that is not finite ends all ranks with one sentence") {
   CHECK(run.status().at("state") == "failed");
 }
 
+TEST_CASE("A run in micro-batches starts at the same loss for its batch, and stays one") {
+  const tiny_run whole, divided;
+  REQUIRE(whole.train(tiny_options + words{"--method", "simclr", "--temperature", "100"}).code ==
+          0);
+  const auto parts =
+      tiny_options + words{"--method", "simclr", "--temperature", "100", "--micro-batches", "4"};
+  REQUIRE(divided.train(parts + on(2)).code == 0);
+  CHECK(losses_of(divided).front() == Approx(losses_of(whole).front()).epsilon(1e-2));
+  CHECK(losses_of(divided).front() != losses_of(whole).front());
+  const auto other = divided.train(words{"--resume", "--micro-batches", "2"});
+  INFO(other.err);
+  CHECK(other.code == 6);
+  CHECK(other.err.find("micro-batches") != std::string::npos);
+}
+
 TEST_CASE("What ranks cannot do is refused in a sentence, and nothing is written") {
   const tiny_run run;
   const auto refused = [&](const words& more, const std::string& named) {
@@ -114,4 +129,9 @@ TEST_CASE("What ranks cannot do is refused in a sentence, and nothing is written
           "cannot share 3 parts of a batch (from flag --bn-splits) equally; give --ranks 3");
   refused(on(2) + words{"--dump-step", run.beside("step").string()}, "dump it with --ranks 1");
   refused({"--ranks", "0"}, "--ranks");
+  refused(
+      on(2) + words{"--micro-batches", "3"},
+      "3 (from flag --micro-batches) do not divide the 8 images of a batch (from flag --batch)");
+  refused(words{"--micro-batches", "2", "--method", "moco", "--bn-splits", "2"},
+          "give --bn-splits 1");
 }

@@ -154,6 +154,17 @@ std::vector<std::string> check(const train_options& o) {
                        " equal parts; give a --batch divisible by them");
   }
 
+  if (o.batch / o.ranks % o.micro_batches != 0) {
+    throw error::usage("micro-batches: " + number(o.micro_batches) + from("micro-batches") +
+                       " do not divide the " + number(o.batch / o.ranks) + " images of a batch" +
+                       from("batch") + (o.ranks > 1 ? " on each rank" : "") +
+                       "; give a --batch divisible by them");
+  }
+  if (o.micro_batches > 1 && parts > 1) {
+    throw error::usage("micro-batches: " + number(o.micro_batches) + from("micro-batches") +
+                       " beside --bn-splits " + number(parts) + from("bn-splits") +
+                       ": BatchNorm takes a micro-batch as a batch; give --bn-splits 1");
+  }
   if (o.ranks > 1) {
     const std::string ranks = "ranks: " + number(o.ranks) + from("ranks");
     if (o.device == choice::device::cuda || o.backend != choice::backend::eigen) {

@@ -39,7 +39,9 @@ data::source data_source(const Options& o, const Run& run) {
 }
 
 inline nn::architecture<> layers(const train_options& o) {
-  return nn::architecture<>(nn::resnet(o.encoder), o.head);
+  nn::architecture<> all(nn::resnet(o.encoder), o.head);
+  all.micro_batches = o.micro_batches;
+  return all;
 }
 
 /// Encoder forwards that a training step costs an image; a backward counts two.

@@ -126,6 +126,7 @@ struct train_options {
 
   // the optimizer
   int epochs = 200, batch = 256;
+  int micro_batches = 1;  ///< that a batch is worked off in
   std::string optimizer = "sgd";
   double lr = 0.1;
   std::vector<train::rate_change> lr_changes;  ///< by ascending step

@@ -90,10 +90,10 @@ class swav : public learner<B, typename Policies::architecture> {
   swav(B& backend, const architecture& layers, const swav_options& options, std::uint64_t seed,
        const policy_values<Policies>& values = {})
       : base(backend, swav_options::about), options_(options),
-        online_(backend,
-                {layers.encoder, layers.projector,
-                 nn::mlp::prototypes(layers.projector.out(), options.prototypes)},
-                values.online_update) {
+        online_(
+            backend,
+            layers.with_predictor(nn::mlp::prototypes(layers.projector.out(), options.prototypes)),
+            values.online_update) {
     online_.initialize(seed);
     normalize_prototypes();
     this->keep_online(online_);

@@ -170,15 +170,10 @@ class network {
     }
     tape_.clear();
     view_parts_ = options.view_parts;
-    const auto p = run(options);
-    const auto x = divided(images, views);
-    const auto h = architecture_.encoder.forward(p, x);
-    outputs<real> out;
-    out.embedding = combined(p, h, static_cast<int>(views.size()), options.random);
-    out.projection = architecture_.projector.forward(p, out.embedding);
-    out.prediction = architecture_.predictor.forward(p, out.projection);
-    predicted_ = out.prediction.shape;
-    return out;
+    if (architecture_.micro_batches > 1 && options.mode == nn::mode::train) {
+      return forward_in_parts(images, views, options);
+    }
+    return forward(run(options), images, views, options.random);
   }
 
   /// The encoder alone, whole images, running statistics: features for evaluation.
@@ -197,19 +192,11 @@ class network {
 
   /// Adds to the gradients those of the last recorded forward run.
   void backward(const output_gradients<real>& d) requires owns_gradients {
+    if (part_rows_ > 0) return backward_in_parts(d);
     if (tape_.empty()) {
       throw error::usage("network: backward without a recorded forward; pass .record = true");
     }
-    auto p = run({.record = true, .view_parts = view_parts_});
-    p.gradients = gradients_.data();
-    auto dp = d.prediction;
-    if (dp.data == nullptr) {
-      dp = p.take(predicted_);
-      backend_->fill(dp.data, dp.size(), real(0));
-    }
-    const auto dz = sum(d.projection, architecture_.predictor.backward(p, dp));
-    const auto dcombined = sum(d.embedding, architecture_.projector.backward(p, dz));
-    architecture_.encoder.backward(p, separated(p, dcombined));
+    backward(run({.record = true, .view_parts = view_parts_}), d);
   }
 
   void zero_gradients() requires owns_gradients {
@@ -279,9 +266,118 @@ class network {
   }
 
   nn::pass<B> run(const forward_options& options) {
-    return {
-        *backend_, weights(),         statistics(), options.mode, options.record ? &tape_ : nullptr,
-        nullptr,   options.view_parts};
+    return {*backend_,
+            weights(),
+            statistics(),
+            options.mode,
+            options.record ? &tape_ : nullptr,
+            nullptr,
+            options.view_parts,
+            architecture_.micro_batches};
+  }
+
+  outputs<real> forward(const nn::pass<B>& p, tensor<const real> images, std::span<const int> views,
+                        random_stream random) {
+    const auto x = divided(images, views);
+    const auto h = architecture_.encoder.forward(p, x);
+    outputs<real> out;
+    out.embedding = combined(p, h, static_cast<int>(views.size()), random);
+    out.projection = architecture_.projector.forward(p, out.embedding);
+    out.prediction = architecture_.predictor.forward(p, out.projection);
+    predicted_ = out.prediction.shape;
+    return out;
+  }
+
+  void backward(nn::pass<B> p, const output_gradients<real>& d) requires owns_gradients {
+    p.gradients = gradients_.data();
+    auto dp = d.prediction;
+    if (dp.data == nullptr) {
+      dp = p.take(predicted_);
+      backend_->fill(dp.data, dp.size(), real(0));
+    }
+    const auto dz = sum(d.projection, architecture_.predictor.backward(p, dp));
+    const auto dcombined = sum(d.embedding, architecture_.projector.backward(p, dz));
+    architecture_.encoder.backward(p, separated(p, dcombined));
+  }
+
+  // -- micro-batches: a part of every view at a time, forward without a record first, then, once the
+  // -- loss of the whole batch is known, forward again and backward
+
+  outputs<real> forward_in_parts(tensor<const real> images, std::span<const int> views,
+                                 const forward_options& options) {
+    const std::int64_t n = images.shape.images / images.shape.groups;
+    const int parts = architecture_.micro_batches;
+    if (n % parts != 0 || options.view_parts > 1) {
+      throw error::usage("network: " + std::to_string(n) +
+                         " images of a view cannot be worked off "
+                         "in " +
+                         std::to_string(parts) + " micro-batches" +
+                         (options.view_parts > 1 ? " beside `bn-splits`" : "") +
+                         "; choose a batch divisible by `micro-batches`, and no `bn-splits`");
+    }
+    const auto count = static_cast<int>(views.size());
+    const int subsets = patches_.side() == 1 ? 1 : patches_.combinations();
+    const auto rows = [&](int width) {
+      const shape s = features(count * subsets * n, width, count);
+      return tensor<real>{s, backend_->arena().template take<real>(s.size())};
+    };
+    const auto embedding = rows(architecture_.encoder.out());
+    const auto projection = rows(architecture_.projector.out());
+    const auto prediction =
+        architecture_.predictor.empty() ? projection : rows(architecture_.predictor.out());
+    auto unrecorded = options;
+    unrecorded.record = false;
+    for (int part = 0; part < parts; ++part) {
+      const arena_frame scope(backend_->arena());
+      const auto out = forward(run(unrecorded), part_of(images, n, part), views, options.random);
+      put(out.embedding, n, part, embedding);
+      put(out.projection, n, part, projection);
+      if (!architecture_.predictor.empty()) put(out.prediction, n, part, prediction);
+    }
+    part_rows_ = options.record ? n : 0;
+    images_ = images;
+    views_.assign(views.begin(), views.end());
+    random_ = options.random;
+    return {embedding, projection, prediction};
+  }
+
+  void backward_in_parts(const output_gradients<real>& d) requires owns_gradients {
+    const std::int64_t n = std::exchange(part_rows_, 0);
+    for (int part = 0; part < architecture_.micro_batches; ++part) {
+      const arena_frame scope(backend_->arena());
+      auto p = run({.record = true});
+      p.statistics = nullptr;  // the first time has moved them
+      tape_.clear();
+      static_cast<void>(forward(p, part_of(images_, n, part), views_, random_));
+      backward(p, {.embedding = part_of(d.embedding, n, part),
+                   .projection = part_of(d.projection, n, part),
+                   .prediction = part_of(d.prediction, n, part)});
+    }
+    tape_.clear();
+  }
+
+  /// A part of every run of n rows, copied; nothing of nothing.
+  template <class T>
+  tensor<T> part_of(tensor<T> rows, std::int64_t n, int part) {
+    if (rows.data == nullptr) return {};
+    const std::int64_t each = n / architecture_.micro_batches, runs = rows.shape.images / n;
+    shape s = rows.shape;
+    s.images = runs * each;
+    real* const copy = backend_->arena().template take<real>(s.size());
+    for (std::int64_t run = 0; run < runs; ++run) {
+      const auto from = rows.images(run * n + part * each, each);
+      backend_->copy(from.data, from.size(), copy + static_cast<std::size_t>(run) * from.size());
+    }
+    return {s, copy};
+  }
+
+  /// And back, into the same places of `all`.
+  void put(tensor<const real> rows, std::int64_t n, int part, tensor<real> all) {
+    const std::int64_t each = n / architecture_.micro_batches, runs = all.shape.images / n;
+    for (std::int64_t run = 0; run < runs; ++run) {
+      const auto from = rows.images(run * each, each);
+      backend_->copy(from.data, from.size(), all.images(run * n + part * each, each).data);
+    }
   }
 
   template <class Peer>
@@ -379,6 +475,10 @@ class network {
   real* shared_statistics_ = nullptr;
 
   // Of the last forward run, for backward.
+  std::int64_t part_rows_ = 0;  ///< images of a view, where it was recorded in parts ...
+  tensor<const real> images_;   ///< ... and what it was of
+  std::vector<int> views_;
+  random_stream random_{0, stream::combine};
   nn::tape tape_;
   int view_parts_ = 1;
   shape predicted_;

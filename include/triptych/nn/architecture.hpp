@@ -30,6 +30,9 @@ struct architecture {
   Encoder encoder;
   mlp projector;
   mlp predictor;
+  /// In training a network works off a batch in so many parts, one after another: the maps of one
+  /// part alone are in memory. BatchNorm takes a part as a batch.
+  int micro_batches = 1;
 
   explicit architecture(Encoder e = Encoder(), const head_options& head = {})
       : encoder(std::move(e)),
@@ -48,12 +51,15 @@ struct architecture {
     expect("the predictor", predictor, projector.out(), "the projector");
   }
 
-  /// The same with the identity for its predictor.
-  [[nodiscard]] architecture without_predictor() const {
+  /// The same with another predictor. Throws error::usage where it does not fit the projector.
+  [[nodiscard]] architecture with_predictor(mlp other) const {
     architecture s = *this;
-    s.predictor = mlp();
+    s.predictor = std::move(other);
+    expect("the predictor", s.predictor, projector.out(), "the projector");
     return s;
   }
+  /// The same with the identity for its predictor.
+  [[nodiscard]] architecture without_predictor() const { return with_predictor(mlp()); }
 
   /// Declares all layers; returns the offset at which the predictor's weights begin.
   std::size_t declare(declaration& d) {

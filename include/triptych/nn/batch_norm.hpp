@@ -4,8 +4,9 @@
 //   y = relu(weight * (x - mean) / sqrt(variance + 1e-5) + bias + residual)
 // The statistics are those of each group (view) by itself. Running statistics follow group after
 // group with momentum 0.1 and the unbiased variance, as PyTorch's do (method.md section 1).
-// A view in s parts (MoCo's split BatchNorm) has statistics for each part; the parts together move
-// the running statistics as far as one view does, each with momentum 1 - 0.9^(1/s).
+// A view in s parts (MoCo's split BatchNorm, or micro-batches) has statistics for each part; the
+// parts together move the running statistics as far as one view does, each with momentum
+// 1 - 0.9^(1/s).
 // It takes features (numbers of type `real`) and maps (`activation`) alike: T is either.
 // Backward takes no map: the gradient of x is written over x, which nobody but this layer reads.
 // On a NormalizingBackend the convolution behind may do the last step itself (`forward_into`).
@@ -151,8 +152,8 @@ struct batch_norm {
     if (p.statistics == nullptr) return {};
     running_statistics<typename B::real> r{p.statistics + running_mean,
                                            p.statistics + running_variance};
-    if (p.view_parts > 1) {
-      r.momentum = static_cast<typename B::real>(1.0 - std::pow(0.9, 1.0 / p.view_parts));
+    if (const int parts = p.view_parts * p.micro_batches; parts > 1) {
+      r.momentum = static_cast<typename B::real>(1.0 - std::pow(0.9, 1.0 / parts));
     }
     return r;
   }

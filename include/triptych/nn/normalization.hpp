@@ -73,7 +73,7 @@ void batch_norm_factors(B& b, const norm_shape& s, const T* x, const typename B:
   if (s.rows * of::ranks_together(b, parts) < 2) {
     throw error::usage(
         "batch_norm: a group of one row has no variance; take a larger `batch`, or fewer "
-        "`bn-splits`");
+        "`bn-splits` or `micro-batches`");
   }
   const arena_frame scope(b.arena());
   moment* const moments = of::take<moment>(b, std::int64_t{s.groups} * s.channels);

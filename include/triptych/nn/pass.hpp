@@ -60,7 +60,8 @@ struct pass {
   mode running = mode::train;
   triptych::nn::tape* tape = nullptr;  ///< null: no gradient is wanted
   real* gradients = nullptr;           ///< backward only; backward adds to it
-  int view_parts = 1;  ///< BatchNorm takes a view, of all ranks, in so many equal parts
+  int view_parts = 1;     ///< BatchNorm takes a view, of all ranks, in so many equal parts
+  int micro_batches = 1;  ///< passes that together move running statistics as far as one does
 
   [[nodiscard]] bool recording() const { return tape != nullptr; }
 
