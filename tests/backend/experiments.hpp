@@ -18,6 +18,7 @@
 
 #include <triptych/concepts/backend.hpp>
 #include <triptych/kernels/codes.hpp>
+#include <triptych/kernels/nt_xent.hpp>
 #include <triptych/nn/normalization.hpp>
 
 #include "support/catch.hpp"
@@ -443,10 +444,9 @@ void rows_of_features(const Visit& visit) {
 template <class Fast, class Visit>
 void losses(const Visit& visit) {
   using within = tolerance<Fast>;
-  for (const logit_shape& s :
-       {logit_shape{1, 1, 0, false}, logit_shape{3, 17, 0, false}, logit_shape{31, 31, 0, false},
-        logit_shape{17, 257, 100, false}, logit_shape{62, 62, 31, true}, logit_shape{2, 2, 1, true},
-        logit_shape{257, 2053, 2000, false}}) {
+  for (const logit_shape& s : {logit_shape{1, 1, 0}, logit_shape{3, 17, 0}, logit_shape{31, 31, 0},
+                               logit_shape{17, 257, 100}, logit_shape{62, 257, 0, 62},
+                               logit_shape{2, 3, 0, 2}, logit_shape{257, 2053, 2000}}) {
     const numbers logits = random_numbers(s.rows * s.columns, 1, -10, 10);
     visit("softmax_cross_entropy rows=" + std::to_string(s.rows) +
               " columns=" + std::to_string(s.columns),
@@ -495,6 +495,26 @@ void codes(const Visit& visit) {
                 kernels::soft_cross_entropy_row<T>{from, wanted, columns, T(0.7), T(0.5), loss, d});
             return numbers_of(d, loss);
           });
+  }
+  for (const auto& at : {kernels::pairs{1, 2, 1}, kernels::pairs{8, 8, 0},
+                         kernels::pairs{5, 31, 10}, kernels::pairs{33, 257, 100}}) {
+    const std::int64_t rows = 2 * at.n, columns = at.columns();
+    const auto size = " (" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+    const numbers x = random_numbers(rows * columns, 5, -10, 10);
+    const numbers of_rows = random_numbers(rows, 6, 10, 20),
+                  of_all = random_numbers(columns, 7, 10, 20);
+    visit("each_row of nt_xent_row" + size, within::softmax + within::sum(columns), [&](auto& b) {
+      using T = typename std::remove_cvref_t<decltype(b)>::real;
+      device_array from(b, x), logs(b, unwritten(rows)), loss(b, unwritten(rows));
+      b.each_row(rows, columns, kernels::nt_xent_row<T>{at, from, logs, loss});
+      return numbers_of(logs, loss);
+    });
+    visit("each_row of nt_xent_gradient_row" + size, within::softmax, [&](auto& b) {
+      using T = typename std::remove_cvref_t<decltype(b)>::real;
+      device_array logits(b, x), own(b, of_rows), others(b, of_all);
+      b.each_row(rows, columns, kernels::nt_xent_gradient_row<T>{at, own, others, T(0.5), logits});
+      return numbers_of(logits);
+    });
   }
 }
 

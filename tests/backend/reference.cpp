@@ -462,17 +462,19 @@ TEMPLATE_TEST_CASE("equal logits cost the logarithm of their number", "", float,
   backend::reference<TestType> b;
   std::vector<TestType> logits(8, 1000), loss(2, junk);  // so large that exp must not see them
   SECTION("all columns take part") {
-    b.softmax_cross_entropy({2, 4, 1, false}, 2, logits.data(), loss.data());
+    b.softmax_cross_entropy({2, 4, 1}, 2, logits.data(), loss.data());
     CHECK(loss[0] == Approx(std::log(4.0)));
     CHECK(loss[1] == Approx(std::log(4.0)));
     CHECK(logits == std::vector<TestType>{0.5, -1.5, 0.5, 0.5, 0.5, 0.5, -1.5, 0.5});
   }
-  SECTION("labels wrap, and each row leaves its own column out") {
-    logits[0] = logits[5] = 9999;
-    b.softmax_cross_entropy({2, 4, 3, true}, 3, logits.data(), loss.data());
+  SECTION("labels wrap, and each row leaves the others' positives out") {
+    b.softmax_cross_entropy({2, 4, 3}, 4, logits.data(), loss.data());
+    CHECK(logits == std::vector<TestType>{1, 1, 1, -3, -3, 1, 1, 1});
+    logits = {0.25, 9999, 0.25, 0.25, 9999, 0.25, 0.25, 0.25};
+    b.softmax_cross_entropy({2, 4, 0, 2}, 3, logits.data(), loss.data());
     CHECK(loss[0] == Approx(std::log(3.0)));
     CHECK(loss[1] == Approx(std::log(3.0)));
-    const std::vector<double> expected{0, 1, 1, -2, -2, 0, 1, 1};
+    const std::vector<double> expected{-2, 0, 1, 1, 0, -2, 1, 1};
     for (std::size_t i = 0; i < 8; ++i) CHECK(logits[i] == Approx(expected[i]).margin(1e-6));
   }
 }
@@ -481,7 +483,7 @@ TEMPLATE_TEST_CASE("softmax is proportional to the exponential", "", float, doub
   backend::reference<TestType> b;
   std::vector<TestType> logits{0, static_cast<TestType>(std::log(3.0))};
   TestType loss = junk;
-  b.softmax_cross_entropy({1, 2, 0, false}, 1, logits.data(), &loss);
+  b.softmax_cross_entropy({1, 2, 0}, 1, logits.data(), &loss);
   CHECK(loss == Approx(std::log(4.0)));
   CHECK(logits[0] == Approx(-0.75));
   CHECK(logits[1] == Approx(0.75));
