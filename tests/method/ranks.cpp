@@ -155,8 +155,9 @@ TEST_CASE("MoCo's split BatchNorm and shuffled keys are the same on one rank, tw
 }
 
 TEST_CASE("the fast backend on two ranks takes the step of one, with any number of threads") {
-  // A relu or a neighbor that rounding decides would be another step; root mean squares hardly see
-  // one of them.
+  // Root mean squares, and bounds that leave room for a relu that rounding decides: one of some
+  // hundred thousands moves a gradient by about a thousandth. Seen without any: 3e-9, 3e-6, 2e-6. A
+  // gradient that is off by the number of ranks would be off by half.
   const auto distance = [](const std::vector<double>& a, const std::vector<double>& b) {
     double difference = 0, size = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -179,8 +180,8 @@ TEST_CASE("the fast backend on two ranks takes the step of one, with any number 
   const outcome one = trained(b, o, 0, batch, 1, 16);
   const auto two = on_two(1);
   CHECK(distance(two[0].losses, one.losses) < 1e-5);
-  CHECK(distance(two[0].gradients, one.gradients) < 1e-4);
-  CHECK(distance(two[0].state, one.state) < 1e-5);
+  CHECK(distance(two[0].gradients, one.gradients) < 1e-2);
+  CHECK(distance(two[0].state, one.state) < 1e-3);
   CHECK(two[1].state == two[0].state);
   CHECK(two[1].gradients == two[0].gradients);
   const auto threaded = on_two(3);
