@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <limits>
 #include <regex>
 #include <sstream>
@@ -10,6 +11,7 @@
 
 #include "support/catch.hpp"
 #include "support/tiny_run.hpp"
+#include "triptych/devices/launcher.hpp"
 
 using namespace triptych::test;
 
@@ -111,6 +113,27 @@ TEST_CASE("A run in micro-batches starts at the same loss for its batch, and sta
   INFO(other.err);
   CHECK(other.code == 6);
   CHECK(other.err.find("micro-batches") != std::string::npos);
+}
+
+TEST_CASE("A launcher is known by its variables, and a job of SLURM is none") {
+  const auto found = [](const words& variables) {
+    for (const auto& v : variables) {
+      const auto at = v.find('=');
+      ::setenv(v.substr(0, at).c_str(), v.substr(at + 1).c_str(), 1);
+    }
+    const auto process = triptych::app::launched_here();
+    for (const auto& v : variables) ::unsetenv(v.substr(0, v.find('=')).c_str());
+    return process ? std::to_string(process->rank) + " of " + std::to_string(process->size) : "";
+  };
+  CHECK(found({}).empty());
+  CHECK(found({"OMPI_COMM_WORLD_RANK=3", "OMPI_COMM_WORLD_SIZE=4"}) == "3 of 4");
+  CHECK(found({"PMI_RANK=0", "PMI_SIZE=2"}) == "0 of 2");
+  CHECK(found({"SLURM_PROCID=1", "SLURM_STEP_NUM_TASKS=8", "SLURM_NTASKS=9"}) == "1 of 8");
+  CHECK(found({"SLURM_PROCID=0", "SLURM_NTASKS=8"}).empty());  // a script of the job
+  CHECK(found({"OMPI_COMM_WORLD_RANK=0", "OMPI_COMM_WORLD_SIZE=1"}).empty());
+  for (const char* nonsense : {"4", "-1", "x", "", "1x"}) {
+    CHECK(found({std::string("PMI_RANK=") + nonsense, "PMI_SIZE=4"}).empty());
+  }
 }
 
 TEST_CASE("What ranks cannot do is refused in a sentence, and nothing is written") {
