@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -88,7 +89,7 @@ TEST_CASE("moments of parts are merged from ranks that hold several, or share on
 }
 
 TEST_CASE("the largest of ranks is the largest that is a number") {
-  const double shown[] = {1, 4, 3, NAN, 2, -1};
+  const double shown[] = {1, 4, 3, std::numeric_limits<double>::quiet_NaN(), 2, -1};
   double largest[2];
   const kernels::largest_of_ranks<double> take{3, 2, shown, largest};
   take(0);
