@@ -84,12 +84,12 @@ void on_terminate() {
   std::abort();
 }
 
-/// Says what went wrong; the exit code for it.
-int failed(const std::exception& failure, const std::string& advice) {
+/// Says what went wrong; the exit code for it. `apart`: processes of a launcher are runs of their own.
+int failed(const std::exception& failure, const std::string& advice, bool apart) {
   try {
     const error known = as_error(failure, advice);
     const auto process = launched_here();
-    if (process && process->rank > 0) {
+    if (process && process->rank > 0 && !apart) {
       // What is wrong on all ranks is said by rank 0, which ends the others meanwhile.
       std::this_thread::sleep_for(std::chrono::seconds(3));
       say("rank " + std::to_string(process->rank) + ": " + known.what());
@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
   try {
     return triptych::app::run(argc, argv, advice);
   } catch (const std::exception& failure) {
-    return triptych::app::failed(failure, advice);
+    const bool apart = triptych::app::are_apart({argv, argv + argc});
+    return triptych::app::failed(failure, advice, apart);
   }
 }

@@ -147,9 +147,10 @@ TEST_CASE("What ranks cannot do is refused in a sentence, and nothing is written
   };
   refused(on(3), "ranks: 3 (from flag --ranks) cannot share a batch of 16 (from flag --batch) "
                  "equally; give a --batch divisible by them");
-  refused(on(2) + words{"--backend", "reference"}, "not with --backend reference");
+  refused(on(2) + words{"--backend", "reference"},
+          "not with --backend reference (from flag --backend); give --ranks 1");
   refused(on(8) + words{"--method", "moco", "--bn-splits", "3", "--batch", "24"},
-          "cannot share 3 parts of a batch (from flag --bn-splits) equally; give --ranks 3");
+          "cannot share 3 parts of a batch (from flag --bn-splits) equally; take 3 ranks");
   refused(on(2) + words{"--dump-step", run.beside("step").string()}, "dump it with --ranks 1");
   refused({"--ranks", "0"}, "--ranks");
   refused(

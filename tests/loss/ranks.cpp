@@ -69,7 +69,7 @@ void check(const Loss& loss, int k_groups, int p_groups) {
     for (std::size_t i = 0; i < a.size(); ++i) worst = larger(worst, std::abs(a[i] - b[i]));
     return worst;
   };
-  for (const int ranks : {1, 2, 4, 8}) {
+  for (const int ranks : {1, 2, 4, 8, 16}) {  // down to one image a rank
     INFO(ranks << " ranks");
     std::vector<outcome> all(static_cast<std::size_t>(ranks));
     comm::on_threads(ranks, [&](comm::threads& r) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <triptych/comm/threads.hpp>
+#include <triptych/method/msf.hpp>
 #include <triptych/train/shared_state.hpp>
 #include <triptych/train/trainer.hpp>
 
@@ -75,6 +76,33 @@ TEST_CASE("a run on two ranks and three has the numbers of the run on one") {
       CHECK(s.numbers == all.front().numbers);
     }
   }
+}
+
+TEST_CASE("several neighbors of an image are logged in the order of one rank") {
+  const auto set = noise_images(20);
+  const auto logged = [&](auto& b) {
+    method::msf_options o;
+    o.queue = 16;
+    o.neighbors = 4;
+    method::msf m(
+        b, nn::architecture<>(nn::resnet({.width = 1, .blocks = {1, 1, 1, 1}}), {{6, 4}, 3}), o, 1);
+    auto plan = alone::plan();
+    plan.recipes.resize(2);
+    plan.monitor_every = 1;
+    train::trainer t(m, set, plan);
+    std::vector<double> numbers;
+    for (int step = 0; step < 7; ++step) {
+      for (const auto& value : t.advance().monitors) numbers.push_back(value.value_or(-1));
+    }
+    return numbers;
+  };
+  backend::reference<double> one;
+  const auto expected = logged(one);
+  comm::on_threads(3, [&](comm::threads& r) {
+    backend::distributed<backend::reference<double>, comm::threads> b(r);
+    const auto found = logged(b);
+    if (r.rank() == 0) CHECK(difference(found, expected) < 1e-9);
+  });
 }
 
 TEST_CASE("ranks go on from the state that rank 0 has") {

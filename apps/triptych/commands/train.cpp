@@ -75,34 +75,41 @@ train_options continued(const train_options& asked) {
   return options;
 }
 
+/// What several processes can do. Throws error::usage.
+void expect_ranks(const train_options& o, const launched& process) {
+  std::string name;
+  if (o.ranks > 1 && o.from.has("ranks")) name = "ranks";
+  if (o.device == choice::device::cuda) name = "device";
+  if (o.backend != choice::backend::eigen) name = "backend";
+  if (!o.dump_step.empty()) name = "dump-step";
+  if (name.empty()) return;
+  throw error::usage(
+      process.by + " says that this is one of " + std::to_string(process.size) +
+      " processes: they are ranks on the CPU, with the backend eigen, and cannot do --" + name +
+      " " + written(o, name) + "; " +
+      (o.from.has(name) ? "leave that out, start one process, " : "start one process ") +
+      "or give --launcher none for runs of their own");
+}
+
 /// The options as they count, warnings said.
 train_options settled(const train_options& asked) {
   auto options = asked.resume.empty() ? asked : continued(asked);
   if (asked.resume.empty() && !options.init.empty()) options = with_initial_encoder(options);
-  if (launched_for(options) && !options.from.has("ranks")) options.ranks = 1;  // not as it was
-  const auto warnings = check(options);
+  auto as_they_run = options;
+  if (const auto process = launched_for(options)) {
+    expect_ranks(options, *process);
+    options.ranks = 1;  // threads of this process, also where the run had more
+    as_they_run.ranks = process->size;
+    as_they_run.from.given["ranks"] = process->by;
+  }
+  const auto warnings = check(as_they_run);
   if (own_rank(options) > 0) return options;
   for (const auto& warning : warnings) say("warning: " + warning);
   return options;
 }
 
-/// What several processes can do. Throws error::usage.
-void expect_ranks(const train_options& o, const launched& process) {
-  std::string what;
-  if (o.ranks > 1) what = "--ranks " + std::to_string(o.ranks);
-  if (o.device == choice::device::cuda) what = "--device " + written(o, "device");
-  if (o.backend != choice::backend::eigen) what = "--backend " + written(o, "backend");
-  if (!o.dump_step.empty()) what = "--dump-step";
-  if (what.empty()) return;
-  throw error::usage(
-      process.by + " says that this is one of " + std::to_string(process.size) +
-      " processes: they are ranks on the CPU, with the backend eigen, and cannot do " + what +
-      "; leave that out, or give --launcher none for runs of their own");
-}
-
 trained run_settled(const train_options& options) {
   const auto process = launched_for(options);
-  if (process) expect_ranks(options, *process);
   const placement where = process ? place(options, std::nullopt) : placed(options);
   if (own_rank(options) == 0) {
     for (const auto& warning : without_effect_there(options, where)) say("warning: " + warning);

@@ -92,7 +92,8 @@ class train_run {
 
   /// The part of a rank that is not rank 0 in the run of that one, until it ends.
   void follow() {
-    signals::install();  // what asks to stop asks rank 0, which the others follow to the end
+    // What asks to stop asks rank 0, which the others follow to the end.
+    if (!options_.dry_run) signals::install();
     make_trainer(join(0));
     while (tell(order::end) == order::step) trainer_->advance();
   }
@@ -192,8 +193,16 @@ class train_run {
   std::int64_t join(std::int64_t step) {
     auto& backend = method_->backend();
     const auto constants = ranks::of_first(backend, data_.identity.constants);
-    std::vector<std::string> none;
-    normalize_as(constants, {}, data_, none);
+    if (ranks::own(backend) > 0) {  // rank 0's loader reads them already
+      std::vector<std::string> none;
+      normalize_as(constants, {}, data_, none);
+    }
+    const io::digest options = io::digest_of(computing_options(options_));
+    if (!(ranks::of_first(backend, options) == options)) {
+      throw error::usage("rank " + std::to_string(ranks::own(backend)) +
+                         " has other options than rank 0; give all ranks the same, also in the "
+                         "environment (mpirun -x NAME) and in files");
+    }
     const io::digest images = io::digest_of(train::to_json(data_.identity));
     if (!(ranks::of_first(backend, images) == images)) {
       throw error::data("rank " + std::to_string(ranks::own(backend)) +

@@ -4,9 +4,12 @@
 // it, before MPI is asked; what MPI says must be the same.
 #pragma once
 
+#include <cstddef>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <triptych/core/error.hpp>
 
@@ -38,6 +41,16 @@ inline std::optional<launched> launched_here() {
     if (own && all && *all > 1 && *own < *all) return launched{*own, *all, size};
   }
   return {};
+}
+
+/// Whether a command line says that the processes of a launcher are runs of their own: for what is
+/// said before options are known.
+inline bool are_apart(const std::vector<std::string_view>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--launcher=none") return true;
+    if (words[i] == "--launcher" && i + 1 < words.size() && words[i + 1] == "none") return true;
+  }
+  return false;
 }
 
 }  // namespace triptych::app

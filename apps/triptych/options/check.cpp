@@ -169,9 +169,10 @@ std::vector<std::string> check(const train_options& o) {
     const std::string ranks = "ranks: " + number(o.ranks) + from("ranks");
     if (o.device == choice::device::cuda || o.backend != choice::backend::eigen) {
       const std::string name = o.device == choice::device::cuda ? "device" : "backend";
-      throw error::usage(
-          ranks + " share a batch on the CPU, with the backend eigen, and not with --" + name +
-          " " + written(o, name) + from(name.c_str()) + "; leave one of the two out");
+      throw error::usage(ranks +
+                         " share a batch on the CPU, with the backend eigen, and not with --" +
+                         name + " " + written(o, name) + from(name.c_str()) +
+                         "; give --ranks 1, or leave --" + name + " out");
     }
     if (o.batch % o.ranks != 0) {
       throw error::usage(ranks + " cannot share a batch of " + number(o.batch) + from("batch") +
@@ -179,7 +180,8 @@ std::vector<std::string> check(const train_options& o) {
     }
     if (parts % o.ranks != 0 && o.ranks % parts != 0) {
       throw error::usage(ranks + " cannot share " + number(parts) + " parts of a batch" +
-                         from("bn-splits") + " equally; give --ranks " + number(parts));
+                         from("bn-splits") + " equally; take " + number(parts) +
+                         " ranks, or other parts");
     }
     if (!o.dump_step.empty()) {
       throw error::usage("dump-step: a step of " + ranks +

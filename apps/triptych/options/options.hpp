@@ -364,6 +364,10 @@ train_options config_from_toml(std::string_view text, const std::string& name);
 std::string config_json(const train_options& options,
                         const std::vector<std::pair<std::string, double>>& more = {});
 
+/// What must be the same on all ranks of a run, as text: all that changes what is computed, and how
+/// often a step is looked at.
+std::string computing_options(const train_options& options);
+
 /// What computes something else in `asked` than in `stored`: "lr is 0.1, not 0.2". Empty if a run
 /// with the one can be continued with the other after `done` steps: changes of the learning rate
 /// after them are no difference.

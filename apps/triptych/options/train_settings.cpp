@@ -117,7 +117,7 @@ settings<train_options> run_settings() {
        "on the CPU: share every batch among so many, each with --threads", role::habit},
       {"launcher", "Machine", one_of(&o::launcher, {"auto", "none"}),
        "auto: the processes that mpirun or srun has started are ranks; none: runs of their own",
-       role::habit},
+       role::session},
       {"precision", "Machine", one_of(&o::precision, {"f32", "tf32", "bf16"}),
        "on CUDA: what the operands of products are rounded to"},
       {"conv-engine", "Machine", one_of(&o::conv_engine, {"auto", "gemm", "cudnn"}),

@@ -114,6 +114,16 @@ std::vector<std::string> differences(const train_options& stored, const train_op
   return differences_in(train_settings(), until(stored), until(asked));
 }
 
+std::string computing_options(const train_options& o) {
+  std::string text;
+  for (const auto& s : train_settings()) {
+    if (s.use == role::result || s.name == "log-every") {
+      text += s.name + " = " + s.value.write(o) + "\n";
+    }
+  }
+  return text;
+}
+
 double base_rate(const train_options& o, std::int64_t step) {
   return train::schedule{.base = o.lr, .changes = o.lr_changes}.base_at(step);
 }

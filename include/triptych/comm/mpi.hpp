@@ -58,7 +58,12 @@ class mpi {
     expect(MPI_Allgather(from, n, MPI_BYTE, to, n, MPI_BYTE, comm_), "gather");
   }
   void share(void* data, std::size_t bytes) {
-    expect(MPI_Bcast(data, counted(bytes), MPI_BYTE, 0, comm_), "share");
+    constexpr std::size_t most = std::size_t{1} << 30;  // MPI counts in int
+    for (std::size_t begin = 0; begin < bytes; begin += most) {
+      expect(MPI_Bcast(static_cast<std::byte*>(data) + begin,
+                       counted(std::min(most, bytes - begin)), MPI_BYTE, 0, comm_),
+             "share");
+    }
   }
   void sum(float* x, std::size_t n) { sum_of(x, n, MPI_FLOAT); }
   void sum(double* x, std::size_t n) { sum_of(x, n, MPI_DOUBLE); }

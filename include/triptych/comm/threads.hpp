@@ -56,6 +56,8 @@ class threads {
   template <class Work>
   friend void on_threads(int, const Work&);
 
+  static constexpr std::size_t block = 1024;  ///< numbers that are added up at once
+
   /// What a rank shows to the others.
   struct place {
     const void* data = nullptr;
@@ -72,7 +74,9 @@ class threads {
     std::atomic<std::uint32_t> arrived{0};   ///< at the meeting that is to come
     std::atomic<std::uint32_t> meetings{0};  ///< that all have come to
     std::atomic<std::uint32_t> news{0};      ///< counts those, and ranks that have left
-    std::atomic<int> gone{-1};               ///< the first rank that has left, if one has
+    std::atomic<int> gone{-1};               ///< the first rank that has left, if one has ...
+    std::string why;                         ///< ... and what it said; written before that is set
+    std::atomic<bool> leaving{false};
 
     void tell() {
       ++news;
@@ -96,7 +100,7 @@ class threads {
       if (const int gone = shared_->gone; gone >= 0) {
         throw missed(error_kind::runtime, "rank " + std::to_string(gone) + " has left, and rank " +
                                               std::to_string(rank_) +
-                                              " cannot go on without it; see what it said");
+                                              " cannot go on without it: " + shared_->why);
       }
       await_change(shared_->news, heard);
     }
@@ -120,11 +124,13 @@ class threads {
     if (size() == 1) return;
     const auto ranks = shared_->places.size(), own = static_cast<std::size_t>(rank_);
     const auto begin = [&](std::size_t r) { return n / ranks * r + std::min(r, n % ranks); };
-    show({x, n * sizeof(T)});
     const std::size_t first = begin(own), count = begin(own + 1) - first;
-    scratch_.resize(std::max(scratch_.size(), count * sizeof(T)));  // memory that has been touched
+    // Memory that has been touched before; and nothing may fail while others read what is here.
+    scratch_.resize(std::max(scratch_.size(), count * sizeof(T)));
+    std::vector<std::array<T, block>> parts(ranks);
     T* const added = reinterpret_cast<T*>(scratch_.data());
-    add_up(first, count, added);
+    show({x, n * sizeof(T)});
+    add_up(first, count, parts, added);
     meet();
     show({added, 0});
     for (std::size_t r = 0; r < ranks; ++r) {
@@ -136,10 +142,9 @@ class threads {
 
   /// y = the sum of all ranks' numbers first ... first + n - 1.
   template <class T>
-  void add_up(std::size_t first, std::size_t n, T* y) const {
-    constexpr std::size_t block = 1024;
+  void add_up(std::size_t first, std::size_t n, std::vector<std::array<T, block>>& parts,
+              T* y) const {
     const std::size_t ranks = shared_->places.size();
-    std::vector<std::array<T, block>> parts(ranks);
     for (std::size_t begin = 0; begin < n; begin += block) {
       const std::size_t count = std::min(block, n - begin);
       for (std::size_t r = 0; r < ranks; ++r) {
@@ -169,9 +174,11 @@ void on_threads(int size, const Work& work) {
   }
   threads::group shared(size);
   std::vector<std::exception_ptr> causes(static_cast<std::size_t>(size)), effects = causes;
-  const auto leave = [&](int rank) {
-    int none = -1;
-    shared.gone.compare_exchange_strong(none, rank);
+  const auto leave = [&](int rank, const char* why) {
+    if (!shared.leaving.exchange(true)) {
+      shared.why = why;
+      shared.gone = rank;
+    }
     shared.tell();
   };
   const auto as_rank = [&](int rank) {
@@ -179,12 +186,17 @@ void on_threads(int size, const Work& work) {
     try {
       threads own(shared, rank);
       work(own);
-    } catch (const threads::missed&) {
+      leave(rank, "it had nothing left to do; let all ranks do the same");
+    } catch (const threads::missed& e) {
       effects[at] = std::current_exception();
+      leave(rank, e.what());
+    } catch (const std::exception& e) {
+      causes[at] = std::current_exception();
+      leave(rank, e.what());
     } catch (...) {
       causes[at] = std::current_exception();
+      leave(rank, "it failed");
     }
-    leave(rank);
   };
   std::vector<std::thread> others;
   int rank = 1;
@@ -195,7 +207,7 @@ void on_threads(int size, const Work& work) {
     as_rank(0);
   } catch (...) {  // that rank could not be started
     causes[static_cast<std::size_t>(rank)] = std::current_exception();
-    leave(rank);
+    leave(rank, "it could not be started");
   }
   for (auto& thread : others) thread.join();
   for (const auto& list : {causes, effects}) {

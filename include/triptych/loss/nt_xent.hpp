@@ -36,7 +36,7 @@ struct nt_xent {
     using real = typename B::real;
     const std::int64_t n = a.shape.images;
     const int d = a.shape.channels;
-    if (b.shape.images != n || b.shape.channels != d || n < 2) {
+    if (b.shape.images != n || b.shape.channels != d || n < 1 || n * ranks::count(backend) < 2) {
       throw error::usage("nt_xent: a (" + std::to_string(n) + "," + std::to_string(d) + "), b (" +
                          std::to_string(b.shape.images) + "," + std::to_string(b.shape.channels) +
                          "): shapes must match, with at least two rows");

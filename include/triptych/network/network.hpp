@@ -162,11 +162,12 @@ class network {
     const std::int64_t n = images.shape.images / images.shape.groups;
     const int ranks = ranks::count(*backend_), parts = options.view_parts;
     if (n * ranks % parts != 0 || (parts % ranks != 0 && ranks % parts != 0)) {
-      throw error::usage("network: " + std::to_string(n * ranks) +
-                         " images of a view cannot be normalized in " + std::to_string(parts) +
-                         " equal parts" +
-                         (ranks == 1 ? "" : " on " + std::to_string(ranks) + " ranks") +
-                         "; choose a batch divisible by `bn-splits`");
+      throw error::usage(
+          "network: " + std::to_string(n * ranks) + " images of a view cannot be normalized in " +
+          std::to_string(parts) + " equal parts" +
+          (ranks == 1 ? "" : " on " + std::to_string(ranks) + " ranks") +
+          (n * ranks % parts == 0 ? "; take as many ranks as `bn-splits`, or other parts"
+                                  : "; choose a batch divisible by `bn-splits`"));
     }
     tape_.clear();
     view_parts_ = options.view_parts;

@@ -55,9 +55,10 @@ class watch {
   /// What the monitors say of the step, in the order of columns_of(monitors).
   [[nodiscard]] monitor_values examine(std::span<const std::int32_t> labels,
                                        const seen_queue& queue) const {
+    const auto neighbors = neighbors_in_order(labels.size());
     monitor_values all;
     for (std::size_t m = 0; m < monitors_.size(); ++m) {
-      const auto values = monitors_[m].values({seen_[m].rows, neighbors_, labels, queue});
+      const auto values = monitors_[m].values({seen_[m].rows, neighbors, labels, queue});
       if (values.size() != monitors_[m].columns.size()) {
         throw error::usage("a monitor of " + std::to_string(monitors_[m].columns.size()) +
                            " columns gave " + std::to_string(values.size()) +
@@ -69,6 +70,21 @@ class watch {
   }
 
  private:
+  /// The neighbors of `images` images, those of rank 1 of all images before those of rank 2, and of
+  /// each the images in their order: what the processes have given is one run of all that for each.
+  [[nodiscard]] std::vector<std::int64_t> neighbors_in_order(std::size_t images) const {
+    const auto processes = static_cast<std::size_t>(ranks::count(*backend_));
+    const std::size_t own = images / processes, each = images == 0 ? 0 : neighbors_.size() / images;
+    std::vector<std::int64_t> all;
+    for (std::size_t of = 0; of < each; ++of) {
+      for (std::size_t p = 0; p < processes; ++p) {
+        const auto first = neighbors_.begin() + static_cast<std::ptrdiff_t>((p * each + of) * own);
+        all.insert(all.end(), first, first + static_cast<std::ptrdiff_t>(own));
+      }
+    }
+    return all;
+  }
+
   struct seen {
     seen_rows rows{};
     std::size_t wish =
