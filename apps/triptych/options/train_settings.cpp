@@ -174,8 +174,8 @@ settings<train_options> run_settings() {
       {"epochs", "Optimizer", whole(&o::epochs, {1, most_epochs}), "passes over the images"},
       {"batch", "Optimizer", whole(&o::batch, {2, largest_batch}), "images in a step"},
       {"micro-batches", "Optimizer", whole(&o::micro_batches, {1, largest_batch}),
-       "parts that a batch is worked off in, by less memory and a third more time; each is a batch "
-       "to BatchNorm"},
+       "parts that a batch is worked off in, by less memory and up to a third more time; each is a "
+       "batch to BatchNorm"},
       {"lr", "Optimizer", real(&o::lr, positive), "learning rate; with --resume: from there on"},
       {"lr-changes", "Optimizer", rate_changes(&o::lr_changes),
        "another --lr from step N on, counted from 0; --resume --lr X adds one"},
