@@ -23,7 +23,8 @@ set(TRIPTYCH_WITH_THRUST AUTO CACHE STRING
     "Test the device backend on the host, with Thrust's headers: AUTO, ON or OFF")
 set_property(CACHE TRIPTYCH_WITH_THRUST PROPERTY STRINGS AUTO ON OFF)
 
-set(TRIPTYCH_WITH_MPI AUTO CACHE STRING
+# Not unless asked: its libraries are a part of every start of the app, also where one process is enough.
+set(TRIPTYCH_WITH_MPI OFF CACHE STRING
     "Let the app run as processes that mpirun has started: AUTO (where MPI is found), ON or OFF")
 set_property(CACHE TRIPTYCH_WITH_MPI PROPERTY STRINGS AUTO ON OFF)
 
