@@ -1,40 +1,31 @@
 // triptych/comm/any.hpp
 //
-// A communicator that is chosen when a program runs: `any` of another one, or of nobody. So a program
+// A communicator that is chosen when a program runs: `any` of another one, by default of `self`. So a program
 // that may run on one rank or on several holds one copy of what computes.
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <memory>
 
 #include <triptych/comm/communicator.hpp>
+#include <triptych/comm/self.hpp>
 
 namespace triptych::comm {
 
 class any {
  public:
   /// One rank.
-  any() = default;
+  any() : any(alone()) {}
   /// That of `communicator`, which must outlive this.
   template <Communicator C>
   explicit any(C& communicator) : chosen_(std::make_unique<model<C>>(communicator)) {}
 
-  [[nodiscard]] int rank() const { return chosen_ ? chosen_->rank() : 0; }
-  [[nodiscard]] int size() const { return chosen_ ? chosen_->size() : 1; }
-  void gather(const void* from, std::size_t bytes, void* to) {
-    if (chosen_) return chosen_->gather(from, bytes, to);
-    std::memcpy(to, from, bytes);
-  }
-  void share(void* data, std::size_t bytes) {
-    if (chosen_) chosen_->share(data, bytes);
-  }
-  void sum(float* x, std::size_t n) {
-    if (chosen_) chosen_->sum(x, n);
-  }
-  void sum(double* x, std::size_t n) {
-    if (chosen_) chosen_->sum(x, n);
-  }
+  [[nodiscard]] int rank() const { return chosen_->rank(); }
+  [[nodiscard]] int size() const { return chosen_->size(); }
+  void gather(const void* from, std::size_t bytes, void* to) { chosen_->gather(from, bytes, to); }
+  void share(void* data, std::size_t bytes) { chosen_->share(data, bytes); }
+  void sum(float* x, std::size_t n) { chosen_->sum(x, n); }
+  void sum(double* x, std::size_t n) { chosen_->sum(x, n); }
 
  private:
   struct interface {
@@ -59,6 +50,11 @@ class any {
     void sum(double* x, std::size_t n) override { communicator->sum(x, n); }
     C* communicator;
   };
+
+  static self& alone() {
+    static self one;
+    return one;
+  }
 
   std::unique_ptr<interface> chosen_;
 };

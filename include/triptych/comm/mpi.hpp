@@ -28,8 +28,8 @@
 #include <string>
 #include <vector>
 
+#include <triptych/comm/tree_adder.hpp>
 #include <triptych/core/error.hpp>
-#include <triptych/kernels/over_ranks.hpp>
 
 namespace triptych::comm {
 
@@ -106,9 +106,9 @@ class mpi {
     expect(MPI_Alltoallv(x, counts.data(), starts.data(), type, shown, same.data(), places.data(),
                          type, comm_),
            "sum");
-    T* const mine = x + starts[own];
-    const kernels::add_ranks<T> added{0, size_, count, shown, mine};
-    for (std::size_t i = 0; i < count; ++i) added(i);
+    tree_adder<T>(counts.size())
+        .add(
+            count, [&](std::size_t r) { return shown + r * count; }, x + starts[own]);
     expect(MPI_Allgatherv(MPI_IN_PLACE, 0, type, x, counts.data(), starts.data(), type, comm_),
            "sum");
   }

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include <triptych/comm/tree_adder.hpp>
 #include <triptych/core/await_change.hpp>
 #include <triptych/core/error.hpp>
 #include <triptych/core/thread_pool.hpp>
@@ -55,8 +55,6 @@ class threads {
  private:
   template <class Work>
   friend void on_threads(int, const Work&);
-
-  static constexpr std::size_t block = 1024;  ///< numbers that are added up at once
 
   /// What a rank shows to the others.
   struct place {
@@ -127,10 +125,13 @@ class threads {
     const std::size_t first = begin(own), count = begin(own + 1) - first;
     // Memory that has been touched before; and nothing may fail while others read what is here.
     scratch_.resize(std::max(scratch_.size(), count * sizeof(T)));
-    std::vector<std::array<T, block>> parts(ranks);
+    tree_adder<T> adder(ranks);
     T* const added = reinterpret_cast<T*>(scratch_.data());
     show({x, n * sizeof(T)});
-    add_up(first, count, parts, added);
+    adder.add(
+        count,
+        [&](std::size_t r) { return static_cast<const T*>(shared_->places[r].data) + first; },
+        added);
     meet();
     show({added, 0});
     for (std::size_t r = 0; r < ranks; ++r) {
@@ -138,26 +139,6 @@ class threads {
                   x + begin(r));
     }
     meet();
-  }
-
-  /// y = the sum of all ranks' numbers first ... first + n - 1.
-  template <class T>
-  void add_up(std::size_t first, std::size_t n, std::vector<std::array<T, block>>& parts,
-              T* y) const {
-    const std::size_t ranks = shared_->places.size();
-    for (std::size_t begin = 0; begin < n; begin += block) {
-      const std::size_t count = std::min(block, n - begin);
-      for (std::size_t r = 0; r < ranks; ++r) {
-        std::copy_n(static_cast<const T*>(shared_->places[r].data) + first + begin, count,
-                    parts[r].data());
-      }
-      for (std::size_t half = 1; half < ranks; half *= 2) {
-        for (std::size_t r = 0; r + half < ranks; r += 2 * half) {
-          for (std::size_t i = 0; i < count; ++i) parts[r][i] += parts[r + half][i];
-        }
-      }
-      std::copy_n(parts[0].data(), count, y + begin);
-    }
   }
 
   group* shared_;

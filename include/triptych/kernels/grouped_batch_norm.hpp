@@ -11,7 +11,6 @@
 //   *_channel  functor(c): in the order of groups
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include <triptych/config.hpp>
