@@ -27,8 +27,8 @@
 namespace triptych::app {
 
 /// Reads what `o` asks for; generated images as `run` has them.
-template <class Options, class Run>
-train::identified_images load_images(const Options& o, const Run& run, int threads) {
+template <class Run>
+train::identified_images load_images(const image_choice& o, const Run& run, int threads) {
   thread_pool pool(threads);
   return train::load_identified(data_source(o, run), &pool);
 }

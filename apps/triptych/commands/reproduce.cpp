@@ -205,11 +205,7 @@ class reproduction {
     how.resume = true;
     how.threads = o.threads;
     how.quiet = o.quiet;
-    how.data = o.data;
-    how.data_dir = o.data_dir;
-    how.limit_per_file = o.limit_per_file;
-    how.on_bad_image = o.on_bad_image;
-    how.image_memory = o.image_memory;
+    static_cast<image_choice&>(how) = o;
     how.large = how.same_images = true;
     how.from.given["data"] = "reproduce";  // the images of this call, wherever they lie now
     return how;

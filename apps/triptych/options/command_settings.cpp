@@ -80,18 +80,13 @@ const settings<eval_options>& eval_settings() {
          "end after N epochs that are no better on held-out images, 0 = never"},
         {"data", "Images", sets_field(),
          "data set: " + join(data::data_set_names, ", ") + "; or several; default: the run's"},
-        {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
-         "pixels on a side of a view, 0 = as in training, where that is not known the data set's"},
-        {"normalize", "Images", normalize_field<o>(),
-         "mean and deviation that normalize them; auto: as in training"},
-        {"large", "Images", flag(&o::large), large_help},
         {"threads", "Output", whole(&o::threads, {0, most_threads}), "0 = all"},
         {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
         {"keep-features", "Output", toggle(&o::keep_features),
          "in eval/features, so that the next evaluation does not encode again"},
         {"json", "Output", flag(&o::json), "results as JSON"},
     };
-    add_images(all, "image-size");
+    add_encoded_images(all, "threads");
     return all;
   }();
   return table;
@@ -113,16 +108,11 @@ const settings<embed_options>& embed_settings() {
         {"split", "Images", one_of(&o::split, split_names), "which images"},
         {"data", "Images", name_among(&o::data, data::data_set_names),
          "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
-        {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
-         "pixels on a side of a view, 0 = as in training, where that is not known the data set's"},
-        {"normalize", "Images", normalize_field<o>(),
-         "mean and deviation that normalize them; auto: as in training"},
-        {"large", "Images", flag(&o::large), large_help},
         {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
         {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
         {"quiet", "Output", flag(&o::quiet), "no progress on stderr"},
     };
-    add_images(all, "image-size");
+    add_encoded_images(all, "batch");
     return all;
   }();
   return table;
@@ -192,15 +182,10 @@ const settings<report_options>& report_settings() {
          "test images in the map of embeddings, at most; 0 = no map"},
         {"data", "Images", name_among(&o::data, data::data_set_names),
          "data set: " + join(data::data_set_names, ", ") + "; default: the run's"},
-        {"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
-         "pixels on a side of a view, 0 = as in training"},
-        {"normalize", "Images", normalize_field<o>(),
-         "mean and deviation that normalize them; auto: as in training"},
-        {"large", "Images", flag(&o::large), large_help},
         {"batch", "Machine", whole(&o::batch, {1, largest_batch}), "images at a time"},
         {"threads", "Machine", whole(&o::threads, {0, most_threads}), "0 = all"},
     };
-    add_images(all, "image-size");
+    add_encoded_images(all, "batch");
     return all;
   }();
   return table;

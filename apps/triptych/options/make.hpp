@@ -26,8 +26,8 @@ struct policies : method::mncl_policies {
 };
 
 /// The images that `o` asks for; generated ones as `run` has them.
-template <class Options, class Run>
-data::source data_source(const Options& o, const Run& run) {
+template <class Run>
+data::source data_source(const image_choice& o, const Run& run) {
   return {.name = o.data,
           .dir = o.data_dir,
           .limit_per_file = o.limit_per_file,

@@ -75,7 +75,23 @@ struct normalize_choice {
   augment::normalization numbers{};  ///< where they are given
 };
 
-struct train_options {
+/// Which images, of all commands that read a data set.
+struct image_choice {
+  std::string data = "cifar10";
+  std::string data_dir;
+  std::int64_t limit_per_file = 0;  ///< 0: no limit
+  choice::bad_image on_bad_image = choice::bad_image::stop;
+  std::int64_t image_memory = 0;  ///< MiB for decoded pictures; 0: half of what is free
+};
+
+/// Those that a trained encoder encodes: its run's, unless given; see inherit_data().
+struct encoded_images : image_choice {
+  int image_size = 0;  ///< 0: the run's
+  normalize_choice normalize;
+  bool large = false;  ///< see require_usual()
+};
+
+struct train_options : image_choice {
   // the run
   std::string out;  ///< see run_directory()
   std::uint64_t seed = 0;
@@ -108,11 +124,6 @@ struct train_options {
   bool graph = true;     ///< a step on it is one graph
 
   // the images
-  std::string data = "cifar10";
-  std::string data_dir;
-  std::int64_t limit_per_file = 0;  ///< 0: no limit
-  choice::bad_image on_bad_image = choice::bad_image::stop;
-  std::int64_t image_memory = 0;  ///< MiB for decoded pictures; 0: half of what is free
   bool accept_changed_data = false;
   std::int64_t procedural_train = 5000, procedural_test = 1000;
   int image_size = 0;  ///< 0: the data set's own; see view_size()
@@ -153,7 +164,7 @@ struct train_options {
 /// Sets every switch between the paper and its authors' code as the variant has it.
 void apply_variant(train_options& options, choice::variant variant);
 
-struct eval_options {
+struct eval_options : encoded_images {
   std::string run;  ///< a run directory, one of its checkpoints, or a file of weights
   std::string out;  ///< where results go; empty: encoder_source::directory
   std::vector<choice::protocol> protocol{choice::protocol::linear, choice::protocol::logistic,
@@ -169,17 +180,7 @@ struct eval_options {
   bool resume = false;
   int threads = 0;
   bool quiet = false, json = false;
-
-  // the images: those of the run, unless given; see inherit_data()
-  std::vector<std::string> sets{"cifar10"};  ///< to be judged on, one after another
-  std::string data = "cifar10";              ///< the one at hand
-  std::string data_dir;
-  std::int64_t limit_per_file = 0;
-  choice::bad_image on_bad_image = choice::bad_image::stop;
-  std::int64_t image_memory = 0;
-  int image_size = 0;  ///< 0: the run's
-  normalize_choice normalize;
-  bool large = false;  ///< see require_usual()
+  std::vector<std::string> sets{"cifar10"};  ///< to be judged on, one after another as `data`
 
   // not for the command line
   bool trained = true, same_images = false;
@@ -188,7 +189,7 @@ struct eval_options {
   sources from{};
 };
 
-struct embed_options {
+struct embed_options : encoded_images {
   std::string run;
   choice::split split = choice::split::test;
   std::string out;
@@ -197,15 +198,6 @@ struct embed_options {
   int batch = 256;
   int threads = 0;
   bool quiet = false;
-
-  std::string data = "cifar10";
-  std::string data_dir;
-  std::int64_t limit_per_file = 0;
-  choice::bad_image on_bad_image = choice::bad_image::stop;
-  std::int64_t image_memory = 0;
-  int image_size = 0;
-  normalize_choice normalize;
-  bool large = false;  ///< see require_usual()
 
   sources from{};
 };
@@ -251,7 +243,7 @@ struct merge_options {
   sources from{};
 };
 
-struct report_options {
+struct report_options : encoded_images {
   std::vector<std::string> runs;  ///< run directories
   std::string run;                ///< of which pictures are made, for open_encoder()
   std::string out = "report.html";
@@ -262,25 +254,11 @@ struct report_options {
   bool quiet = false;
 
   // the images: those of the run, unless given; see inherit_data()
-  std::string data = "cifar10";
-  std::string data_dir;
-  std::int64_t limit_per_file = 0;
-  choice::bad_image on_bad_image = choice::bad_image::stop;
-  std::int64_t image_memory = 0;
-  int image_size = 0;
-  normalize_choice normalize;
-  bool large = false;  ///< see require_usual()
-
   sources from{};
 };
 
-struct data_options {
+struct data_options : image_choice {
   choice::data_action action = choice::data_action::list;
-  std::string data = "cifar10";
-  std::string data_dir;
-  std::int64_t limit_per_file = 0;
-  choice::bad_image on_bad_image = choice::bad_image::stop;
-  std::int64_t image_memory = 0;
   std::int64_t procedural_train = 5000, procedural_test = 1000;
   choice::split split = choice::split::train;
   std::string out;

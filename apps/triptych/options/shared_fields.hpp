@@ -15,6 +15,7 @@
 #include <triptych/io/json_text.hpp>
 
 #include "triptych/options/fields.hpp"
+#include "triptych/options/list_fields.hpp"
 #include "triptych/options/options.hpp"
 #include "triptych/options/settings.hpp"
 
@@ -27,26 +28,31 @@ inline constexpr int most_threads = 1024, most_ranks = 256, most_epochs = 1'000'
 inline constexpr const char* large_help =
     "take what the run says of views above 512 pixels and of more than 100000 generated images";
 
+/// Puts `more` before the option `before` of `table`.
+template <class Options>
+void insert(settings<Options>& table, std::string_view before, settings<Options> more) {
+  const auto at =
+      std::find_if(table.begin(), table.end(), [&](const auto& s) { return s.name == before; });
+  table.insert(at, std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
 /// Where pictures come from, and which of them: of all commands that read a data set. They come
 /// before the option `before`.
 template <class Options>
 void add_images(settings<Options>& table, std::string_view before) {
-  using o = Options;
-  settings<Options> images{
-      {"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"),
-       "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych", role::habit},
-      {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)),
-       "take the first N records of each file, or pictures of each class, 0 = all"},
-      {"on-bad-image", "Images", one_of(&o::on_bad_image, {"stop", "skip"}),
-       "what to do about pictures that cannot be decoded", role::habit},
-      {"image-memory", "Images", whole(&o::image_memory, {0, 1 << 30}),
-       "MiB for decoded pictures; those of larger sets are decoded as needed; 0 = half of what is "
-       "free",
-       role::habit},
-  };
-  const auto at =
-      std::find_if(table.begin(), table.end(), [&](const auto& s) { return s.name == before; });
-  table.insert(at, std::make_move_iterator(images.begin()), std::make_move_iterator(images.end()));
+  using o = image_choice;
+  insert<Options>(
+      table, before,
+      {{"data-dir", "Images", text(&o::data_dir, "DIR", "data/cifar-10-batches-bin"),
+        "where the data set lies; else it is looked for in $XDG_CACHE_HOME/triptych", role::habit},
+       {"limit-per-file", "Images", whole(&o::limit_per_file, at_least(0)),
+        "take the first N records of each file, or pictures of each class, 0 = all"},
+       {"on-bad-image", "Images", one_of(&o::on_bad_image, {"stop", "skip"}),
+        "what to do about pictures that cannot be decoded", role::habit},
+       {"image-memory", "Images", whole(&o::image_memory, {0, 1 << 30}),
+        "MiB for decoded pictures; those of larger sets are decoded as needed; 0 = half of what is "
+        "free",
+        role::habit}});
 }
 
 /// auto, imagenet, data (where `with_data`), or three means and three deviations of pixels scaled to
@@ -97,6 +103,21 @@ field<Options> normalize_field(bool with_data = true) {
                 return text;
               },
           .example = "imagenet"};
+}
+
+/// Images that a trained encoder encodes, and how: all but the data set. They come before the option
+/// `before`.
+template <class Options>
+void add_encoded_images(settings<Options>& table, std::string_view before) {
+  using o = encoded_images;
+  add_images(table, before);
+  insert<Options>(
+      table, before,
+      {{"image-size", "Images", whole(&o::image_size, {0, most_pixels}),
+        "pixels on a side of a view, 0 = as in training, where that is not known the data set's"},
+       {"normalize", "Images", normalize_field<o>(),
+        "mean and deviation that normalize them; auto: as in training"},
+       {"large", "Images", flag(&o::large), large_help}});
 }
 
 }  // namespace triptych::app
