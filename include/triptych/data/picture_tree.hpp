@@ -8,7 +8,7 @@
 // too, the last ones; in any case of letters. A tree without parts is all training images. A
 // directory of a part is a class; its pictures lie in it at any depth, as torchvision's ImageFolder
 // takes them, also behind links. Without directories of classes a part takes its labels from a list
-// beside its pictures or beside the part (`annotations`), or, where there are none anywhere, all of
+// beside its pictures or beside the part (annotations.hpp), or, where there are none anywhere, all of
 // them are one class. Of several test parts the first in the order above that has labels is taken.
 //
 // Classes are numbered in sorted order; the pictures of a class come in sorted order of directory,
@@ -22,16 +22,11 @@
 #include <vector>
 
 #include <triptych/config.hpp>
-#include <triptych/core/error.hpp>
+#include <triptych/data/annotations.hpp>
 #include <triptych/data/image_set.hpp>
 #include <triptych/data/read_file.hpp>
 
 namespace triptych::data {
-
-struct labeled_file {
-  fs::path path;
-  std::int32_t label = 0;  ///< -1: none
-};
 
 struct picture_tree {
   std::vector<std::string> classes;  ///< sorted; none where all pictures are one class
@@ -47,35 +42,10 @@ picture_tree find_pictures(const fs::path& root, std::int64_t limit_per_class = 
 /// `skipped`.
 std::vector<fs::path> pictures_in(const fs::path& directory, account& skipped);
 
-/// The number of a class among sorted ones; -1 where it is none of them.
-std::int32_t label_of(const std::vector<std::string>& classes, const std::string& name);
-
 /// Moves the files without a label (below 0), and those beyond the first `limit` of their class (0:
 /// none), from `files` to `skipped`.
 void keep_labeled(std::vector<labeled_file>& files, std::size_t classes, std::int64_t limit,
                   account& skipped);
-
-inline constexpr std::uintmax_t longest_list = std::uintmax_t{64} << 20;  ///< bytes
-inline constexpr std::size_t most_lines = 1'300'000;
-
-/// A line of a list that gives files their classes.
-struct annotation {
-  std::int64_t line = 0;  ///< its number, from 1
-  std::string file, label;
-};
-
-/// The lines of `path`: a file's name and its class, with tabs, commas, semicolons or blanks
-/// between fields; further fields and empty lines are ignored. error::data for a file beyond the
-/// limits above.
-std::vector<annotation> read_annotations(const fs::path& path);
-
-struct numbered_line {
-  std::int64_t number = 0;  ///< from 1
-  std::string text;
-};
-
-/// The lines of a text file, without empty ones, line ends and a byte-order mark.
-std::vector<numbered_line> read_lines(const fs::path& path);
 
 }  // namespace triptych::data
 
