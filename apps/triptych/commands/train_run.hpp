@@ -4,49 +4,39 @@
 #pragma once
 
 #include <chrono>
-#include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include <triptych/backend/cpu/instruction_set.hpp>
 #include <triptych/comm/ranks.hpp>
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
 #include <triptych/io/checkpoint.hpp>
-#include <triptych/io/hash.hpp>
 #include <triptych/io/json.hpp>
-#include <triptych/io/metrics_log.hpp>
 #include <triptych/io/run_directory.hpp>
-#include <triptych/io/train_log.hpp>
 #include <triptych/train/checkpoint.hpp>
 #include <triptych/train/encoder_export.hpp>
-#include <triptych/train/shared_state.hpp>
 #include <triptych/train/step_dump.hpp>
 #include <triptych/train/trainer.hpp>
 
-#include "triptych/build_info.hpp"
-#include "triptych/collapse_rule.hpp"
 #include "triptych/commands/images.hpp"
 #include "triptych/commands/initial_encoder.hpp"
-#include "triptych/commands/metrics_file.hpp"
 #include "triptych/commands/model_card.hpp"
+#include "triptych/commands/resumable.hpp"
+#include "triptych/commands/run_environment.hpp"
+#include "triptych/commands/run_ranks.hpp"
 #include "triptych/commands/run_target.hpp"
 #include "triptych/commands/saved_run.hpp"
-#include "triptych/commands/tensorboard.hpp"
+#include "triptych/commands/train_journal.hpp"
 #include "triptych/console.hpp"
 #include "triptych/devices/train_backends.hpp"
 #include "triptych/failure.hpp"
-#include "triptych/options/configuration.hpp"
 #include "triptych/options/make.hpp"
 #include "triptych/signals.hpp"
 
@@ -59,7 +49,8 @@ class train_run {
       : options_(std::move(options)), where_(where.line),
         data_(load_images(options_, options_, options_.threads)), images_(data_.images),
         recipe_(trainer_options(options_, traits_of(options_.method).views)),
-        method_(make_method(backend, options_, train::total_steps(recipe_, images_.train))) {
+        method_(make_method(backend, options_, train::total_steps(recipe_, images_.train))),
+        journal_(options_, method_->about().terms, train::columns_of(recipe_.monitors)) {
     if (options_.knn_every > 0 && images_.test.size() == 0) {
       throw no_test_images(images_.train, "give some, or leave --knn-every out");
     }
@@ -71,15 +62,15 @@ class train_run {
   trained rehearse() {
     take_initial_state();
     make_trainer(0);
-    join(0);
-    describe();
+    join(*method_, options_, data_, 0);
+    for (const auto& one : description()) std::cout << one << "\n";
     advance();
     trainer_->report();  // so that a device has done it
     const auto start = clock::now();
     advance();
     trainer_->report();
     const double each = seconds_since(start);
-    tell(order::end);
+    tell(method_->backend(), order::end);
     auto& arena = method_->backend().arena();
     table t({"a step", ""});
     t.add({"activations", size_text(static_cast<double>(arena.peak_bytes()))});
@@ -94,8 +85,8 @@ class train_run {
   void follow() {
     // What asks to stop asks rank 0, which the others follow to the end.
     if (!options_.dry_run) signals::install();
-    make_trainer(join(0));
-    while (tell(order::end) == order::step) trainer_->advance();
+    make_trainer(join(*method_, options_, data_, 0));
+    while (tell(method_->backend(), order::end) == order::step) trainer_->advance();
   }
 
   /// The run.
@@ -106,36 +97,34 @@ class train_run {
       resume();
     }
     directory_->write_data(data_json(data_));
-    directory_->write_environment(environment());
+    directory_->write_environment(environment(where_, ranks::count(method_->backend())));
     signals::install();  // before the status says that the run goes on
     if (options_.stop_after > 0) signals::stop_after(60 * options_.stop_after);
     directory_->write_status(io::run_state::running, trainer_->step());
-    progress bar(options_.quiet, [this](std::string_view line) { log_->line(line); });
-    bar_ = &bar;
     try {
       if (resumed_from_) {
-        bar.note("resuming " + directory_->root().string() + " after step " +
-                 std::to_string(trainer_->step()) + " on " + where_);
-        for (const auto& one : notices_) bar.note(one);
+        journal_.note("resuming " + directory_->root().string() + " after step " +
+                      std::to_string(trainer_->step()) + " on " + where_);
+        for (const auto& one : notices_) journal_.note(one);
         if (const double rate = base_rate(options_, trainer_->step()); rate != saved_rate_) {
-          bar.note("the learning rate's base is " + io::number_text(rate) + " from here on, not " +
-                   io::number_text(saved_rate_));
+          journal_.note("the learning rate's base is " + io::number_text(rate) +
+                        " from here on, not " + io::number_text(saved_rate_));
         }
         export_encoder();  // the one that is there may be of another step
       } else {
-        describe();
-        for (const auto& one : notices_) bar.note(one);
+        for (const auto& one : description()) journal_.note(one);
+        for (const auto& one : notices_) journal_.note(one);
         save();
       }
       const trained done = loop();
-      tell(order::end);
+      tell(method_->backend(), order::end);
       return done;
     } catch (const std::exception& e) {
-      bar.clear();
+      journal_.clear();
       try {
         const error known = as_error(e);
         directory_->write_status(io::run_state::failed, trainer_->step(), known.what());
-        log_->line(known.what());
+        journal_.log(known.what());
       } catch (const std::exception&) {  // a full disk: the reason itself matters more
       }
       throw;
@@ -150,67 +139,15 @@ class train_run {
     return std::chrono::duration<double>(clock::now() - start).count();
   }
 
-  /// The loss terms of the method, by their names in a report.
-  [[nodiscard]] std::vector<std::pair<std::string, double>>
-  terms(const method::step_report& report = {}) const {
-    std::vector<std::pair<std::string, double>> list;
-    const auto& names = method_->about().terms;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      if (!names[i].empty()) list.emplace_back(names[i], report.terms[i]);
-    }
-    return list;
-  }
-
-  [[nodiscard]] std::vector<std::string> columns() const {
-    std::vector<std::string> list{"epoch", "wall_s", "loss"};
-    for (const auto& [name, value] : terms()) list.push_back("loss_" + name);
-    list.insert(list.end(), {"lr", "grad_norm"});
-    for (auto& name : train::columns_of(recipe_.monitors)) list.push_back(std::move(name));
-    list.emplace_back("knn_top1");
-    return list;
+  /// A step, on all ranks.
+  train::step_record advance(const method::trace<typename B::real>& watch = {}) {
+    tell(method_->backend(), order::step);
+    return trainer_->advance(watch);
   }
 
   [[nodiscard]] std::int64_t last_step() const {
     const std::int64_t all = trainer_->steps();
     return options_.max_steps > 0 ? std::min(options_.max_steps, all) : all;
-  }
-
-  // -- ranks --
-
-  /// What rank 0 says before it makes a step, and at the end.
-  enum class order : int { end, step };
-
-  /// The order of rank 0, for all.
-  order tell(order mine) { return ranks::of_first(method_->backend(), mine); }
-
-  /// A step, on all ranks.
-  train::step_record advance(const method::trace<typename B::real>& watch = {}) {
-    tell(order::step);
-    return trainer_->advance(watch);
-  }
-
-  /// All ranks come to the state of rank 0, whose step is returned, and take its images as it does.
-  std::int64_t join(std::int64_t step) {
-    auto& backend = method_->backend();
-    const auto constants = ranks::of_first(backend, data_.identity.constants);
-    if (ranks::own(backend) > 0) {  // rank 0's loader reads them already
-      std::vector<std::string> none;
-      normalize_as(constants, {}, data_, none);
-    }
-    const io::digest options = io::digest_of(computing_options(options_));
-    if (!(ranks::of_first(backend, options) == options)) {
-      throw error::usage("rank " + std::to_string(ranks::own(backend)) +
-                         " has other options than rank 0; give all ranks the same, also in the "
-                         "environment (mpirun -x NAME) and in files");
-    }
-    const io::digest images = io::digest_of(train::to_json(data_.identity));
-    if (!(ranks::of_first(backend, images) == images)) {
-      throw error::data("rank " + std::to_string(ranks::own(backend)) +
-                        " has other images than rank 0; give all ranks the same --data-dir");
-    }
-    step = ranks::of_first(backend, step);
-    train::share_state(*method_);
-    return step;
   }
 
   /// What stands before the first step: the encoder of --init, and what normalizes the images.
@@ -240,8 +177,8 @@ class train_run {
     directory_.emplace(run_directory(options_), entry(options_));
     directory_->claim(io::run_directory::files());
     directory_->write_config(config_toml(options_));
-    open_logs(std::nullopt);
-    join(0);
+    journal_.open(*directory_, std::nullopt);
+    join(*method_, options_, data_, 0);
   }
 
   /// The run that is there, after the checkpoint that --resume means, from its beginning where it
@@ -254,16 +191,17 @@ class train_run {
                                               : std::filesystem::path(options_.resume);
     if (resumed_from_) {
       const auto saved = io::load_checkpoint(*resumed_from_);
-      refuse_other_configuration(saved);
+      refuse_other_configuration(saved, options_);
+      saved_rate_ = base_rate(config_of(saved), saved.note.step);
       if (continues_ && options_.resume != "auto") refuse_foreign(saved, directory_->root());
-      refuse_other_images(saved);
-      refuse_step_beyond_the_end(saved);
+      go_on_with_images(saved, options_, data_, notices_);
+      refuse_step_beyond(saved, train::total_steps(recipe_, images_.train));
       make_trainer(saved.note.step);
       train::restore(saved, *method_, trainer_->queue_labels());
       if (const auto from = saved.note.extra.find(initial_key); from != saved.note.extra.end()) {
         initial_ = from->second;
       }
-      own_files();
+      own_files(*directory_);
       if (continues_) {
         io::mark_latest(directory_->checkpoints(),
                         directory_->checkpoints() / io::checkpoint_name(saved.note.step));
@@ -273,73 +211,11 @@ class train_run {
     } else {
       take_initial_state();
       make_trainer(0);
-      own_files();
+      own_files(*directory_);
     }
     directory_->write_config(config_toml(options_));
-    open_logs(continues_ ? std::optional(trainer_->step()) : std::nullopt);
-    join(trainer_->step());
-  }
-
-  /// Nothing is written before that is known to be ours; a run without lists gets them now.
-  void own_files() const {
-    const auto files = io::run_directory::files();
-    if (directory_->listed()) return directory_->claim(files);
-    const auto path = directory_->root() / "config.toml";
-    const auto text = io::read_file(path);
-    const auto stored = config_from_toml(text.text(), path.string());
-    directory_->adopt(files, [&](const io::checkpoint_note& note) {
-      return differences(config_from_toml(note.config, "MANIFEST.json"), stored, note.step).empty();
-    });
-  }
-
-  /// Tensors of the right shapes do not yet make a checkpoint one of this run.
-  void refuse_other_configuration(const io::loaded_checkpoint& saved) {
-    std::string list;
-    const auto stored = config_of(saved);
-    saved_rate_ = base_rate(stored, saved.note.step);
-    for (const auto& one : differences(stored, options_, saved.note.step)) {
-      list += (list.empty() ? "" : ", ") + one;
-    }
-    if (!list.empty()) {
-      throw error::checkpoint("the checkpoint " + saved.path.string() +
-                              " was trained otherwise: its " + list +
-                              "; resume one of this run, or start anew in another --out");
-    }
-  }
-
-  /// Training goes on with the images that it began with, normalized as they were.
-  void refuse_other_images(const io::loaded_checkpoint& saved) {
-    const auto before = identity_of(saved);
-    const auto changes =
-        before ? train::differences(*before, data_.identity) : std::vector<std::string>{};
-    normalize_as(before ? std::optional(before->constants) : std::nullopt, {}, data_, notices_);
-    if (changes.empty()) return;
-    if (!options_.accept_changed_data) {
-      throw other_images("the run in " + saved.path.parent_path().parent_path().string(), changes,
-                         "give those, or go on with these by --accept-changed-data");
-    }
-    notices_.push_back("the images from here on: " + in_words(changes));
-  }
-
-  void refuse_step_beyond_the_end(const io::loaded_checkpoint& saved) const {
-    const std::int64_t steps = train::total_steps(recipe_, images_.train);
-    if (saved.note.step > steps) {
-      throw error::checkpoint("the checkpoint " + saved.path.string() + " is of step " +
-                              std::to_string(saved.note.step) + " in a run of " +
-                              std::to_string(steps) +
-                              "; resume another one of this run, or start anew in another --out");
-    }
-  }
-
-  void open_logs(std::optional<std::int64_t> resume_step) {
-    log_.emplace(directory_->root() / "train.log", nullptr);
-    metrics_.emplace(directory_->root(), columns(), resume_step);
-    each_record(directory_->root(), [&](const io::json_fields& fields, const nlohmann::json&) {
-      before_ = record_of(fields).seconds.value_or(before_);
-    });
-    if (options_.tensorboard) {
-      events_.emplace(directory_->events(), config_toml(options_), directory_->root());
-    }
+    journal_.open(*directory_, continues_ ? std::optional(trainer_->step()) : std::nullopt);
+    join(*method_, options_, data_, trainer_->step());
   }
 
   trained loop() {
@@ -355,9 +231,9 @@ class train_run {
       if (judge || r.step == last) r.report = trainer_->report();
       if (judge) knn = neighbors();
       if (!r.monitors.empty() || judge || r.step == last) {
-        record(r, knn, before_ + seconds_since(start));
+        journal_.record(r, knn, journal_.seconds_before() + seconds_since(start));
       }
-      if (bar_->due() || judge) show(r, knn, last, first, seconds_since(start));
+      if (journal_.due() || judge) journal_.show(r, knn, first, last, seconds_since(start));
 
       const bool stop = signals::stop_requested() != 0;
       const bool asked = signals::take_checkpoint_request();
@@ -367,8 +243,8 @@ class train_run {
     }
     directory_->write_status(io::run_state::done, trainer_->step(), early_end());
     const double wall = seconds_since(start);
-    bar_->note("trained " + std::to_string(trainer_->step() - first) + " steps in " +
-               duration_text(wall));
+    journal_.note("trained " + std::to_string(trainer_->step() - first) + " steps in " +
+                  duration_text(wall));
     return ended(0, wall);
   }
 
@@ -397,14 +273,13 @@ class train_run {
               config_json(as_it_was, {{"step", static_cast<double>(r.step - 1)},
                                       {"steps", static_cast<double>(trainer_->steps())},
                                       {"image-size", static_cast<double>(view_size(options_))}}));
-    bar_->note("wrote step " + std::to_string(r.step) + " to " + options_.dump_step);
+    journal_.note("wrote step " + std::to_string(r.step) + " to " + options_.dump_step);
     return r;
   }
 
   void save() {
     directory_->check_held();
-    metrics_->sync();
-    if (events_) events_->sync();
+    journal_.sync();
     save_checkpoint();
     export_encoder();
     directory_->write_status(io::run_state::running, trainer_->step());
@@ -452,69 +327,17 @@ class train_run {
     return eval::knn(train, test, {}, pool).percent().top1;
   }
 
-  void record(const train::step_record& r, std::optional<double> knn, double wall) {
-    std::vector<io::metric> row{{"epoch", r.epoch}, {"wall_s", wall}, {"loss", r.report.loss}};
-    for (const auto& [name, value] : terms(r.report)) row.emplace_back("loss_" + name, value);
-    row.emplace_back("lr", r.learning_rate);
-    row.emplace_back("grad_norm", r.report.gradient_norm);
-    const auto names = train::columns_of(recipe_.monitors);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const auto value = r.monitors.empty() ? std::nullopt : r.monitors[i];
-      row.emplace_back(names[i], value);
-      if (names[i] == "feature_std" && value) watch_for_collapse(r.step, *value);
-    }
-    row.emplace_back("knn_top1", knn);
-    metrics_->append(r.step, row);
-    if (events_) events_->append(r.step, wall, row);
-  }
-
-  /// Says when the directions of the projections lose their spread, and when they regain it.
-  void watch_for_collapse(std::int64_t step, double spread) {
-    const double health = spread * std::sqrt(static_cast<double>(options_.head.projector.back()));
-    const bool before = spread_.collapsed(), now = spread_.add(health);
-    if (now && !before) {
-      bar_->note("warning: step " + std::to_string(step) +
-                 ": the projections are collapsing: images point more and more the same way "
-                 "(their spread is " +
-                 fixed(health, 3) + " of the healthy one and has been " +
-                 fixed(spread_.widest(), 3) + "); lower --lr or check the configuration");
-    } else if (before && !now) {
-      bar_->note("step " + std::to_string(step) + ": the projections have spread again");
-    }
-  }
-
-  void show(const train::step_record& r, std::optional<double> knn, std::int64_t last,
-            std::int64_t first, double wall) {
-    const double each = wall / static_cast<double>(r.step - first);
-    std::string line = "epoch " + std::to_string(r.epoch + 1) + "/" +
-                       std::to_string(options_.epochs) + "  step " + std::to_string(r.step) + "/" +
-                       std::to_string(last) + "  loss " + fixed(r.report.loss, 4);
-    for (const auto& [name, value] : terms(r.report)) line += "  " + name + " " + fixed(value, 4);
-    line += "  " + fixed(options_.batch / each, 1) + " images/s  " +
-            duration_text(each * static_cast<double>(last - r.step)) + " left";
-    if (knn) {
-      bar_->note(line + "  kNN " + fixed(*knn, 2) + " %");
-    } else {
-      bar_->update(line);
-    }
-  }
-
   int interrupted() {
     directory_->write_status(io::run_state::interrupted, trainer_->step(), signals::stopped_by());
-    bar_->note("stopped by " + signals::stopped_by() + " after step " +
-               std::to_string(trainer_->step()));
+    journal_.note("stopped by " + signals::stopped_by() + " after step " +
+                  std::to_string(trainer_->step()));
     return 128 + signals::stop_requested();
   }
 
   /// What is about to be trained: sizes, and the loss that unrelated embeddings would have.
-  void describe() {
-    const auto line = [this](const std::string& text) {
-      if (bar_ != nullptr) {
-        bar_->note(text);
-      } else {
-        std::cout << text << "\n";
-      }
-    };
+  [[nodiscard]] std::vector<std::string> description() const {
+    std::vector<std::string> lines;
+    const auto line = [&lines](std::string text) { lines.push_back(std::move(text)); };
     const int size = view_size(options_);
     line("device   " + where_);
     if (const int ranks = ranks::count(method_->backend()); ranks > 1) {
@@ -539,21 +362,7 @@ class train_run {
          std::to_string(options_.batch));
     line("loss     starts near " + fixed(method_->expected_initial_loss(options_.batch), 3) +
          " (unrelated embeddings)");
-  }
-
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() {
-    std::error_code removed;  // while the shell was in it: then no path leads there
-    const auto directory = std::filesystem::current_path(removed);
-    return {{"triptych", io::library_version()},
-            {"build", std::string(this_configuration.name)},
-            {"commit", build_commit},
-            {"compiler", build_compiler},
-            {"flags", build_flags},
-            {"kernels", cpu::kernels().used},
-            {"device", where_},
-            {"ranks", std::to_string(ranks::count(method_->backend()))},
-            {"hardware_threads", std::to_string(std::thread::hardware_concurrency())},
-            {"directory", directory.string()}};
+    return lines;
   }
 
   train_options options_;
@@ -562,19 +371,14 @@ class train_run {
   const data::split& images_;  ///< of them
   train::trainer_options recipe_;
   std::unique_ptr<method::learner<B>> method_;
-  collapse_rule spread_;  ///< that this process has seen
+  train_journal journal_;
   std::optional<io::run_directory> directory_;
   std::optional<trainer_type> trainer_;
-  std::optional<io::metrics_log> metrics_;
-  std::optional<tensorboard> events_;
-  std::optional<io::train_log> log_;
   std::optional<std::filesystem::path> resumed_from_;
   bool continues_ = false;            ///< the run that is there
   std::string initial_;               ///< file and checksum of --init; empty without it
   std::vector<std::string> notices_;  ///< about resuming, or about --init
   double saved_rate_ = 0;             ///< base of the learning rate, as the checkpoint has it
-  progress* bar_ = nullptr;
-  double before_ = 0;  // seconds of training before this call
 };
 
 /// Instantiated once per backend, in devices/.
