@@ -8,10 +8,8 @@ set(expected "${CMAKE_MATCH_1}")
 if(text MATCHES "\n// compiler: ([^\n]+)\n" AND NOT ID STREQUAL CMAKE_MATCH_1)
   return()  # another compiler has no such thing to refuse
 endif()
-set(ways "")
-if(text MATCHES "\n// flags: ([^\n]+)\n")
-  set(ways "${CMAKE_MATCH_1}")
-endif()
+string(REGEX MATCHALL "\n// flags: [^\n]+" ways "${text}") # each with others between " | "
+list(TRANSFORM ways REPLACE "^\n// flags: " "")
 string(REPLACE " | " ";" ways "${ways}")
 if(ways STREQUAL "")
   set(ways " ")
