@@ -20,6 +20,12 @@ TEST_CASE("no control character that a terminal could obey gets through") {
   CHECK(printable("").empty());
 }
 
+TEST_CASE("nothing turns the direction of a line or breaks it") {
+  CHECK(printable("a\xE2\x80\xAE.b\xE2\x81\xA9") == R"(a\u202e.b\u2069)");
+  CHECK(printable("\xD8\x9C\xE2\x80\x8F\xE2\x80\xA8") == R"(\u061c\u200f\u2028)");
+  CHECK(printable("\xE2\x80\x93 \xE2\x82\xAC") == "\xE2\x80\x93 \xE2\x82\xAC");  // neighbors
+}
+
 TEST_CASE("a text in quotes is short") {
   CHECK(in_quotes("a\nb") == R"('a\nb')");
   CHECK(in_quotes(std::string(200, 'x')) == "'" + std::string(200, 'x') + "'");

@@ -18,8 +18,9 @@ bool is_utf8(std::string_view text) noexcept;
 
 namespace detail {
 
-/// The UTF-8 sequence `character`, escaped as in JSON if it is a control character (C0, DEL or C1:
-/// a terminal may obey any of them).
+/// The UTF-8 sequence `character`, escaped as in JSON if it is a control character (C0, DEL or C1: a
+/// terminal may obey any of them), breaks a line, or turns the direction of text (so that a name
+/// shows as another).
 std::string without_control(std::string_view character);
 
 }  // namespace detail

@@ -41,13 +41,35 @@ namespace detail {
 
 inline constexpr std::string_view hex_digits = "0123456789abcdef";
 
+/// The number of the character that a valid UTF-8 sequence of up to 3 bytes stands for.
+inline unsigned number_of(std::string_view character) {
+  const auto bits = [&](std::size_t i) { return static_cast<unsigned char>(character[i]) & 0x3FU; };
+  switch (character.size()) {
+  case 1:
+    return static_cast<unsigned char>(character[0]);
+  case 2:
+    return (bits(0) & 0x1FU) << 6 | bits(1);
+  case 3:
+    return (bits(0) & 0x0FU) << 12 | bits(1) << 6 | bits(2);
+  default:
+    return 0xFFFF;  // none of those that are asked for
+  }
+}
+
 TRIPTYCH_INLINE std::string without_control(std::string_view character) {
-  const auto last = static_cast<unsigned char>(character.back());  // the number, also of C1
-  const bool control = character.size() == 1 ? last < 0x20 || last == 0x7F
-                                             : character.front() == '\xC2' && last < 0xA0;
-  if (!control) return std::string(character);
-  if (last == '\n') return "\\n";
-  return {'\\', 'u', '0', '0', hex_digits[last >> 4], hex_digits[last & 15]};
+  const unsigned c = number_of(character);
+  const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
+  const bool breaks = c == 0x2028 || c == 0x2029;
+  const bool turns = c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+                     (c >= 0x2066 && c <= 0x2069);
+  if (!control && !breaks && !turns) return std::string(character);
+  if (c == '\n') return "\\n";
+  return {'\\',
+          'u',
+          hex_digits[c >> 12],
+          hex_digits[c >> 8 & 15],
+          hex_digits[c >> 4 & 15],
+          hex_digits[c & 15]};
 }
 
 }  // namespace detail
