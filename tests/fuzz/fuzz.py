@@ -3,7 +3,7 @@
 
     fuzz.py BUILD [--seconds 20 | --hours N | --runs N] [--jobs 2] [--seed N] [--out DIR] [--only TARGET,...]
 
-BUILD is a folder built with the preset `asan`. Each target begins with its seeds, the past finds in
+BUILD is a folder built with the preset `asan` or `fuzz`. Each target begins with its seeds, the past finds in
 regressions/, and what an earlier call has left in DIR/corpus (default: BUILD/fuzz). An input may take
 10 seconds and 2 GiB. --hours is for all targets together. Finds lie in DIR/finds/<target>; `fuzz_TARGET FILE` repeats one. The exit code is 1
 where there is a find.
@@ -30,7 +30,9 @@ def fuzz(program, target, options, seeds):
              "-print_final_stats=1", "-close_fd_mask=1", f"-max_len={LONGEST.get(target, 4096)}", f"-artifact_prefix={finds}/", corpus,
              *(d for d in (seeds / target, HERE / "regressions" / target) if d.is_dir())]
     begun = time.monotonic()
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, errors="replace")
+    # Where memory was allocated takes longer to note than many an input; who repeats a find sees it.
+    sanitizer = {"ASAN_OPTIONS": "malloc_context_size=2", **os.environ}
+    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, errors="replace", env=sanitizer)
     number = lambda pattern: int((re.findall(pattern, done.stderr) or [0])[-1])
     executed = number(r"stat::number_of_executed_units:\s*(\d+)") or number(r"#(\d+)\s")
     row = (target, executed, executed / (time.monotonic() - begun), number(r"cov: (\d+)"),
