@@ -79,3 +79,17 @@ TEST_CASE("A method that does not say which network learns is told so before any
   CHECK(step.says("call keep_online(network) in the method's constructor"));
   CHECK(thrown_by([&] { static_cast<void>(m.encoder()); }).says("keep_online"));
 }
+
+TEST_CASE("A method that keeps a second queue is told how to keep it") {
+  struct two_queues : forgetful {
+    explicit two_queues(oracle& b) : forgetful(b), first(b, 4, 2), second(b, 4, 2) {
+      keep(first);
+      keep(second);
+    }
+    memory::queue<oracle> first, second;
+  };
+  oracle b;
+  const auto refused = thrown_by([&] { two_queues method(b); });
+  CHECK(refused.kind == error_kind::usage);
+  CHECK(refused.says("one queue is kept already; keep the rows of another as an array"));
+}

@@ -125,12 +125,18 @@ class learner {
     }
   }
 
+  /// At most one: its position and labels go with it.
   void keep(memory::queue<B>& queue) {
+    if (kept_queue_ != nullptr) {
+      throw error::usage(std::string(about_.name) +
+                         ": one queue is kept already; keep the rows of another as an array, by "
+                         "keep(name, shape, data)");
+    }
     kept_queue_ = &queue;
     keep("queue", {queue.size(), queue.features()}, queue.data(), arena_role::memory);
   }
 
-  /// An array of the method's own, such as a centre: row-major, in the backend's memory as long as
+  /// An array of the method's own, such as a center: row-major, in the backend's memory as long as
   /// the method lives. A step changes it only by the backend's `commit`, `commit_each` or
   /// `interpolate`, so that a step that is not finite leaves it as it was.
   void keep(const std::string& name, std::vector<std::int64_t> shape, real* data,

@@ -67,7 +67,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& directory, Me
   for (const auto& [name, list] : tensors) files.push_back({name, sources(list)});
   const auto& labels = trainer.queue_labels();
   for (auto& file : files) {
-    if (file.name != "queue") continue;
+    if (file.name != "queue" || method.kept_queue() == nullptr) continue;
     file.tensors.push_back(
         io::tensor_of<std::int32_t>("labels", {static_cast<std::int64_t>(labels.size())}, labels));
   }
@@ -99,7 +99,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
            io::tensor_shape(p.shape.begin(), p.shape.end())});
     }
   }
-  if (expected.contains("queue")) {
+  if (method.kept_queue() != nullptr) {
     expected["queue"].push_back(
         {"labels", io::dtype_of<std::int32_t>(), {static_cast<std::int64_t>(queue_labels.size())}});
   }
@@ -139,7 +139,7 @@ void restore(const io::loaded_checkpoint& checkpoint, Method& method,
     upload(method.backend(), arena,
            [&](const std::string& name) { return file.template values<real>(name); });
   }
-  if (expected.contains("queue")) {
+  if (method.kept_queue() != nullptr) {
     checkpoint.file("queue").copy_to("labels", std::span(queue_labels));
   }
 }
