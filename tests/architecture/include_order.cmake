@@ -74,9 +74,9 @@ endforeach()
 
 # The library names a setting in backquotes; how a program calls it is the program's affair.
 foreach(header IN LISTS headers)
-  file(STRINGS ${include}/${header} lines REGEX "\"[^\"]*--[a-z][a-z]")
+  file(STRINGS ${include}/${header} lines REGEX "\"[^\"]*--[a-z][a-z]|//.*[ `(]--[a-z][a-z]")
   foreach(line IN LISTS lines)
-    if(NOT line MATCHES "^ *//")
+    if(NOT line MATCHES "-->|mpirun") # an arrow with a word; another program's
       complain("${header} names a flag of the app: ${line}; write `batch` for --batch")
     endif()
   endforeach()

@@ -46,12 +46,12 @@ inline std::vector<float> named_values(const std::string& name,
   named_numbers u(name);
   std::vector<float> values(size);
   for (auto& v : values) {
-    const double x = u.next(), centred = 2 * x - 1;
-    v = static_cast<float>(image                            ? 2 * centred
-                           : convolution                    ? centred * std::sqrt(6 / fan)
+    const double x = u.next(), centered = 2 * x - 1;
+    v = static_cast<float>(image                            ? 2 * centered
+                           : convolution                    ? centered * std::sqrt(6 / fan)
                            : name.ends_with(".running_var") ? 0.5 + x
                            : name.ends_with(".weight")      ? 0.5 + 0.5 * x
-                                                            : 0.2 * centred);
+                                                            : 0.2 * centered);
   }
   return values;
 }

@@ -1,8 +1,8 @@
 // apps/triptych/options/command_line.hpp
 //
 // The grammar of the command line: which words are options of which command. Here words become
-// named texts (command_line.cpp, over CLI11); what the texts mean is decided in declared.cpp and
-// sources.cpp.
+// named texts (command_line.cpp, over CLI11); what the texts mean is decided in train_settings.cpp,
+// its like, and sources.cpp.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // apps/triptych/options/declared.hpp
 //
-// The options of each command, as declared.cpp declares them: once each.
+// The options of each command, as train_settings.cpp and its like declare them: once each.
 #pragma once
 
 #include <string>

@@ -188,7 +188,7 @@ settings<train_options> run_settings() {
       {"clip-norm", "Optimizer", real(&o::clip_norm, not_negative),
        "largest norm of the gradient, 0 = any"},
       {"optimizer", "Optimizer", name_among(&o::optimizer, optimizers::names),
-       "update rule: " + join(optimizers::names, ", ")},
+       "optimizer: " + join(optimizers::names, ", ")},
   };
   add_images(table, "procedural-train");
   return table;

@@ -1,8 +1,8 @@
 // triptych/comm/ranks.hpp
 //
 // What a training step asks of the other ranks. On a backend that is not distributed
-// (concepts/distributed_backend.hpp) there is one rank, and nothing of this costs anything; nor is
-// anything computed otherwise where a distributed one is alone.
+// (concepts/distributed_backend.hpp) there is one rank, and nothing of this costs anything. Where a
+// distributed backend is the only rank, the results are the same, too.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,7 @@ struct data_set {
   std::int64_t train = 0, test = 0;  ///< images; 0: any
   std::string_view mark{};           ///< a file that its directory holds
   std::string_view unpacked{};       ///< the directory inside its archive
-  std::string_view obtain{};         ///< what to do where it is not there
+  std::string_view obtain{};         ///< how to get it, for whoever does not have it
   /// `dir` is its directory, as `locate` has found it; empty where it is `nowhere`.
   split (*read)(const source&, const fs::path& dir, thread_pool*) = nullptr;
   /// Counts training and test images without reading them; null where reading all is quick.

@@ -29,8 +29,8 @@ struct retention {
   std::optional<std::int64_t> best = {};  ///< and this step's
 };
 
-/// Makes `path` the checkpoint from which a run goes on: its `latest`. After a load with --resume
-/// PATH of an older one, call this before training; a path outside of `directory` changes nothing.
+/// Makes `path` the checkpoint from which a run goes on: its `latest`. After a load of an
+/// older one, call this before training; a path outside of `directory` changes nothing.
 void mark_latest(const fs::path& directory, const fs::path& path);
 
 /// Saves a checkpoint under `directory` and prunes: what stays is the newest `keep` up to this

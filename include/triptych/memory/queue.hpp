@@ -4,7 +4,7 @@
 // unit vectors of P numbers, a ring that takes any batch size.
 //
 // A batch must be compared before it enters, or every vector finds itself. So there is no `push` on
-// the set: `look_up` and `look` return a `reading`, and only a reading can push, once, ending
+// the queue: `look_up` and `look` return a `reading`, and only a reading can push, once, ending
 // itself.
 //
 //   auto reading = queue.look_up(z);            // z (n, P), unit rows
@@ -33,7 +33,8 @@ namespace triptych::memory {
 /// Rows that a queue may be asked to have.
 inline constexpr allowed::range queue_sizes{1, std::int64_t{1} << 32};
 
-/// The cosines (n, K) of n rows with the rows that they have found are none any more; for row i.
+/// Functor of row i: takes the row of the queue that it has found out of its cosines, so that the next
+/// look finds another. cosines (n, K), found (n).
 template <class T>
 struct struck_out {
   const int* found;
@@ -85,23 +86,23 @@ class queue {
     /// Overwrites the oldest rows with `unit_rows` (m, P), m <= K, and ends the reading. On several
     /// ranks with those of all, each group's in the order of ranks.
     void push(tensor<const real> unit_rows) && {
-      if (set_ == nullptr) {
+      if (owner_ == nullptr) {
         throw error::usage("queue: this reading has pushed or moved away; look up again");
       }
-      std::exchange(set_, nullptr)->overwrite(unit_rows);
+      std::exchange(owner_, nullptr)->overwrite(unit_rows);
     }
 
     reading(reading&& other) noexcept
         : rows(other.rows), neighbors(other.neighbors), indices(other.indices),
-          set_(std::exchange(other.set_, nullptr)) {}
+          owner_(std::exchange(other.owner_, nullptr)) {}
     reading& operator=(reading&&) = delete;
 
    private:
     friend queue;
-    reading(queue& set, tensor<const real> found, const int* at)
-        : rows{triptych::features(set.size_, set.features_), set.rows_.data()}, neighbors(found),
-          indices(at), set_(&set) {}
-    queue* set_;
+    reading(queue& owner, tensor<const real> found, const int* at)
+        : rows{triptych::features(owner.size_, owner.features_), owner.rows_.data()},
+          neighbors(found), indices(at), owner_(&owner) {}
+    queue* owner_;
   };
 
   /// The queue itself: MoCo's negatives.

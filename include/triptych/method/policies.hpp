@@ -21,7 +21,7 @@ struct policies {
   using architecture = nn::architecture<>;
 };
 
-/// The policies as objects. A method takes what it has a use for.
+/// The policies as objects. A method uses those that it needs.
 template <class Policies>
 struct policy_values {
   static_assert(Policies::online_update::from == update::source::gradient,

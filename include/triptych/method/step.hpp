@@ -69,7 +69,7 @@ struct named_arena {
 };
 
 /// A window into a step: called with the name of each intermediate tensor. Empty by default.
-/// Names are those of `--dump-step` (docs/file_formats.md); data is in backend memory and must be
+/// Names are those of a step's dump (docs/file_formats.md); data is in backend memory and must be
 /// copied before the call returns.
 template <class T>
 struct trace {

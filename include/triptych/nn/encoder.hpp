@@ -5,8 +5,8 @@
 //
 //   N images of all views, D features
 //
-// An encoder whose type is its own may say more: `metadata()` gives what an exported file says of
-// it (train/encoder_export.hpp).
+// An encoder may also have `metadata()`: what a file with its weights says of it
+// (train/encoder_export.hpp).
 #pragma once
 
 #include <concepts>

@@ -1,7 +1,7 @@
 // triptych/nn/feature_map.hpp
 //
-// What a convolution reads: a map or, on a NormalizingBackend, one whose BatchNorm has left its
-// last step, relu(factor x + shift), to the convolution.
+// What a convolution reads: a map or, on a NormalizingBackend, one that the convolution itself
+// still has to normalize, by relu(factor x + shift), while it reads.
 #pragma once
 
 #include <triptych/concepts/normalizing_backend.hpp>

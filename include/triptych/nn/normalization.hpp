@@ -6,8 +6,8 @@
 //   forward     moments of x --> factor, shift (and running statistics) --> y = factor x + shift
 //   backward    sums of dy and of dy times the normalized x --> dx
 //
-// What stands between the two steps is all that a row has to know of the others: there several ranks
-// (comm/ranks.hpp) put together what each has of a group. A view may be in equal `parts`, each with
+// Between the two steps stand the only numbers that depend on all rows of a group: there several
+// ranks (comm/ranks.hpp) merge what each of them has. A view may be in equal `parts`, each with
 // statistics of its own (MoCo's split BatchNorm); they are counted over all ranks, so that a rank
 // holds several parts, or several ranks hold one.
 // Source: Ioffe, Szegedy, "Batch normalization" (2015); backward as derived there, section 3.

@@ -1,7 +1,7 @@
 // triptych/train/monitor.hpp
 //
 // What looks at training and takes no part in it: a monitor names the tensor of a step that it
-// wants and the columns of the log that it fills, and makes of the one the others. Labels serve
+// wants, and the columns of the log that it computes from it. Labels serve
 // monitors alone.
 //
 //   trainer_options options{...};
@@ -47,7 +47,7 @@ struct glimpse {
   seen_queue queue;                      ///< of size 0 without one
 };
 
-/// Nothing where it is not to be said of this method.
+/// One for each column; none where a method has no such number.
 using monitor_values = std::vector<std::optional<double>>;
 
 struct monitor {

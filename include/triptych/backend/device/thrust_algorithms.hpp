@@ -95,8 +95,7 @@ class thrust_algorithms {
   [[nodiscard]] bool all_finite(const real* x, std::size_t n);
   void mean(const real* x, std::size_t n, real scale, real* y);
 
-  // -- what a step does to the state of a run: it is read later
-  // ------------------------------------
+  // -- what a step does to a run's state, read later ---------------------------------------------
 
   static constexpr bool defers = true;
 
