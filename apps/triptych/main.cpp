@@ -20,6 +20,7 @@
 #include "triptych/devices/ranks.hpp"
 #include "triptych/failure.hpp"
 #include "triptych/options/command_line.hpp"
+#include "triptych/options/memory_advice.hpp"
 
 namespace triptych::app {
 

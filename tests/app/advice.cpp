@@ -86,7 +86,7 @@ TEST_CASE("The advice of every command works in that command") {
                                      "--out", beside("f"), "--overwrite", "--max-steps", "1"})},
       {run.line(tiny_options +
                 words{"--queue", "4294967296", "--head", "16,1048576", "--out", beside("g")}),
-       7, "--width or --queue", run.line(tiny_options + words{"--out", beside("g")})},
+       7, "choose a smaller --queue", run.line(tiny_options + words{"--out", beside("g")})},
       {run.line({"--resume", "--config", beside("no.toml")}), 2, "check the path",
        run.line({"--resume"})},
       // eval

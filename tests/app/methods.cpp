@@ -116,8 +116,7 @@ TEST_CASE("Prototypes are among what takes less where memory is short") {
       run.train(last_wins(swav + words{"--head", "16,1048576", "--prototypes", "16777216"}));
   INFO(refused.err);
   CHECK(refused.code == 7);
-  CHECK(refused.err.find("a smaller --batch, --width, --prototypes or --queue") !=
-        std::string::npos);
+  CHECK(refused.err.find("choose a smaller --prototypes") != std::string::npos);
   CHECK(run.train(swav + words{"--prototypes", "20", "--max-steps", "1"}).code == 0);
 }
 

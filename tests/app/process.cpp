@@ -198,10 +198,28 @@ TEST_CASE("What is advised where memory is short is of this command, and helps")
     INFO(failed.err);
     CHECK(failed.code == 7);
     check_sentence(failed);
-    CHECK(has(failed.err, "--procedural-train"));
-    CHECK(has(failed.err, "--batch") == trains);
+    CHECK(has(failed.err, "fewer images (--procedural-train)"));
     CHECK(call_in_shell(limited(room), trains ? train(few) : verify(few)).code == 0);
   }
+  // Of a training run, what takes most of it.
+  struct row {
+    words large;
+    std::string named;
+  };
+  const words small =
+      run.line(tiny_options + words{"--threads", "1", "--overwrite", "--max-steps", "1"});
+  const int room = room_for(small);
+  for (const auto& [large, named] :
+       {row{{"--head", "2048,2048"}, "a smaller --head"},
+        row{{"--queue", "4000000"}, "a smaller --queue"},
+        row{{"--predictor-hidden", "1000000"}, "a smaller --predictor-hidden"},
+        row{{"--width", "128"}, "a smaller --width"}}) {
+    const auto failed = call_in_shell(limited(room), last_wins(small + large));
+    INFO(failed.err);
+    CHECK(failed.code == 7);
+    CHECK(has(failed.err, named));
+  }
+  CHECK(call_in_shell(limited(room), small).code == 0);
   const auto file = run.beside("large.safetensors");
   std::ofstream(file, std::ios::binary).write("\0\0\0\5\0\0\0\0", 8);  // a header of 80 MiB
   fs::resize_file(file, 90 << 20);

@@ -33,6 +33,7 @@
 #include "triptych/commands/linear_evaluation.hpp"
 #include "triptych/console.hpp"
 #include "triptych/failure.hpp"
+#include "triptych/options/memory_advice.hpp"
 #include "triptych/signals.hpp"
 
 namespace triptych::app {

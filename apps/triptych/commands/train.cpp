@@ -24,6 +24,7 @@
 #include "triptych/devices/ranks.hpp"
 #include "triptych/devices/train_backends.hpp"
 #include "triptych/failure.hpp"
+#include "triptych/options/memory_advice.hpp"
 
 namespace triptych::app {
 

@@ -19,6 +19,7 @@
 #include "triptych/commands/encoder_file.hpp"
 #include "triptych/commands/feature_cache.hpp"
 #include "triptych/failure.hpp"
+#include "triptych/options/memory_advice.hpp"
 #include "triptych/report/class_names.hpp"
 #include "triptych/report/confusion_chart.hpp"
 #include "triptych/report/embedding_map.hpp"

@@ -73,7 +73,7 @@ class buffer {
     } catch (const error& e) {
       if (e.kind() != error_kind::memory) throw;
       throw error::memory(std::string(e.what()) + "; they were for " + purpose +
-                          "; lower `batch` (activations grow with it), `width` or `queue`");
+                          "; lower `batch` (activations grow with it), `width`, `head` or `queue`");
     }
   }
   std::size_t size_ = 0;
@@ -102,8 +102,8 @@ class stack_arena {
     stack_arena& arena_;
   };
 
-  /// Uninitialized memory for `count` values of `T`, aligned to a cache line. `purpose` is told to
-  /// whom there is none left.
+  /// Uninitialized memory for `count` values of `T`, aligned to a cache line. Where no memory is
+  /// left, the error says that it was for `purpose`.
   template <class T>
   [[nodiscard]] T* take(std::size_t count, const char* purpose = "activations") {
     return static_cast<T*>(take_bytes(count * sizeof(T), purpose));

@@ -34,7 +34,7 @@ std::thread start_thread(const std::string& which, Work work,
     return start(std::move(work));
   } catch (const std::system_error& failure) {
     throw error::memory("cannot start " + which + ": " + failure.code().message() +
-                        "; use `threads` 1, which needs the fewest, or raise the limits on "
+                        "; use `threads` 1 unless it is so already, or raise the limits on "
                         "processes (ulimit -u) and on memory (ulimit -v)");
   }
 }
