@@ -194,3 +194,26 @@ TEST_CASE("A run whose directory is removed ends with a sentence and code 74") {
     }
   }
 }
+
+TEST_CASE("An evaluation whose run is removed or moved ends with code 74 and makes nothing anew") {
+  for (const bool moved : {false, true}) {
+    const tiny_run run;
+    REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+    running_app program(TRIPTYCH_APP,
+                        {"eval", run.root().string(), "--quiet", "--protocol", "linear", "--batch",
+                         "16", "--epochs", "20000", "--baselines", "none"});
+    while (!fs::exists(run.root() / "eval/linear/latest") && program.runs()) {
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    program.send(SIGSTOP);
+    const auto elsewhere = run.beside("moved");
+    fs::rename(run.root(), elsewhere);
+    if (!moved) fs::remove_all(elsewhere);
+    program.send(SIGCONT);
+    const auto result = program.wait();
+    INFO(result.err);
+    CHECK(result.code == 74);
+    CHECK(result.err.find("removed or moved away while the evaluation") != std::string::npos);
+    CHECK_FALSE(fs::exists(run.root()));
+  }
+}

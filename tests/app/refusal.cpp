@@ -197,6 +197,48 @@ TEST_CASE("Files of other people in the run's place are refused by name and left
   }
 }
 
+TEST_CASE("A link in the place of a run's file is refused, and what it leads to stays") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const auto log = run.root() / "train.log", mine = run.beside("mine");
+  std::ofstream(mine) << "mine";
+  fs::rename(log, run.beside("log"));
+  fs::create_symlink(mine, log);
+  const auto refused = run.train({"--resume"});
+  INFO(refused.err);
+  CHECK(refused.code == 74);
+  CHECK(refused.err.find("a link is in the place of a file; move it away, then try again") !=
+        std::string::npos);
+  CHECK(text_of(mine) == "mine");
+  fs::remove(log);
+  CHECK(run.train({"--resume"}).code == 0);
+}
+
+TEST_CASE("A run that is private stays so when it goes on, is replaced or judged") {
+  const tiny_run run;
+  const auto steps = [](const char* n) { return words{"--max-steps", n}; };
+  REQUIRE(run.train(tiny_options + steps("1")).code == 0);
+  const auto others = fs::perms::group_all | fs::perms::others_all;
+  for (const auto& one : fs::recursive_directory_iterator(run.root())) {
+    if (!one.is_symlink()) fs::permissions(one, others, fs::perm_options::remove);
+  }
+  const words knn{"eval", run.root().string(), "--quiet", "--protocol",
+                  "knn",  "--baselines",       "none"};
+  REQUIRE(run.train({"--resume", "--max-steps", "4"}).code == 0);
+  REQUIRE(call_app(knn).code == 0);
+  for (const bool replaced : {false, true}) {
+    if (replaced) REQUIRE(run.train(tiny_options + steps("4") + words{"--overwrite"}).code == 0);
+    int files = 0;
+    for (const auto& one : fs::recursive_directory_iterator(run.root())) {
+      INFO(one.path());
+      if (one.is_symlink() || one.path().filename() == "lock") continue;
+      CHECK((fs::status(one).permissions() & others) == fs::perms::none);
+      ++files;
+    }
+    CHECK(files > 10);
+  }
+}
+
 TEST_CASE("An evaluation replaces what it wrote, never another file of that name") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
@@ -213,6 +255,14 @@ TEST_CASE("An evaluation replaces what it wrote, never another file of that name
   CHECK(call_app(knn).code == 0);
   CHECK_FALSE(fs::exists(run.root() / ".tmp-eval.json-12"));
   CHECK(fs::exists(run.root() / ".tmp-mine-12"));
+  const auto features = run.root() / "eval/features";
+  REQUIRE(fs::exists(features / "trained-test.safetensors"));
+  for (const auto& left :
+       {features / ".tmp-trained-test.safetensors-12", run.root() / "eval/.tmp-.triptych-12"}) {
+    std::ofstream(left) << "unfinished";
+    CHECK(call_app(knn).code == 0);
+    CHECK_FALSE(fs::exists(left));
+  }
   remove_lists(run.root());  // as an older version leaves it
   CHECK(call_app(knn).code == 0);
 

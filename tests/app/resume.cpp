@@ -194,9 +194,48 @@ TEST_CASE("What is no checkpoint is refused by train, eval and embed") {
   for (const auto& path : {run.beside("nothing"), run.beside("empty")}) {
     expect_refusal(resumed_at(path), {path.string()});
   }
-  const auto nothing = run.beside("nothing").string();
-  CHECK(call_app({"eval", nothing}).code == 2);
-  CHECK(call_app({"embed", nothing, "--out", run.beside("x").string()}).code == 2);
+  for (const char* name : {"nothing", "empty"}) {
+    const auto path = run.beside(name).string();
+    const auto judged = call_app({"eval", path});
+    CHECK(judged.code == 2);
+    CHECK(judged.err.find("damaged") == std::string::npos);
+    CHECK(call_app({"embed", path, "--out", run.beside("x").string()}).code == 2);
+  }
+}
+
+TEST_CASE("A damaged checkpoint that lies in no run is not to be had by training again") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const auto copy = run.beside("copy/checkpoints/step-000001");
+  fs::create_directories(copy.parent_path());
+  fs::copy(run.latest(), copy);
+  damage(copy / "model.safetensors");
+  for (const auto& path : {copy, run.beside("copy")}) {
+    const auto refused = call_app({"eval", path.string()});
+    INFO(refused.err);
+    CHECK(refused.code == 6);
+    CHECK(refused.err.find("no sound one lies beside it, take another copy of it") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("A run is not removed where what comes after it could not be written") {
+  const tiny_run run;
+  REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
+  const auto exports = run.root() / "export";
+  fs::remove(exports / io::marker_name);  // whose the card is nobody knows now
+  const auto before = everything_in(run.root());
+  const auto refused = run.train(tiny_options + words{"--overwrite"});
+  INFO(refused.err);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("was not written by triptych here; move it away") != std::string::npos);
+  auto after = everything_in(run.root());
+  for (auto* files : {&after}) files->erase("lock");
+  auto expected = before;
+  expected.erase("lock");
+  CHECK(after == expected);
+  fs::rename(exports, run.beside("export"));
+  CHECK(run.train(tiny_options + words{"--overwrite", "--max-steps", "1"}).code == 0);
 }
 
 TEST_CASE("A path in a checkpoint decides nothing: one that lies in no run needs --out") {

@@ -30,8 +30,7 @@ inline std::map<std::string, std::string> everything_in(const fs::path& root) {
 /// Makes of a run what a version without lists, and without model cards, left.
 inline void remove_lists(const fs::path& root) {
   for (const auto& [name, text] : everything_in(root)) {
-    const auto file = fs::path(name).filename();
-    if (file == io::marker_name || file == "encoder.md") fs::remove(root / name);
+    if (fs::path(name).filename() == io::marker_name) fs::remove(root / name);
   }
 }
 

@@ -61,6 +61,10 @@ inline encoder_source open_checkpoint(const std::filesystem::path& path) {
                        (begun ? "train first: triptych train --resume " + shell_word(path.string())
                               : std::string("give the --out of a training run")));
   }
+  if (!newest && !io::is_there(path / "MANIFEST.json")) {
+    throw error::usage(path.string() + " is neither a run nor a checkpoint; give the --out of a "
+                                       "training run");
+  }
   const auto saved = io::load_checkpoint(newest.value_or(path));
   auto options = config_of(saved);
   const auto run = newest ? path : saved.path.parent_path().parent_path();

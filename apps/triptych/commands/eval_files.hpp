@@ -69,8 +69,7 @@ inline std::string confusion_csv(const eval::confusion_matrix& confusion,
 
 /// Lists files as ours before the work begins. Throws error::usage where one is there, is not
 /// listed, and is no confusion matrix.
-inline void own_files(const std::filesystem::path& directory,
-                      const std::vector<std::string>& names) {
+inline void own_files(const std::filesystem::path& directory, std::vector<std::string> names) {
   io::make_directories(directory);
   io::owned_names owned(directory);
   for (const auto& name : names) {
@@ -83,6 +82,7 @@ inline void own_files(const std::filesystem::path& directory,
     }
   }
   owned.claim(names);
+  names.emplace_back(io::marker_name);
   owned.clear_leftovers(names);
 }
 

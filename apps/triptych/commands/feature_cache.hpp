@@ -30,9 +30,14 @@ namespace triptych::app {
 
 class feature_cache {
  public:
-  /// Files in `directory`; none where that is not given.
+  /// Files in `directory`, in which nobody else may be at work and of which what an interrupted
+  /// process left is cleared; none where that is not given.
   feature_cache(std::optional<std::filesystem::path> directory, progress& bar)
-      : directory_(std::move(directory)), bar_(bar) {}
+      : directory_(std::move(directory)), bar_(bar) {
+    if (directory_ && io::is_a_directory(*directory_)) {
+      io::owned_names(*directory_).clear_leftovers();
+    }
+  }
 
   /// The `dim` features of the labeled images of `set`: those kept under `name`, if this program
   /// made them of `subject`, else encode(), which are then kept.

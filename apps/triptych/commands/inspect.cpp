@@ -135,19 +135,18 @@ int show_run(const fs::path& run, bool as_json) {
   const auto directory = run / "checkpoints";
   const auto newest = io::newest_checkpoint(directory);
   const auto status = status_of(run);
-  int code = 0;
-  std::vector<std::string> damages;
+  bool some_sound = false;
+  std::vector<error> damages;
   table list({"checkpoint", "state"}, false);
   std::string items;
   for (const auto& [step, path] : io::list_checkpoints(directory)) {
     std::string state = "sound";
     try {
-      static_cast<void>(io::load_checkpoint(
-          path, "resume a sound one of the list, or train again with `overwrite`"));
+      static_cast<void>(io::load_checkpoint(path));
+      some_sound = true;
     } catch (const error& damage) {
-      code = damage.exit_code();
       state = "damaged";
-      damages.push_back(in_flags(damage).what());
+      damages.push_back(damage);
     }
     items += (items.empty() ? "" : ", ") + std::string("{\"step\": ") + std::to_string(step) +
              ", \"state\": " + io::json_string(state) +
@@ -165,8 +164,10 @@ int show_run(const fs::path& run, bool as_json) {
     else
       std::cout << "no checkpoint yet\n";
   }
-  for (const auto& damage : damages) say(damage);
-  return code;
+  const std::string advice =
+      some_sound ? "resume a sound one of the list" : "train again with --overwrite";
+  for (const auto& damage : damages) say(with_advice(damage, advice).what());
+  return damages.empty() ? 0 : damages.front().exit_code();
 }
 
 }  // namespace

@@ -31,6 +31,7 @@
 #include "triptych/commands/feature_cache.hpp"
 #include "triptych/commands/finetune_evaluation.hpp"
 #include "triptych/commands/linear_evaluation.hpp"
+#include "triptych/commands/run_target.hpp"
 #include "triptych/console.hpp"
 #include "triptych/failure.hpp"
 #include "triptych/options/memory_advice.hpp"
@@ -164,6 +165,7 @@ class judging {
     }
     state_ = alone_ ? found_.run / "eval" : state;
     if (options_.trained && alone_) {
+      keep_private(found_.run);
       io::make_directories(state_);
       held_.emplace(state_);
       if (!io::lock_directory(held_->in(), LOCK_EX)) {
@@ -197,6 +199,7 @@ class judging {
     found_.results.insert(found_.results.begin(), std::make_move_iterator(trained_rows.begin()),
                           std::make_move_iterator(trained_rows.end()));
     if (found_.results.empty() && !found_.failures.empty()) throw found_.failures.front();
+    if (held_) refuse_moved(held_->in());
     if (alone_) {
       write_files(found_.run / "eval", found_);
       io::replace_file(found_.run / "eval.json", to_json(found_));
@@ -271,7 +274,9 @@ class judging {
     const int dim = encoder.architecture().encoder.out();
     return kept.of(name + (of_test ? "-test" : "-train"), identity, set, dim, [&] {
       bar_.update("encoding " + std::to_string(set.size()) + " images, " + name);
-      return eval::encode(encoder, set, size_, subject_.pool);
+      auto encoded = eval::encode(encoder, set, size_, subject_.pool);
+      if (held_) refuse_moved(held_->in());
+      return encoded;
     });
   }
 

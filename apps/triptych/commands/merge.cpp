@@ -10,7 +10,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -69,8 +68,7 @@ struct piece {
 /// The rows and seeds whose runs lie in a table's directory.
 std::set<std::pair<std::string, int>> cells_in(const fs::path& root, const table_plan& plan) {
   std::set<std::pair<std::string, int>> found;
-  for (const auto& entry : fs::directory_iterator(root)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : io::names_in(root)) {
     const auto mark = name.rfind("-seed");
     if (mark == name.npos) continue;
     const auto seed = io::number_in<int>(name.substr(mark + std::string_view("-seed").size()));

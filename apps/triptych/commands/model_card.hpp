@@ -93,6 +93,8 @@ inline std::string loading(const nn::resnet_options& o) {
 
 }  // namespace card
 
+inline constexpr const char* card_heading = "# An encoder trained by ";
+
 /// The card, Markdown.
 inline std::string model_card(const encoder_facts& f) {
   const auto& o = f.options;
@@ -108,7 +110,7 @@ inline std::string model_card(const encoder_facts& f) {
   }
   if (f.images.class_names.size() > most_named) classes += ", ...";
   const std::string side = std::to_string(view_size(o));
-  return "# An encoder trained by " + o.method + " on " + f.images.name +
+  return card_heading + o.method + " on " + f.images.name +
          "\n\n"
          "A ResNet that makes " +
          std::to_string(f.features) + " features of an image. It was trained without labels" +

@@ -23,6 +23,14 @@
 
 namespace triptych::app {
 
+/// Throws error::io where `held`, in which an evaluation works, was removed or moved away meanwhile.
+inline void refuse_moved(const io::held_directory& held) {
+  if (held.in_place()) return;
+  throw error::io("the directory " + held.path().string() +
+                  " was removed or moved away while the evaluation was going on; evaluate the run "
+                  "where it lies now");
+}
+
 class protocol_state {
  public:
   /// `what` names the protocol in messages; `identity` says all that decides its numbers. Without
@@ -78,8 +86,10 @@ class protocol_state {
         directory_, [this](const io::checkpoint_note& note) { return note.config == identity_; });
   }
 
+  /// Throws error::io where the directory is no longer where it was: it is not made again.
   void save(std::int64_t step, std::int64_t epoch, io::metadata_map numbers,
             const std::vector<io::checkpoint_file>& files) const {
+    refuse_moved(owned_->in());
     io::save_checkpoint(directory_, {step, epoch, identity_, std::move(numbers)}, files);
   }
 

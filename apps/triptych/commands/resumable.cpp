@@ -4,8 +4,10 @@
 
 #include <triptych/core/error.hpp>
 #include <triptych/io/file.hpp>
+#include <triptych/io/owned_names.hpp>
 
 #include "triptych/commands/images.hpp"
+#include "triptych/commands/model_card.hpp"
 #include "triptych/commands/saved_run.hpp"
 
 namespace triptych::app {
@@ -51,6 +53,11 @@ void own_files(const io::run_directory& run) {
   const auto path = run.root() / "config.toml";
   const auto text = io::read_file(path);
   const auto stored = config_from_toml(text.text(), path.string());
+  const std::string card = io::run_directory::export_files().back();
+  if (io::is_there(run.exports() / card) &&
+      io::read_file(run.exports() / card).text().starts_with(card_heading)) {
+    io::owned_names(run.exports()).adopt({card});
+  }
   run.adopt(files, [&](const io::checkpoint_note& note) {
     return differences(config_from_toml(note.config, "MANIFEST.json"), stored, note.step).empty();
   });

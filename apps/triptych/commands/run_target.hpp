@@ -8,6 +8,8 @@
 #include <string>
 #include <system_error>
 
+#include <sys/stat.h>
+
 #include <triptych/core/error.hpp>
 #include <triptych/io/checkpoint.hpp>
 #include <triptych/io/file.hpp>
@@ -18,6 +20,17 @@
 #include "triptych/options/options.hpp"
 
 namespace triptych::app {
+
+/// From here on this process writes nothing that is for more people than the run in `run`, whose
+/// configuration says who may read and write it.
+inline void keep_private(const std::filesystem::path& run) {
+  struct stat config {};
+  if (::stat((run / "config.toml").c_str(), &config) != 0) return;
+  constexpr mode_t others = 0066, readers = 0044;
+  mode_t closed = others & ~config.st_mode;
+  closed |= (closed & readers) >> 2U;  // what may not be read may not be searched
+  ::umask(::umask(others | readers >> 2U) | closed);
+}
 
 inline bool is_run(const std::filesystem::path& path) { return io::is_there(path / "config.toml"); }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <triptych/io/checkpoint.hpp>
@@ -110,12 +109,9 @@ void table_files::refuse_foreign_files() const {
     if (io::owned_names(file.parent_path()).has(file.filename().string())) continue;
     there.push_back(file);
   }
-  std::error_code none;
-  for (fs::directory_iterator entry(root_, none), end; !none && entry != end;
-       entry.increment(none)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : io::names_in(root_)) {
     const bool ours = name == io::marker_name || name == "lock" || name.starts_with(".tmp-");
-    if (!ours) there.push_back(entry->path());
+    if (!ours) there.push_back(root_ / name);
   }
   if (there.empty()) return;
   throw error::usage(std::min_element(there.begin(), there.end())->string() +
@@ -174,12 +170,9 @@ std::optional<fs::path> table_files::twin_of(const table_cell& c,
   for (const std::string_view table : choice::table_names) {
     const fs::path other = fs::path(options_.out) / table;
     if (table == plan_.name || !io::is_there(other / "config.toml")) continue;
-    std::error_code none;
-    for (fs::directory_iterator entry(other, none), end; !none && entry != end;
-         entry.increment(none)) {
-      const std::string name = entry->path().filename().string();
+    for (const std::string& name : io::names_in(other)) {
       if (!name.ends_with("-seed" + std::to_string(c.seed))) continue;
-      if (is_twin(entry->path())) return entry->path();
+      if (is_twin(other / name)) return other / name;
     }
   }
   return {};

@@ -303,7 +303,7 @@ class train_run {
                               .initial = initial_};
     const auto directory = directory_->exports();
     io::make_directories(directory);
-    io::owned_names(directory).claim({"encoder.safetensors", "encoder.md"});
+    io::owned_names(directory).claim(io::run_directory::export_files());
     train::export_encoder(directory / "encoder.safetensors", *method_,
                           trainer_->step() * method_->about().views, metadata_of(facts));
     io::replace_file(directory / "encoder.md", model_card(facts));
@@ -386,6 +386,7 @@ template <class B>
 trained train_on(B& backend, const train_options& options, const placement& where) {
   if (!options.dry_run && ranks::own(backend) == 0) {
     io::run_directory::preview(run_directory(options), entry(options));
+    keep_private(run_directory(options));
   }
   train_run<B> run(backend, options, where);
   if (ranks::own(backend) > 0) {

@@ -106,9 +106,13 @@ class checkpoint_reader {
   }
 
   [[nodiscard]] std::string found_advice() const {
-    const auto other = sound_sibling();
-    return other ? "take the sound one beside it, " + other->string()
-                 : "no sound one lies beside it, train again with `overwrite`";
+    if (const auto other = sound_sibling())
+      return "take the sound one beside it, " + other->string();
+    const fs::path above = path_.parent_path();
+    const bool of_run = above.filename() == "checkpoints" && is_a_directory(above.parent_path()) &&
+                        owned_names(above.parent_path()).has("config.toml");
+    return of_run ? "no sound one lies beside it, train again with `overwrite`"
+                  : "no sound one lies beside it, take another copy of it";
   }
 
   /// The newest sound checkpoint beside this one; each candidate is read in full.

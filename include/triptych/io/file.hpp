@@ -108,6 +108,9 @@ class held_directory {
   [[nodiscard]] descriptor try_open(const std::string& name, int flags, mode_t mode = 0666) const;
   [[nodiscard]] descriptor open(const std::string& name, int flags, mode_t mode = 0666) const;
 
+  /// Whether its path still leads to it: false once it was removed or moved away.
+  [[nodiscard]] bool in_place() const;
+
   /// What an entry is; nothing if it is not there.
   [[nodiscard]] std::optional<struct stat> status(const std::string& name) const;
 

@@ -55,6 +55,9 @@ TRIPTYCH_INLINE void throw_io(std::string_view action, const fs::path& path, int
   case ENOTDIR:
     advice = "check that the path is spelled right";
     break;
+  case ELOOP:
+    advice = "a link is in the place of a file; move it away, then try again";
+    break;
   default:
     break;
   }
@@ -118,6 +121,14 @@ TRIPTYCH_INLINE descriptor held_directory::open(const std::string& name, int fla
   descriptor fd = try_open(name, flags, mode);
   if (fd.get() < 0) throw_io("open", path_ / name, errno);
   return fd;
+}
+
+TRIPTYCH_INLINE bool held_directory::in_place() const {
+  struct stat here {
+  }, held{};
+  if (::fstat(fd_.get(), &held) < 0) throw_io("look at", path_, errno);
+  return ::stat(path_.c_str(), &here) == 0 && here.st_dev == held.st_dev &&
+         here.st_ino == held.st_ino;
 }
 
 TRIPTYCH_INLINE std::optional<struct stat> held_directory::status(const std::string& name) const {

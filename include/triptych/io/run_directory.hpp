@@ -60,6 +60,9 @@ class run_directory {
             "metrics.jsonl", "metrics.csv", "train.log"};
   }
 
+  /// Those of the export: the encoder, and the card that describes it.
+  static std::vector<std::string> export_files() { return {"encoder.safetensors", "encoder.md"}; }
+
   /// Makes or enters `root`, locks it, and clears what an interrupted process left. Throws
   /// error::usage (a run is there already, or none to resume, or files of somebody else),
   /// error::busy (another process has it) and error::io (not writable).

@@ -50,7 +50,7 @@ inline bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/// What a lock says: the number of its owner's process, or nothing.
+/// What a lock holds: the number of its owner's process, or nothing.
 inline std::string owner_of(const descriptor& lock) {
   char owner[24];
   const ssize_t size =
@@ -63,7 +63,8 @@ inline bool holds_owner(const descriptor& lock) {
 }
 
 inline error busy(const held_directory& root, const descriptor& lock) {
-  const std::string owner = owner_of(lock);
+  const std::string text = owner_of(lock);
+  const std::string owner = text.substr(0, text.find_first_not_of("0123456789"));
   return error::busy("the run in " + root.path().string() + " is in use by process " +
                      (owner.empty() ? "unknown" : owner) +
                      "; wait until it ends, or choose another `out`");
@@ -179,7 +180,10 @@ TRIPTYCH_INLINE run_directory::run_directory(fs::path root, existing_run policy)
   const std::string owner = std::to_string(::getpid());
   write_lock(owner);
   clear_leftovers();
-  if (policy == existing_run::overwrite) remove_run();
+  if (policy != existing_run::overwrite) return;
+  // What cannot be written afterwards is noticed while the run is whole.
+  if (is_a_directory(exports())) owned_names(exports()).claim(export_files());
+  remove_run();
 }
 
 TRIPTYCH_INLINE void run_directory::preview(const fs::path& root, existing_run policy) {
@@ -223,23 +227,20 @@ TRIPTYCH_INLINE void
 run_directory::adopt(const std::vector<std::string>& names,
                      const std::function<bool(const checkpoint_note&)>& belongs) const {
   if (belongs) adopt_checkpoints(checkpoints(), belongs);
-  if (is_there(exports() / "encoder.safetensors")) {
-    owned_names(exports()).adopt({"encoder.safetensors"});
-  }
+  const std::string encoder = export_files().front();
+  if (is_there(exports() / encoder)) owned_names(exports()).adopt({encoder});
   owned_.adopt(names);  // last: with this list the others are taken for whole
   clear_leftovers();
 }
 
 TRIPTYCH_INLINE void run_directory::check_held() const {
-  struct stat here {
-  }, held{};
-  if (::fstat(owned_.in().get(), &held) < 0) throw_io("look at", root_, errno);
-  if (::stat(root_.c_str(), &here) < 0 || !detail::same_file(here, held)) {
+  if (!owned_.in().in_place()) {
     throw error::io("the directory of the run, " + root_.string() +
                     ", was removed or moved away while the run was going on; continue it with "
                     "`resume` where it lies now, or start it again");
   }
   const auto lock = owned_.in().status("lock");
+  struct stat held {};
   if (::fstat(lock_.get(), &held) < 0) throw_io("look at", root_ / "lock", errno);
   if (lock && detail::same_file(*lock, held)) return;
   lock_ = detail::take_file_lock(owned_.in(), O_CREAT, LOCK_EX);
