@@ -20,12 +20,12 @@
 #include <vector>
 
 #include <triptych/backend/cpu/convolution/any.hpp>
-#include <triptych/backend/cpu/simd.hpp>
+#include <triptych/backend/cpu/instruction_set.hpp>
 #include <triptych/backend/eigen.hpp>
 #include <triptych/core/error.hpp>
-#include <triptych/version.hpp>
 
 #include "step.hpp"
+#include "triptych/build_info.hpp"
 
 using namespace triptych;
 using bench::settings;
@@ -117,9 +117,9 @@ void measure_on_cpu(const settings& s) {
 int main(int argc, char** argv) try {
   const settings s = parse(argc, argv);
   if (s.info) {
-    std::printf("{\"triptych\": \"%d.%d.%d\", \"compiler\": \"%s\", \"vector_bytes\": %d}\n",
-                TRIPTYCH_VERSION_MAJOR, TRIPTYCH_VERSION_MINOR, TRIPTYCH_VERSION_PATCH, __VERSION__,
-                simd::vector_bytes);
+    std::printf(
+        "{\"commit\": \"%s\", \"compiler\": \"%s\", \"flags\": \"%s\", \"kernels\": \"%s\"}\n",
+        app::build_commit, app::build_compiler, app::build_flags, cpu::kernels().used.c_str());
   } else {
     if (s.device != "cpu" && s.convolution != "fast") {
       throw error::usage("--convolution " + s.convolution +

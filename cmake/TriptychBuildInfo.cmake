@@ -29,6 +29,7 @@ const char* const build_flags = "@FLAGS@";
 ]])
   return()
 endif()
+include_guard(GLOBAL)
 
 string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
 set(flags "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}}")
