@@ -179,6 +179,10 @@ TEST_CASE("A damaged checkpoint is refused with its file and a sound one, which 
     fs::remove(newest / file);
     expect_everywhere({file, "is missing", older.string()});
   }
+  const auto manifest = text_of(newest / "MANIFEST.json");
+  fs::remove(newest / "MANIFEST.json");
+  expect_refusal(call_app({"eval", newest.string()}), {"MANIFEST.json is missing", older.string()});
+  std::ofstream(newest / "MANIFEST.json") << manifest;
   damage(newest / "MANIFEST.json");
   expect_everywhere({"MANIFEST.json", older.string()});
 
@@ -222,19 +226,30 @@ TEST_CASE("A damaged checkpoint that lies in no run is not to be had by training
 TEST_CASE("A run is not removed where what comes after it could not be written") {
   const tiny_run run;
   REQUIRE(run.train(tiny_options + words{"--max-steps", "1"}).code == 0);
-  const auto exports = run.root() / "export";
-  fs::remove(exports / io::marker_name);  // whose the card is nobody knows now
-  const auto before = everything_in(run.root());
-  const auto refused = run.train(tiny_options + words{"--overwrite"});
-  INFO(refused.err);
-  CHECK(refused.code == 2);
-  CHECK(refused.err.find("was not written by triptych here; move it away") != std::string::npos);
-  auto after = everything_in(run.root());
-  for (auto* files : {&after}) files->erase("lock");
-  auto expected = before;
-  expected.erase("lock");
-  CHECK(after == expected);
-  fs::rename(exports, run.beside("export"));
+  const auto whole = [&] {
+    auto files = everything_in(run.root());
+    for (const char* name : {"lock", ".triptych"}) files.erase(name);
+    return files;
+  };
+  const auto refuse = [&] {
+    const auto before = whole();
+    const auto refused = run.train(tiny_options + words{"--overwrite"});
+    INFO(refused.err);
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("was not written by triptych here; move it away") != std::string::npos);
+    CHECK(whole() == before);
+  };
+  for (const char* part : {"export", "checkpoints"}) {
+    fs::rename(run.root() / part / io::marker_name, run.beside("list"));  // now it is nobody's
+    refuse();
+    fs::rename(run.beside("list"), run.root() / part / io::marker_name);
+  }
+  const auto list = text_of(run.root() / io::marker_name);
+  const std::string name = "environment.json\n";
+  std::ofstream(run.root() / io::marker_name)
+      << std::string(list).replace(list.find(name), name.size(), "");
+  refuse();
+  fs::remove(run.root() / "environment.json");
   CHECK(run.train(tiny_options + words{"--overwrite", "--max-steps", "1"}).code == 0);
 }
 

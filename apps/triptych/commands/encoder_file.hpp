@@ -61,7 +61,11 @@ inline encoder_source open_checkpoint(const std::filesystem::path& path) {
                        (begun ? "train first: triptych train --resume " + shell_word(path.string())
                               : std::string("give the --out of a training run")));
   }
-  if (!newest && !io::is_there(path / "MANIFEST.json")) {
+  const auto names = newest ? std::vector<std::string>() : io::names_in(path);
+  const bool some_of_one = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == "MANIFEST.json" || name.ends_with(".safetensors");
+  });
+  if (!newest && !some_of_one) {
     throw error::usage(path.string() + " is neither a run nor a checkpoint; give the --out of a "
                                        "training run");
   }

@@ -142,8 +142,9 @@ class judging {
   /// A protocol that trains keeps its state in `state` while it lasts; by default it lies with the
   /// results.
   judging(const eval_options& asked, const std::filesystem::path& state)
-      : subject_(asked), options_(subject_.options), images_(subject_.images), bar_(options_.quiet),
-        alone_(state.empty()), size_(view_size(subject_.source.options)) {
+      : subject_(asked), private_(subject_.source.directory), options_(subject_.options),
+        images_(subject_.images), bar_(options_.quiet), alone_(state.empty()),
+        size_(view_size(subject_.source.options)) {
     auto& learned_from = subject_.data.images.train;
     learned_from.labels.resize(static_cast<std::size_t>(learned_from.labeled()));
     for (const auto& one : subject_.notices) bar_.note(one);
@@ -165,7 +166,6 @@ class judging {
     }
     state_ = alone_ ? found_.run / "eval" : state;
     if (options_.trained && alone_) {
-      keep_private(found_.run);
       io::make_directories(state_);
       held_.emplace(state_);
       if (!io::lock_directory(held_->in(), LOCK_EX)) {
@@ -377,6 +377,7 @@ class judging {
   };
 
   frozen_run<eval_options> subject_;
+  as_private_as private_;  ///< as its run
   eval_options options_;
   const data::split& images_;
   progress bar_;

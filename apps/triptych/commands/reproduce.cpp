@@ -18,6 +18,7 @@
 #include "triptych/commands/compact_cell.hpp"
 #include "triptych/commands/evaluation.hpp"
 #include "triptych/commands/images.hpp"
+#include "triptych/commands/run_target.hpp"
 #include "triptych/commands/table_files.hpp"
 #include "triptych/commands/table_report.hpp"
 #include "triptych/console.hpp"
@@ -215,6 +216,7 @@ class reproduction {
   [[nodiscard]] static bool keep(const eval_options& how, const fs::path& state,
                                  const fs::path& record) {
     if (signals::stop_requested() != 0) return false;
+    const as_private_as guard(how.run);
     const auto found = judge(how, state);
     if (!found) return false;
     if (!found->failures.empty()) throw found->failures.front();

@@ -1,5 +1,6 @@
 #include "triptych/commands/resumable.hpp"
 
+#include <filesystem>
 #include <optional>
 
 #include <triptych/core/error.hpp>
@@ -54,9 +55,13 @@ void own_files(const io::run_directory& run) {
   const auto text = io::read_file(path);
   const auto stored = config_from_toml(text.text(), path.string());
   const std::string card = io::run_directory::export_files().back();
-  if (io::is_there(run.exports() / card) &&
-      io::read_file(run.exports() / card).text().starts_with(card_heading)) {
-    io::owned_names(run.exports()).adopt({card});
+  if (io::type_of(run.exports() / card) == std::filesystem::file_type::regular) {
+    try {
+      if (io::read_file(run.exports() / card).text().starts_with(card_heading)) {
+        io::owned_names(run.exports()).adopt({card});
+      }
+    } catch (const error&) {  // something else
+    }
   }
   run.adopt(files, [&](const io::checkpoint_note& note) {
     return differences(config_from_toml(note.config, "MANIFEST.json"), stored, note.step).empty();

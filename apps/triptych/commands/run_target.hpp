@@ -21,16 +21,26 @@
 
 namespace triptych::app {
 
-/// From here on this process writes nothing that is for more people than the run in `run`, whose
+/// While it lives, this process writes nothing that is for more people than the run in `run`, whose
 /// configuration says who may read and write it.
-inline void keep_private(const std::filesystem::path& run) {
-  struct stat config {};
-  if (::stat((run / "config.toml").c_str(), &config) != 0) return;
-  constexpr mode_t others = 0066, readers = 0044;
-  mode_t closed = others & ~config.st_mode;
-  closed |= (closed & readers) >> 2U;  // what may not be read may not be searched
-  ::umask(::umask(others | readers >> 2U) | closed);
-}
+class as_private_as {
+ public:
+  explicit as_private_as(const std::filesystem::path& run) {
+    constexpr mode_t others = 0066, readers = 0044, nobody_else = 0077;
+    struct stat config {};
+    mode_t closed = 0;
+    if (::stat((run / "config.toml").c_str(), &config) == 0) closed = others & ~config.st_mode;
+    closed |= (closed & readers) >> 2U;  // what may not be read may not be searched
+    before_ = ::umask(nobody_else);
+    ::umask(before_ | closed);
+  }
+  as_private_as(const as_private_as&) = delete;
+  as_private_as& operator=(const as_private_as&) = delete;
+  ~as_private_as() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
 
 inline bool is_run(const std::filesystem::path& path) { return io::is_there(path / "config.toml"); }
 

@@ -3,6 +3,7 @@
 // A training run from its options to its directory: build, resume, step, log, save, stop.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -18,7 +19,9 @@
 #include <triptych/eval/encode.hpp>
 #include <triptych/eval/knn.hpp>
 #include <triptych/io/checkpoint.hpp>
+#include <triptych/io/file.hpp>
 #include <triptych/io/json.hpp>
+#include <triptych/io/owned_names.hpp>
 #include <triptych/io/run_directory.hpp>
 #include <triptych/train/checkpoint.hpp>
 #include <triptych/train/encoder_export.hpp>
@@ -371,8 +374,8 @@ class train_run {
   const data::split& images_;  ///< of them
   train::trainer_options recipe_;
   std::unique_ptr<method::learner<B>> method_;
-  train_journal journal_;
   std::optional<io::run_directory> directory_;
+  train_journal journal_;  ///< in it
   std::optional<trainer_type> trainer_;
   std::optional<std::filesystem::path> resumed_from_;
   bool continues_ = false;            ///< the run that is there
@@ -384,9 +387,10 @@ class train_run {
 /// Instantiated once per backend, in devices/.
 template <class B>
 trained train_on(B& backend, const train_options& options, const placement& where) {
+  std::optional<as_private_as> guard;
   if (!options.dry_run && ranks::own(backend) == 0) {
     io::run_directory::preview(run_directory(options), entry(options));
-    keep_private(run_directory(options));
+    guard.emplace(run_directory(options));
   }
   train_run<B> run(backend, options, where);
   if (ranks::own(backend) > 0) {

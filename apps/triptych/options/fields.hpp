@@ -23,7 +23,6 @@
 #include <triptych/core/options.hpp>
 #include <triptych/core/printable.hpp>
 #include <triptych/io/json_text.hpp>
-#include <triptych/train/schedule.hpp>
 
 #include "triptych/options/command_line.hpp"
 

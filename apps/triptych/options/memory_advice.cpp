@@ -48,9 +48,12 @@ std::vector<memory_share> shares_of(const train_options& o) {
   std::vector<memory_share> list{{"--batch", o.batch * views * maps * real},
                                  {"--width", static_cast<double>(encoder.weights.size()) * weight},
                                  {"--head", head * weight},
-                                 {"--predictor-hidden", 2 * in * o.head.predictor_hidden * weight},
                                  {"--queue", number("queue") * in * real},
                                  {"--prototypes", number("prototypes") * in * weight}};
+  // Not every method has a predictor: who gave it a size knows.
+  if (o.from.has("predictor-hidden")) {
+    list.push_back({"--predictor-hidden", 2 * in * o.head.predictor_hidden * weight});
+  }
   if (data::generated(o.data)) {
     list.push_back(
         {images, static_cast<double>(o.procedural_train + o.procedural_test) * side * side * 3});

@@ -253,7 +253,6 @@ struct report_options : encoded_images {
   int threads = 0;
   bool quiet = false;
 
-  // the images: those of the run, unless given; see inherit_data()
   sources from{};
 };
 

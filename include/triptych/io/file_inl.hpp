@@ -127,8 +127,12 @@ TRIPTYCH_INLINE bool held_directory::in_place() const {
   struct stat here {
   }, held{};
   if (::fstat(fd_.get(), &held) < 0) throw_io("look at", path_, errno);
-  return ::stat(path_.c_str(), &here) == 0 && here.st_dev == held.st_dev &&
-         here.st_ino == held.st_ino;
+  int result = -1;
+  do {
+    result = ::stat(path_.empty() ? "." : path_.c_str(), &here);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0 && errno != ENOENT && errno != ENOTDIR) throw_io("look at", path_, errno);
+  return result == 0 && here.st_dev == held.st_dev && here.st_ino == held.st_ino;
 }
 
 TRIPTYCH_INLINE std::optional<struct stat> held_directory::status(const std::string& name) const {

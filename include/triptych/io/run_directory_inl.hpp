@@ -26,6 +26,7 @@
 
 #include <triptych/config.hpp>
 #include <triptych/core/error.hpp>
+#include <triptych/io/checkpoint_list.hpp>
 #include <triptych/io/checkpoint_loading.hpp>
 #include <triptych/io/checkpoint_manifest.hpp>
 #include <triptych/io/file.hpp>
@@ -182,7 +183,13 @@ TRIPTYCH_INLINE run_directory::run_directory(fs::path root, existing_run policy)
   clear_leftovers();
   if (policy != existing_run::overwrite) return;
   // What cannot be written afterwards is noticed while the run is whole.
-  if (is_a_directory(exports())) owned_names(exports()).claim(export_files());
+  const auto claim_in = [](const fs::path& part, const std::vector<std::string>& names) {
+    if (is_a_directory(part)) owned_names(part).claim(names);
+  };
+  claim_in(checkpoints(),
+           {"latest", checkpoint_name(0) + "/" + std::string(detail::manifest_name)});
+  claim_in(exports(), export_files());
+  owned_.claim(files());
   remove_run();
 }
 
