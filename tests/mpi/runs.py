@@ -4,12 +4,11 @@
     runs.py APP MPIRUN [KILLS]      the app, built with MPI, the mpirun of that MPI, and how often each
                                     rank is killed, each time at another moment (1)
 
-A run on two processes is that on two ranks of one process, byte by byte; it survives a signal, and
-the death of either process; what cannot be is refused in a sentence. The exit code is 1 where one of
+A run on two processes is that on two ranks of one process, byte by byte; it survives a signal, a full
+disk and the death of either process; what cannot be is refused in a sentence. The exit code is 1 where one of
 that is not so.
 """
 
-import json
 import os
 import pathlib
 import random
@@ -20,22 +19,9 @@ import sys
 import tempfile
 import time
 
-APP, MPIRUN = sys.argv[1:3]
+from common import APP, ENVIRONMENT, MPIRUN, RUN, checkpoint, expect, status
+
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-RUN = (
-    "--data procedural --procedural-train 64 --procedural-test 32 --width 4 --image-size 16 --blocks 1,1,1,1"
-    " --head 16,16 --predictor-hidden 8 --queue 40 --batch 16 --log-every 1 --device cpu --quiet --threads 1"
-).split()
-# Open MPI refuses root without the first two, more processes than cores without the third, and machines
-# that have no ssh, which it does not need here, without the last.
-ENVIRONMENT = dict(
-    os.environ,
-    OMPI_ALLOW_RUN_AS_ROOT="1",
-    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-    OMPI_MCA_rmaps_base_oversubscribe="1",
-    OMPI_MCA_hwloc_base_binding_policy="none",
-    OMPI_MCA_plm="isolated",
-)
 SECONDS = 60  # no call takes so long, if it ends
 
 
@@ -43,23 +29,10 @@ def processes(count, *words):
     return [MPIRUN, "-n", str(count), APP, *words]
 
 
-def call(words):
-    return subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=SECONDS)
-
-
-def expect(condition, *what):
-    if not condition:
-        print("FAILED:", *what, sep="\n")
-        sys.exit(1)
-
-
-def checkpoint(run):
-    newest = (run / "checkpoints" / "latest").resolve()
-    return {f.name: f.read_bytes() for f in newest.iterdir() if f.suffix == ".safetensors"}
-
-
-def status(run):
-    return json.loads((run / "status.json").read_text())
+def call(words, **variables):
+    return subprocess.run(
+        words, env={**ENVIRONMENT, **variables}, capture_output=True, text=True, timeout=SECONDS
+    )
 
 
 def started(run, *words):
@@ -132,6 +105,18 @@ with tempfile.TemporaryDirectory() as folder:
         expect(not ranks_of(run), "processes are left")
         goes_on(run)
     print(f"{2 * KILLS} ranks killed, all over after at most {slowest:.1f} s")
+
+    for passage in 5, 20, 60:  # rank 0 alone writes
+        run = box / f"full-{passage}"
+        result = call(
+            processes(2, "train", "--out", str(run), *RUN, "--epochs", "4"), TRIPTYCH_FAILPOINT=f"write#{passage}:ENOSPC"
+        )
+        expect(result.returncode == 74 and "free some disk space" in result.stderr, result.returncode, result.stderr)
+        expect(not ranks_of(run), "processes are left")
+        if (run / "config.toml").exists():
+            goes_on(run)
+        else:
+            expect(call(processes(2, "train", "--out", str(run), *RUN, "--max-steps", "8", "--overwrite")).returncode == 0)
 
     for words, code, sentence in (
         (["train", "--out", str(box / "none"), *RUN, "--ranks", "2"], 2, "cannot do --ranks 2"),
