@@ -33,6 +33,13 @@ function(included_by file result)
   set(${result} ${lines} PARENT_SCOPE)
 endfunction()
 
+file(READ ${ROOT}/CONTRIBUTING.md guide)
+foreach(folder IN LISTS order)
+  if(NOT guide MATCHES "`${folder}/`")
+    complain("CONTRIBUTING.md does not say what lies in ${folder}/; add its row")
+  endif()
+endforeach()
+
 file(GLOB_RECURSE headers RELATIVE ${include} ${include}/triptych/*.hpp ${include}/triptych/*.cuh)
 foreach(header IN LISTS headers)
   rank_of(${header} rank)
