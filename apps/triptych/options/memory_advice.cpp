@@ -24,7 +24,7 @@ struct memory_share {
   double bytes;
 };
 
-constexpr const char* images = "images";
+constexpr const char* fewer_images_name = "images";
 
 std::vector<memory_share> shares_of(const train_options& o) {
   constexpr double real = 4;           // bytes
@@ -55,8 +55,8 @@ std::vector<memory_share> shares_of(const train_options& o) {
     list.push_back({"--predictor-hidden", 2 * in * o.head.predictor_hidden * weight});
   }
   if (data::generated(o.data)) {
-    list.push_back(
-        {images, static_cast<double>(o.procedural_train + o.procedural_test) * side * side * 3});
+    list.push_back({fewer_images_name,
+                    static_cast<double>(o.procedural_train + o.procedural_test) * side * side * 3});
   }
   return list;
 }
@@ -75,7 +75,7 @@ std::string less_memory(const train_options& o) {
   bool fewer_images = !data::generated(o.data);  // how large files are is not known here
   for (const auto& one : shares) {
     if (one.bytes < worth_naming * all) break;
-    if (one.option == images) {
+    if (one.option == fewer_images_name) {
       fewer_images = true;
     } else {
       options.push_back(one.option);
