@@ -18,16 +18,16 @@ namespace triptych::test::rank_messages {
 
 /// Collective operations, and the bytes that a rank gives to all others in them; numbers that are
 /// summed.
-struct said {
+struct messages {
   std::int64_t gathers = 0, bytes = 0, sums = 0, numbers = 0;
 
-  friend bool operator==(const said&, const said&) = default;
+  friend bool operator==(const messages&, const messages&) = default;
 };
 
-/// A rank that counts what it says.
+/// A rank that counts what it says to others.
 struct counting {
   comm::threads* ranks;
-  said so_far;
+  messages so_far;
 
   [[nodiscard]] int rank() const { return ranks->rank(); }
   [[nodiscard]] int size() const { return ranks->size(); }
@@ -69,8 +69,8 @@ TEST_CASE("ranks say in a step of MNCL what the page on ranks counts") {
   const int ranks = GENERATE(2, 4);
   constexpr std::int64_t batch = 8, side = 16, features = 6, combinations = 6, real = 4;
   const std::int64_t n = batch / ranks;
-  std::vector<said> step(static_cast<std::size_t>(ranks));
-  said expected;
+  std::vector<messages> step(static_cast<std::size_t>(ranks));
+  messages expected;
   comm::on_threads(ranks, [&](comm::threads& r) {
     counting c{&r, {}};
     backend::distributed<backend::reference<float>, counting> b(c);
@@ -116,7 +116,7 @@ TEST_CASE("ranks say in a step of MNCL what the page on ranks counts") {
     expected.sums = 2;
     expected.numbers = 4 + static_cast<std::int64_t>(weights.size());
   });
-  for (const said& one : step) {
+  for (const messages& one : step) {
     CHECK(one.gathers == expected.gathers);
     CHECK(one.bytes == expected.bytes);
     CHECK(one.sums == expected.sums);
