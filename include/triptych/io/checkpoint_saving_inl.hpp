@@ -115,7 +115,7 @@ TRIPTYCH_INLINE fs::path save_checkpoint(const fs::path& directory, const checkp
                                          const retention& policy) {
   const std::string step = checkpoint_name(note.step), manifest(detail::manifest_name);
   fs::path target = directory / step;
-  make_directories(directory);
+  make_directory(directory);  // and none above it, which may have been moved away
   owned_names owned(directory);
   std::vector<std::string> names{"latest", step + "/" + manifest};
   for (const checkpoint_file& file : files)
