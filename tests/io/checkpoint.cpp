@@ -82,6 +82,9 @@ std::size_t leftovers(const fs::path& directory) {
 TEST_CASE("a saved checkpoint is loaded with all that was put into it") {
   const temporary_directory box;
   const auto directory = box.path() / "run/checkpoints";
+  CHECK(thrown_by([&] { save(directory, 120); }).kind == error_kind::io);
+  CHECK_FALSE(fs::exists(directory.parent_path()));  // a run that was moved away stays away
+  fs::create_directory(directory.parent_path());
   const auto path = save(directory, 120);
   CHECK(path == directory / "step-000120");
   const auto loaded = io::load_checkpoint(directory / "latest");

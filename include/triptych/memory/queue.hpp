@@ -33,8 +33,8 @@ namespace triptych::memory {
 /// Rows that a queue may be asked to have.
 inline constexpr allowed::range queue_sizes{1, std::int64_t{1} << 32};
 
-/// Functor of row i: takes the row of the queue that it has found out of its cosines, so that the next
-/// look finds another. cosines (n, K), found (n).
+/// Functor of row i: takes the row of the queue that it has found out of its cosines, so that the
+/// next look finds another. cosines (n, K), found (n).
 template <class T>
 struct struck_out {
   const int* found;
