@@ -1,9 +1,9 @@
 // apps/triptych/options/options.hpp
 //
 // What a user can ask of the app, as plain structs with typed fields: one per command, no trace of
-// how a value was given. The fields are declared to the outside in train_settings.cpp
-// and its like, once each; there they get name, limits and help. What a method or an optimizer takes it says itself
-// (described.hpp). The defaults of training are the paper's shared settings.
+// how a value was given. The fields are declared to the outside in train_settings.cpp and its like,
+// once each; there they get name, limits and help. What a method or an optimizer takes it says
+// itself (described.hpp). The defaults of training are the paper's shared settings.
 #pragma once
 
 #include <cstddef>

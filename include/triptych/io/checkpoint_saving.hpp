@@ -34,9 +34,10 @@ struct retention {
 void mark_latest(const fs::path& directory, const fs::path& path);
 
 /// Saves a checkpoint under `directory`, which is made where it is missing, and prunes: what stays
-/// is the newest `keep` up to this step, and the best; checkpoints of later steps belong to an abandoned future and go. Returns its
-/// path. Throws error::io; the previous checkpoint is then untouched, and no half-written one is
-/// left. Throws error::usage where something that we did not write has the checkpoint's name.
+/// is the newest `keep` up to this step, and the best; checkpoints of later steps belong to an
+/// abandoned future and go. Returns its path. Throws error::io; the previous checkpoint is then
+/// untouched, and no half-written one is left. Throws error::usage where something that we did not
+/// write has the checkpoint's name.
 fs::path save_checkpoint(const fs::path& directory, const checkpoint_note& note,
                          const std::vector<checkpoint_file>& files, const retention& policy = {});
 
