@@ -14,13 +14,10 @@
 namespace triptych::app {
 
 void refuse_other_configuration(const io::loaded_checkpoint& saved, const train_options& asked) {
-  std::string list;
-  for (const auto& one : differences(config_of(saved), asked, saved.note.step)) {
-    list += (list.empty() ? "" : ", ") + one;
-  }
+  const auto list = differences(config_of(saved), asked, saved.note.step);
   if (!list.empty()) {
     throw error::checkpoint("the checkpoint " + saved.path.string() +
-                            " was trained otherwise: its " + list +
+                            " was trained otherwise: its " + in_words(list) +
                             "; resume one of this run, or start anew in another --out");
   }
 }

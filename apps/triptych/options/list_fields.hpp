@@ -75,28 +75,40 @@ field<Options> wholes(List Options::*member, int low, int high, const std::strin
           .example = {}};
 }
 
+/// The list that the items of `text` make: read(item, list, value) reads one behind those before it,
+/// and says what is wrong with it. A list with a wrong item leaves `to` as it was.
+template <class T, class Read>
+std::string read_list(std::string_view text, std::vector<T>& to, const Read& read) {
+  std::vector<T> list;
+  const auto wrong = each_item(text, [&](std::string_view item) {
+    T value{};
+    const auto complaint = read(item, std::as_const(list), value);
+    list.push_back(value);
+    return of_element(item, complaint);
+  });
+  if (wrong.empty()) to = std::move(list);
+  return wrong;
+}
+
 /// Numbers above 0 and up to 1 with commas between them, none twice; none is an empty text.
 template <class Options>
 field<Options> shares(std::vector<double> Options::*member) {
   return {.hint = "X,...",
-          .read = [=](Options& o, std::string_view text) -> std::string {
-            std::vector<double> list;
-            const auto wrong = each_item(text, [&](std::string_view item) {
-              double share = 0;
-              auto complaint = read_number(item, share);
-              if (complaint.empty() && !(share > 0 && share <= 1)) {
-                complaint = "is not above 0 and up to 1";
-              }
-              if (complaint.empty() && std::find(list.begin(), list.end(), share) != list.end()) {
-                complaint = "comes twice";
-              }
-              if (complaint.empty() && list.size() == most_elements) complaint = "is the 101st";
-              list.push_back(share);
-              return of_element(item, complaint);
-            });
-            if (wrong.empty()) o.*member = std::move(list);
-            return wrong;
-          },
+          .read =
+              [=](Options& o, std::string_view text) {
+                return read_list(text, o.*member, [](auto item, const auto& list, double& share) {
+                  auto complaint = read_number(item, share);
+                  if (complaint.empty() && !(share > 0 && share <= 1)) {
+                    complaint = "is not above 0 and up to 1";
+                  }
+                  if (complaint.empty() &&
+                      std::find(list.begin(), list.end(), share) != list.end()) {
+                    complaint = "comes twice";
+                  }
+                  if (complaint.empty() && list.size() == most_elements) complaint = "is the 101st";
+                  return complaint;
+                });
+              },
           .write =
               [=](const Options& o) {
                 std::string text;
@@ -112,26 +124,25 @@ field<Options> shares(std::vector<double> Options::*member) {
 template <class Options>
 field<Options> rate_changes(std::vector<train::rate_change> Options::*member) {
   return {.hint = "N:X,...",
-          .read = [=](Options& o, std::string_view text) -> std::string {
-            std::vector<train::rate_change> list;
-            const auto wrong = each_item(text, [&](std::string_view item) {
-              const auto colon = item.find(':');
-              if (colon == item.npos) return of_element(item, "has no colon");
-              train::rate_change change;
-              constexpr auto most = std::numeric_limits<std::int64_t>::max();
-              auto complaint =
-                  read_whole(item.substr(0, colon), std::int64_t{0}, most, change.step);
-              if (complaint.empty()) complaint = read_number(item.substr(colon + 1), change.base);
-              if (complaint.empty() && !(change.base > 0)) complaint = "is not above 0";
-              if (complaint.empty() && !list.empty() && change.step <= list.back().step) {
-                complaint = "is not of a later step";
-              }
-              list.push_back(change);
-              return of_element(item, complaint);
-            });
-            if (wrong.empty()) o.*member = std::move(list);
-            return wrong;
-          },
+          .read =
+              [=](Options& o, std::string_view text) {
+                using change_type = train::rate_change;
+                return read_list(
+                    text, o.*member, [](auto item, const auto& list, change_type& change) {
+                      const auto colon = item.find(':');
+                      if (colon == item.npos) return std::string("has no colon");
+                      constexpr auto most = std::numeric_limits<std::int64_t>::max();
+                      auto complaint =
+                          read_whole(item.substr(0, colon), std::int64_t{0}, most, change.step);
+                      if (complaint.empty())
+                        complaint = read_number(item.substr(colon + 1), change.base);
+                      if (complaint.empty() && !(change.base > 0)) complaint = "is not above 0";
+                      if (complaint.empty() && !list.empty() && change.step <= list.back().step) {
+                        complaint = "is not of a later step";
+                      }
+                      return complaint;
+                    });
+              },
           .write =
               [=](const Options& o) {
                 std::string text;
